@@ -1,0 +1,87 @@
+//! `org.mfad1.Account`: the caller's own account. No method takes a user.
+//!
+//! | method | in | out |
+//! |---|---|---|
+//! | `Status` | | [`Status`] |
+//! | `EnrollBegin` | [`EnrollRequest`] | [`Enrollment`] |
+//! | `EnrollConfirm` | enrollment `s`, code `ay` | [`Enrolled`] |
+//! | `EnrollCancel` | enrollment `s` | |
+//!
+//! `org.mfad1.Locker` is the login's dialogue for the caller's own account: `Begin(ay service)` and
+//! `Answer(ay token, ay answer)`, each answering a [`Step`](crate::step::Step).
+
+use serde::{Deserialize, Serialize};
+use zbus::Type;
+
+/// A factor, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Factor {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// What the user calls it.
+    pub label: String,
+    /// `totp`.
+    pub kind: String,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// 6 to 8.
+    pub digits: u32,
+    /// The length of a step, in seconds.
+    pub period: u32,
+    /// Unix time, in seconds.
+    pub created: u64,
+    /// Unix time of the last accepted code, in seconds; 0 when there was none.
+    pub last_used: u64,
+    /// Whether 100 attested failures switched it off.
+    pub disabled: bool,
+}
+
+/// What `Status` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Status {
+    /// The caller's user name.
+    pub user: Vec<u8>,
+    /// The mode in force: `off`, `observe`, `optional` or `required`.
+    pub mode: String,
+    /// The account's factors, oldest first.
+    pub factors: Vec<Factor>,
+    /// The daemon's time, Unix seconds.
+    pub time: u64,
+}
+
+/// What `EnrollBegin` takes. Empty strings and zeros mean the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct EnrollRequest {
+    /// `totp` (default).
+    pub kind: String,
+    /// At most 64 bytes of printable text; default: `phone`.
+    pub label: String,
+    /// `SHA1` (default), `SHA256`, `SHA512`.
+    pub algorithm: String,
+    /// 6 (default), 7 or 8.
+    pub digits: u32,
+    /// Seconds, 15 to 120; default 30.
+    pub period: u32,
+}
+
+/// What `EnrollBegin` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Enrollment {
+    /// Names the enrolment in `EnrollConfirm`: 32 hexadecimal digits.
+    pub enrollment: String,
+    /// Base32 without padding (RFC 4648, section 6).
+    pub secret: String,
+    /// `otpauth://totp/…`, the shortest form that the app needs.
+    pub uri: String,
+    /// How long the enrolment stays open, in seconds.
+    pub seconds: u32,
+}
+
+/// What `EnrollConfirm` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Enrolled {
+    /// The new factor's id.
+    pub factor: String,
+    /// Backup codes, shown this once; may be empty.
+    pub backup_codes: Vec<String>,
+}

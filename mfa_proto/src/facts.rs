@@ -1,0 +1,94 @@
+//! What a login host reports of a login. Nothing here is believed beyond what its source is worth:
+//! each name says where it comes from.
+
+use std::collections::HashMap;
+
+/// The longest value of one fact, in bytes; a longer one is left out, which is the stricter side.
+pub const LONGEST: usize = 4096;
+
+/// `PAM_RHOST`: for display only, since it may be a name.
+pub const RHOST: &str = "rhost";
+/// `PAM_TTY`.
+pub const TTY: &str = "tty";
+/// `PAM_RUSER`: who called su or sudo.
+pub const RUSER: &str = "ruser";
+/// `pam_getenv("SSH_CONNECTION")`, in sshd's services only: the real peer address.
+pub const SSH_CONNECTION: &str = "ssh_connection";
+/// `pam_getenv("SSH_AUTH_INFO_0")`, in sshd's services only: the methods that passed.
+pub const SSH_AUTH_INFO: &str = "ssh_auth_info";
+/// `SUDO_COMMAND`, in sudo's services only.
+pub const SUDO_COMMAND: &str = "sudo_command";
+/// The module line's `first_factor=`: a fact about the stack.
+pub const FIRST_FACTOR: &str = "first_factor";
+/// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.
+pub const REQUISITE: &[u8] = b"requisite";
+
+/// Facts by name; unknown names are ignored by the daemon.
+pub type Facts = HashMap<String, Vec<u8>>;
+
+/// Whether `service` is sshd, whose PAM environment sshd itself fills.
+pub fn is_sshd(service: &[u8]) -> bool {
+    service == b"sshd"
+}
+
+/// Whether `service` is sudo, whose `SUDO_COMMAND` sudo itself sets.
+pub fn is_sudo(service: &[u8]) -> bool {
+    matches!(service, b"sudo" | b"sudo-i")
+}
+
+/// Whether `service` is su, where PAM_USER is who one becomes, not who one is.
+pub fn is_su(service: &[u8]) -> bool {
+    matches!(service, b"su" | b"su-l")
+}
+
+/// Whether `info` (the text of `SSH_AUTH_INFO_0`) names a method that passed.
+pub fn names_a_method(info: &[u8]) -> bool {
+    info.split(|&b| b == b'\n').any(|line| {
+        let method = line.split(|&b| b == b' ').next().unwrap_or_default();
+        matches!(
+            method,
+            b"publickey" | b"password" | b"keyboard-interactive" | b"hostbased" | b"gssapi-with-mic"
+        )
+    })
+}
+
+/// The public key or certificate (type and base64 text) that passed, if `info` shows one.
+pub fn passed_key(info: &[u8]) -> Option<&[u8]> {
+    info.split(|&b| b == b'\n')
+        .find_map(|line| line.strip_prefix(b"publickey "))
+        .filter(|key| !key.is_empty())
+}
+
+/// Whether the first factor is known to have passed when `auth` runs (sshd names a passed method,
+/// or the stack itself says so). Where it is not known, nothing may be told or bound.
+pub fn attested(service: &[u8], facts: &Facts) -> bool {
+    let sshd_says = is_sshd(service) && facts.get(SSH_AUTH_INFO).is_some_and(|info| names_a_method(info));
+    sshd_says || facts.get(FIRST_FACTOR).is_some_and(|said| said == REQUISITE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(name: &str, value: &[u8]) -> Facts {
+        Facts::from([(name.to_owned(), value.to_vec())])
+    }
+
+    #[test]
+    fn only_sshd_or_the_stack_attests() {
+        let key = b"publickey ssh-ed25519 AAAA\n";
+        assert!(attested(b"sshd", &facts(SSH_AUTH_INFO, key)));
+        assert!(!attested(b"sudo", &facts(SSH_AUTH_INFO, key)));
+        assert!(!attested(b"sshd", &facts(SSH_AUTH_INFO, b"")));
+        assert!(!attested(b"sshd", &facts(SSH_AUTH_INFO, b"none\npublickeyish x")));
+        assert!(attested(b"su", &facts(FIRST_FACTOR, b"requisite")));
+        assert!(!attested(b"su", &facts(FIRST_FACTOR, b"required")));
+    }
+
+    #[test]
+    fn the_passed_key_is_the_text_after_its_method() {
+        assert_eq!(passed_key(b"password\npublickey ssh-rsa AAAB\n"), Some(&b"ssh-rsa AAAB"[..]));
+        assert_eq!(passed_key(b"password\n"), None);
+        assert_eq!(passed_key(b"publickey \n"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The vocabulary and the bus interface that `pam_mfa`, `mfad` and `mfactl` share.
+//!
+//! This crate does no I/O and decides nothing. It names things once: the addresses, the methods
+//! and their shapes ([`names`], [`step`], [`account`], [`admin`]), what a person may type
+//! ([`answer`]), the facts a login host reports ([`facts`]), and the closed set of errors
+//! ([`fault`]). It is linked into login processes, so it stays small.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod admin;
+pub mod answer;
+pub mod facts;
+pub mod fault;
+pub mod identity;
+pub mod names;
+pub mod secret;
+pub mod step;

@@ -1,0 +1,39 @@
+//! Values that must leave no trace.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// Holds a value that is wiped when dropped, never printed, copied or serialised.
+///
+/// ```
+/// use mfa_proto::secret::Secret;
+/// let seed = Secret::new(vec![1u8, 2, 3]);
+/// assert_eq!(format!("{seed:?}"), "Secret(…)");
+/// assert_eq!(seed.expose(), &[1, 2, 3]);
+/// ```
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes `value` into custody. The caller keeps no copy.
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -116,6 +116,10 @@ reasons! {
     NoCaller = 18, "no_caller";
     /// The host never had settings that can be used.
     NoSettings = 19, "no_settings";
+    /// An account phase that must show a proof, and none was given in this login.
+    NoProof = 20, "no_proof";
+    /// Three tries were answered, or too many questions in one login.
+    TriesUsedUp = 21, "tries_used_up";
 }
 
 impl Step {

@@ -1,1 +1,61 @@
-fn main() {}
+//! `mfactl`: second factors at the terminal.
+//!
+//! Users enrol a factor and try it; administrators list, reset, unlock and read the audit. Nothing
+//! is decided here: each verb is a call or two to mfad ([`bus`]), and words or JSON for the answer
+//! ([`print`]). How a run ends is in [`exit`]; why it could not do its work, in [`failure`].
+#![forbid(unsafe_code)]
+
+mod ask;
+mod audit;
+mod bus;
+mod cli;
+mod enroll;
+mod exit;
+mod failure;
+mod print;
+mod rehearse;
+mod status;
+mod user;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use nix::sys::prctl::set_dumpable;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::cli::{Cli, Verb};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    leave_no_core();
+    let exit = match zbus::block_on(run(Cli::parse().verb)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if !failure.is_broken_pipe() {
+                // Standard error may be gone as well: then the exit code has to do.
+                let _ = writeln!(std::io::stderr(), "mfactl: {failure}");
+            }
+            failure.exit()
+        }
+    };
+    exit.into()
+}
+
+async fn run(verb: Verb) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Enroll(verb) => enroll::enroll(verb).await,
+        Verb::Status(shape) => status::status(shape).await,
+        Verb::Test(shape) => rehearse::test(shape).await,
+        Verb::User(verb) => user::user(verb).await,
+        Verb::Audit(verb) => audit::audit(verb).await,
+    }
+}
+
+/// A secret passes through this process: neither a core file nor a debugger of the same user may
+/// show it. Where the kernel refuses, the work still gets done.
+fn leave_no_core() {
+    let _ = set_dumpable(false);
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+}

@@ -1,0 +1,156 @@
+//! mfad, over the system bus: one typed call a method, each with a deadline.
+
+use std::time::Duration;
+
+use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
+use mfa_proto::admin::{AuditRow, AuditState, PAGE, UserDetail, UserRow};
+use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
+use mfa_proto::step::Step;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zbus::{Connection, DynamicType, Type};
+use zruntime::SharedRuntime;
+
+use crate::failure::Failure;
+
+/// What a call may take: mfad's own limit, and time for the bus to start it.
+const CALL: Duration = Duration::from_secs(10);
+/// What reading the whole audit may take.
+const LONG_CALL: Duration = Duration::from_secs(120);
+
+/// A connection to the system bus at its fixed address: no environment variable moves it.
+pub(crate) struct Bus {
+    connection: Connection,
+    runtime: SharedRuntime,
+}
+
+impl Bus {
+    /// Connects. mfad itself is started by the bus at the first call, where it is not running.
+    pub(crate) async fn connect() -> Result<Self, Failure> {
+        let runtime = SharedRuntime::current().map_err(|error| Failure::NoBus(error.to_string()))?;
+        let builder = zbus::connection::Builder::address(SYSTEM_BUS);
+        let connection = match runtime.timeout(CALL, builder.build()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(zbus::Error::InputOutput(error))) => return Err(Failure::NoBus(error.to_string())),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_late) => return Err(Failure::NoBus(late(CALL))),
+        };
+        Ok(Self { connection, runtime })
+    }
+
+    async fn call<B, R>(&self, interface: &str, method: &str, body: &B, limit: Duration) -> Result<R, Failure>
+    where
+        B: Serialize + DynamicType,
+        R: DeserializeOwned + Type,
+    {
+        let call = self.connection.call_method(Some(BUS_NAME), OBJECT_PATH, Some(interface), method, body);
+        match self.runtime.timeout(limit, call).await {
+            Ok(Ok(reply)) => Ok(reply.body().deserialize()?),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_late) => Err(Failure::NoAnswer(late(limit))),
+        }
+    }
+
+    async fn account<B, R>(&self, method: &str, body: &B) -> Result<R, Failure>
+    where
+        B: Serialize + DynamicType,
+        R: DeserializeOwned + Type,
+    {
+        self.call(ACCOUNT, method, body, CALL).await
+    }
+
+    async fn admin<B, R>(&self, method: &str, body: &B) -> Result<R, Failure>
+    where
+        B: Serialize + DynamicType,
+        R: DeserializeOwned + Type,
+    {
+        self.call(ADMIN, method, body, CALL).await.map_err(Failure::of_admin)
+    }
+
+    /// The caller's account.
+    pub(crate) async fn status(&self) -> Result<Status, Failure> {
+        self.account("Status", &()).await
+    }
+
+    /// Opens an enrolment.
+    pub(crate) async fn enroll_begin(&self, request: &EnrollRequest) -> Result<Enrollment, Failure> {
+        self.account("EnrollBegin", request).await
+    }
+
+    /// Makes the factor of `enrollment` active. `code` is spent by this.
+    pub(crate) async fn enroll_confirm(&self, enrollment: &str, code: &[u8]) -> Result<Enrolled, Failure> {
+        self.account("EnrollConfirm", &(enrollment, code)).await
+    }
+
+    /// Ends `enrollment`; nothing becomes active.
+    pub(crate) async fn enroll_cancel(&self, enrollment: &str) -> Result<(), Failure> {
+        self.account("EnrollCancel", &enrollment).await
+    }
+
+    /// Opens a login's dialogue for the caller's own account.
+    pub(crate) async fn login_begin(&self, service: &[u8]) -> Result<Step, Failure> {
+        self.call(LOCKER, "Begin", &service, CALL).await
+    }
+
+    /// Answers the question that came with `token`.
+    pub(crate) async fn login_answer(&self, token: &[u8], answer: &[u8]) -> Result<Step, Failure> {
+        self.call(LOCKER, "Answer", &(token, answer), CALL).await
+    }
+
+    /// The first accounts whose name is above `after`, by name; none: the list has ended.
+    pub(crate) async fn user_list(&self, after: &[u8]) -> Result<Vec<UserRow>, Failure> {
+        self.admin("UserList", &(after, PAGE)).await
+    }
+
+    /// One account in full.
+    pub(crate) async fn user_show(&self, user: &[u8]) -> Result<UserDetail, Failure> {
+        self.admin("UserShow", &user).await
+    }
+
+    /// Ends every factor of `user`; how many there were.
+    pub(crate) async fn user_reset(&self, user: &[u8], reason: &str) -> Result<u32, Failure> {
+        self.admin("UserReset", &(user, reason)).await
+    }
+
+    /// Opens the doors of `user`, and mends a mark that a wrong clock left; how many doors.
+    pub(crate) async fn user_unlock(&self, user: &[u8], reason: &str, clock: bool) -> Result<u32, Failure> {
+        self.admin("UserUnlock", &(user, reason, clock)).await
+    }
+
+    /// The first rows above number `after`, oldest first; none: the audit has ended.
+    pub(crate) async fn audit(&self, after: u64, user: &[u8]) -> Result<Vec<AuditRow>, Failure> {
+        self.admin("Audit", &(after, PAGE, user)).await
+    }
+
+    /// Reads the whole chain.
+    pub(crate) async fn audit_verify(&self) -> Result<AuditState, Failure> {
+        self.call(ADMIN, "AuditVerify", &(), LONG_CALL).await.map_err(Failure::of_admin)
+    }
+}
+
+fn late(limit: Duration) -> String {
+    format!("no answer in {} s", limit.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The signature that a body of this type has on the wire.
+    fn body<B: Serialize + DynamicType>(body: &B) -> String {
+        let call = zbus::Message::method_call(OBJECT_PATH, "Method").build(body).unwrap();
+        call.body().signature().to_string_no_parens()
+    }
+
+    #[test]
+    fn arguments_travel_as_the_interface_says() {
+        assert_eq!(body(&EnrollRequest::default()), "sssuu");
+        assert_eq!(body(&("id", &b"123456"[..])), "say");
+        assert_eq!(body(&"id"), "s");
+        assert_eq!(body(&&b"sshd"[..]), "ay");
+        assert_eq!(body(&(&b"token"[..], &b"123456"[..])), "ayay");
+        assert_eq!(body(&(&b"al"[..], PAGE)), "ayu");
+        assert_eq!(body(&(&b"al"[..], "why", true)), "aysb");
+        assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
+    }
+}

@@ -1,0 +1,180 @@
+//! `mfactl enroll`: a new factor for the caller's own account.
+//!
+//! ```text
+//!          EnrollBegin                 EnrollConfirm, right code
+//! nothing ────────────▶ pending ───────────────────────────────▶ active
+//!                          │  ▲  wrong code: asked again, TRIES times
+//!                          │  └──────────────┘
+//!                          └─▶ nothing: given up, cancelled, or 15 minutes over
+//! ```
+
+#[cfg(test)]
+mod painted;
+mod pending;
+mod picture;
+pub(crate) mod qr;
+mod screen;
+mod terminal;
+mod uri;
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+
+use mfa_proto::account::Enrolled;
+use mfa_proto::answer::Code;
+use mfa_proto::fault::Fault;
+use mfa_proto::secret::Secret;
+use serde::Serialize;
+
+use self::pending::Pending;
+use self::picture::Canvas;
+use self::qr::QrForm;
+use crate::ask;
+use crate::bus::Bus;
+use crate::cli::{Enroll, Shape, Stage, Wish};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::Out;
+use crate::print::escape::shown;
+use crate::print::time::clock;
+
+/// How many wrong codes end the interactive form.
+const TRIES: usize = 5;
+
+/// Does what `verb` asks.
+pub(crate) async fn enroll(verb: Enroll) -> Result<Exit, Failure> {
+    match verb.stage {
+        None => at_the_terminal(verb.wish).await,
+        Some(Stage::Begin { wish, shape }) => begin(wish, shape).await,
+        Some(Stage::Confirm { enrollment, code, shape }) => {
+            confirm(&enrollment, code.as_deref(), shape).await
+        }
+        Some(Stage::Cancel { enrollment }) => {
+            Bus::connect().await?.enroll_cancel(&enrollment).await?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Everything in one go, with a person there to scan and type.
+async fn at_the_terminal(wish: Wish) -> Result<Exit, Failure> {
+    if !ask::is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(Failure::Usage(
+            "`mfactl enroll` shows a secret and asks for a code, so it needs a terminal. Without one, use \
+             `mfactl enroll begin --json`, then `mfactl enroll confirm ID --json`"
+                .to_owned(),
+        ));
+    }
+    let bus = Bus::connect().await?;
+    let canvas = canvas(&wish.qr)?;
+    let pending = Pending::open(&bus, &wish).await?;
+    let outcome = converse(&bus, &pending, &wish.qr, canvas).await;
+    if outcome.is_err() {
+        let _ = bus.enroll_cancel(&pending.id).await; // else it ends by itself
+    }
+    outcome
+}
+
+async fn converse(
+    bus: &Bus,
+    pending: &Pending,
+    form: &QrForm,
+    canvas: Option<Canvas>,
+) -> Result<Exit, Failure> {
+    let mut out = Out::stdout()?;
+    pending.show(&mut out, form, canvas)?;
+    for left in (0..TRIES).rev() {
+        out.flush()?;
+        let code = pending.ask(&mut out)?;
+        match bus.enroll_confirm(&pending.id, code.digits()).await {
+            Ok(Enrolled { backup_codes, .. }) => {
+                out.line("")?;
+                out.line(&screen::enrolled(Secret::new(backup_codes).expose()))?;
+                out.flush()?;
+                return Ok(Exit::Done);
+            }
+            Err(failure) if failure.is(Fault::WrongCode) => {
+                let time = bus.status().await.ok().map(|status| status.time);
+                out.line(&screen::wrong(time, left))?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    out.flush()?;
+    Err(Failure::GivenUp(format!(
+        "{TRIES} codes were wrong: nothing was enrolled; begin again when you like"
+    )))
+}
+
+/// The first half, for programs; without `--json`, for people who confirm elsewhere.
+async fn begin(wish: Wish, shape: Shape) -> Result<Exit, Failure> {
+    if shape.json && matches!(wish.qr, QrForm::Utf8 | QrForm::Ascii) {
+        return Err(Failure::Usage("`--qr utf8` and `--qr ascii` do not go with `--json`".to_owned()));
+    }
+    let bus = Bus::connect().await?;
+    let canvas = canvas(&wish.qr)?;
+    let pending = Pending::open(&bus, &wish).await?;
+    let outcome = pending.hand_out(&wish.qr, canvas, shape);
+    if outcome.is_err() {
+        let _ = bus.enroll_cancel(&pending.id).await; // else it ends by itself
+    }
+    outcome
+}
+
+/// The second half.
+async fn confirm(enrollment: &str, code: Option<&OsStr>, shape: Shape) -> Result<Exit, Failure> {
+    let typed = match code {
+        Some(code) if code != "-" => ask::Line::new(code.as_bytes().to_vec()),
+        _ => ask::line(screen::QUESTION, true)?
+            .ok_or_else(|| Failure::Usage("no code on standard input".to_owned()))?,
+    };
+    let code = Code::parse(&typed)
+        .ok_or_else(|| Failure::Usage("that is no code: a code has 6 to 8 digits".to_owned()))?;
+    let bus = Bus::connect().await?;
+    let Enrolled { factor, backup_codes } = match bus.enroll_confirm(enrollment, code.digits()).await {
+        Err(Failure::Fault(Fault::WrongCode, text)) => {
+            let time = bus
+                .status()
+                .await
+                .map_or(text, |status| format!("the server's clock says {} UTC", clock(status.time)));
+            return Err(Failure::Fault(Fault::WrongCode, time));
+        }
+        outcome => outcome?,
+    };
+    let backup_codes = Secret::new(backup_codes);
+    let mut out = Out::stdout()?;
+    if shape.json {
+        out.json(&Confirmed { factor: &shown(&factor), backup_codes: backup_codes.expose() })?;
+    } else {
+        out.line(&screen::enrolled(backup_codes.expose()))?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// Created before the enrolment begins: a file that cannot be written costs nothing.
+fn canvas(form: &QrForm) -> Result<Option<Canvas>, Failure> {
+    match form {
+        QrForm::Picture(format, path) => Canvas::create(*format, path).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// `mfactl enroll confirm --json`.
+#[derive(Serialize)]
+struct Confirmed<'a> {
+    factor: &'a str,
+    backup_codes: &'a [String],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmation_has_this_shape() {
+        let confirmed = Confirmed { factor: "11", backup_codes: &["a".to_owned()] };
+        assert_eq!(serde_json::to_string(&confirmed).unwrap(), r#"{"factor":"11","backup_codes":["a"]}"#);
+    }
+}

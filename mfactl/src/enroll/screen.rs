@@ -1,0 +1,127 @@
+//! The words of an enrolment, for people. Whatever comes from elsewhere is escaped here.
+
+use zeroize::Zeroizing;
+
+use super::uri::Entry;
+use crate::print::escape::shown;
+use crate::print::time::clock;
+
+/// The question for the confirming code.
+pub(super) const QUESTION: &str = "Code that the app shows now: ";
+
+/// `JBSW Y3DP EHPK 3PXP`: groups of four, as people read and type.
+pub(super) fn in_fours(secret: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
+    for (at, c) in secret.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(c);
+    }
+    grouped
+}
+
+/// What to add to the app, without the QR code. The secret is last, so that it stays on a small
+/// screen with the code below it.
+pub(super) fn invitation(entry: &Entry, secret: &str) -> Zeroizing<String> {
+    let secret = in_fours(secret);
+    let mut text = Zeroizing::new(String::with_capacity(1024 + secret.len()));
+    text.push_str("Add this account to your authenticator app, by the QR code or by its secret.\n\n");
+    text.push_str("  The app will show  ");
+    text.push_str(&shown(&entry.name()));
+    text.push_str("\n  Codes              ");
+    text.push_str(&codes(entry));
+    text.push_str("\n  Secret             ");
+    text.push_str(&secret);
+    text.push('\n');
+    text
+}
+
+/// What kind of codes the app will show.
+fn codes(entry: &Entry) -> String {
+    let (algorithm, digits, period) = (shown(&entry.algorithm), entry.digits, entry.period);
+    format!("by time, {algorithm}, {digits} digits, a new one every {period} s")
+}
+
+/// Why there is no QR code on the screen, where one was wanted.
+pub(super) fn no_room(columns: usize, rows: usize) -> String {
+    format!(
+        "The QR code needs {columns} columns and {rows} rows, more than this terminal has.\n\
+         Type the secret, or enlarge the window and begin again; `--qr png=FILE` writes\n\
+         a picture, `--qr utf8` prints the code anyway."
+    )
+}
+
+/// What was typed has not the shape of a code.
+pub(super) fn no_code(digits: u32) -> String {
+    format!("That is no code: a code has {digits} digits. It was not sent.")
+}
+
+/// The code was wrong: the usual reason, the daemon's time of day if known, and what is left.
+pub(super) fn wrong(time: Option<u64>, left: usize) -> String {
+    let clocks = match time {
+        Some(time) => {
+            format!("The server's clock says {} UTC: does the phone's?", clock(time))
+        }
+        None => "Does the phone's clock say the right time?".to_owned(),
+    };
+    let left = match left {
+        0 => "No try is left.",
+        1 => "Wait for the next code; one try is left.",
+        _ => "Wait for the next code, and try again.",
+    };
+    format!("That code is not right. {clocks}\n{left}")
+}
+
+/// The factor is active.
+pub(super) fn enrolled(backup_codes: &[String]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2048));
+    text.push_str("Enrolled. A login now asks for a code of the app.\n\n");
+    if !backup_codes.is_empty() {
+        text.push_str("Backup codes, each for one login without the app. They are shown this once:\n\n");
+        for code in backup_codes {
+            text.push_str("  ");
+            text.push_str(&shown(code));
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(
+        "The code that you just typed is spent: the next login needs the next one.\n\
+         Keep this session open, and try a login in another one before you close it.",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_stands_in_fours() {
+        assert_eq!(*in_fours("JBSWY3DPEHPK3PXP"), "JBSW Y3DP EHPK 3PXP");
+        assert_eq!(*in_fours("ABCDE"), "ABCD E");
+        assert_eq!(*in_fours(""), "");
+    }
+
+    #[test]
+    fn what_the_app_will_show_is_told_and_cannot_drive_the_terminal() {
+        let entry = Entry::read("otpauth://totp/Org:al%1b%5b2J?secret=ABCD&digits=8").unwrap();
+        let text = invitation(&entry, "ABCDEFGH");
+        assert!(text.contains(r"The app will show  Org (al\x1b[2J)"), "{}", *text);
+        assert!(text.contains("by time, SHA1, 8 digits, a new one every 30 s"), "{}", *text);
+        assert!(text.ends_with("ABCD EFGH\n"), "{}", *text);
+    }
+
+    // S7, S13
+    #[test]
+    fn a_wrong_code_shows_the_clock_and_an_enrolment_says_that_its_code_is_spent() {
+        let text = wrong(Some(1_795_424_700), 3);
+        assert!(text.contains("09:05:00 UTC") && text.contains("try again"), "{text}");
+        assert!(!wrong(None, 0).contains("UTC"));
+        let text = enrolled(&["3-7KQ2M".to_owned()]);
+        assert!(text.contains("is spent") && text.contains("Keep this session open"), "{}", *text);
+        assert!(text.contains("  3-7KQ2M\n"), "{}", *text);
+        assert!(!enrolled(&[]).contains("Backup"));
+    }
+}

@@ -1,0 +1,216 @@
+//! The shapes of `--json`. Names of users and services are bytes: they stand escaped, as
+//! [`escaped`] does it. Times are Unix seconds; 0 is "never".
+
+use mfa_proto::account::{Factor, Status};
+use mfa_proto::admin::{AuditRow, Door, UserDetail, UserRow};
+use mfa_proto::identity::escaped;
+use serde::Serialize;
+
+use super::escape::shown;
+
+/// A factor, without its secret.
+#[derive(Serialize)]
+pub(crate) struct FactorView {
+    id: String,
+    label: String,
+    kind: String,
+    algorithm: String,
+    digits: u32,
+    period: u32,
+    created: u64,
+    last_used: u64,
+    disabled: bool,
+}
+
+impl From<&Factor> for FactorView {
+    fn from(factor: &Factor) -> Self {
+        Self {
+            id: shown(&factor.id),
+            label: shown(&factor.label),
+            kind: shown(&factor.kind),
+            algorithm: shown(&factor.algorithm),
+            digits: factor.digits,
+            period: factor.period,
+            created: factor.created,
+            last_used: factor.last_used,
+            disabled: factor.disabled,
+        }
+    }
+}
+
+/// `mfactl status --json`.
+#[derive(Serialize)]
+pub(crate) struct StatusView {
+    user: String,
+    mode: String,
+    time: u64,
+    factors: Vec<FactorView>,
+}
+
+impl From<&Status> for StatusView {
+    fn from(status: &Status) -> Self {
+        Self {
+            user: escaped(&status.user),
+            mode: shown(&status.mode),
+            time: status.time,
+            factors: status.factors.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A line of `mfactl user list --json`.
+#[derive(Serialize)]
+pub(crate) struct UserView {
+    name: String,
+    uid: u32,
+    factors: u32,
+    limited: u32,
+    last_used: u64,
+}
+
+impl From<&UserRow> for UserView {
+    fn from(row: &UserRow) -> Self {
+        let &UserRow { uid, factors, limited, last_used, .. } = row;
+        Self { name: escaped(&row.name), uid, factors, limited, last_used }
+    }
+}
+
+/// A place that tries came from.
+#[derive(Serialize)]
+pub(crate) struct DoorView {
+    what: String,
+    known: bool,
+    failures: u32,
+    wait: u32,
+    closed: bool,
+    last_used: u64,
+}
+
+impl From<&Door> for DoorView {
+    fn from(door: &Door) -> Self {
+        let &Door { known, failures, wait, closed, last_used, .. } = door;
+        Self { what: shown(&door.what), known, failures, wait, closed, last_used }
+    }
+}
+
+/// `mfactl user show --json`.
+#[derive(Serialize)]
+pub(crate) struct DetailView {
+    name: String,
+    uid: u32,
+    factors: Vec<FactorView>,
+    doors: Vec<DoorView>,
+}
+
+impl From<&UserDetail> for DetailView {
+    fn from(user: &UserDetail) -> Self {
+        Self {
+            name: escaped(&user.name),
+            uid: user.uid,
+            factors: user.factors.iter().map(Into::into).collect(),
+            doors: user.doors.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A line of `mfactl audit --json`.
+#[derive(Serialize)]
+pub(crate) struct AuditView {
+    seq: u64,
+    time: u64,
+    event: String,
+    reason: String,
+    user: String,
+    subject: String,
+    service: String,
+    door: String,
+    detail: String,
+}
+
+impl From<&AuditRow> for AuditView {
+    fn from(row: &AuditRow) -> Self {
+        Self {
+            seq: row.seq,
+            time: row.time,
+            event: shown(&row.event),
+            reason: shown(&row.reason),
+            user: escaped(&row.user),
+            subject: escaped(&row.subject),
+            service: escaped(&row.service),
+            door: shown(&row.door),
+            detail: shown(&row.detail),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &impl Serialize) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+
+    fn factor() -> Factor {
+        Factor {
+            id: "00ff".into(),
+            label: "phone\x1b[1m".into(),
+            kind: "totp".into(),
+            algorithm: "SHA1".into(),
+            digits: 6,
+            period: 30,
+            created: 5,
+            last_used: 0,
+            disabled: false,
+        }
+    }
+
+    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false}"#;
+
+    #[test]
+    fn a_status_has_this_shape() {
+        let status =
+            Status { user: b"al".to_vec(), mode: "optional".into(), factors: vec![factor()], time: 9 };
+        assert_eq!(
+            text(&StatusView::from(&status)),
+            format!(r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}]}}"#)
+        );
+    }
+
+    #[test]
+    fn a_user_has_these_shapes() {
+        let row = UserRow { name: b"a\n\xff".to_vec(), uid: 7, factors: 1, limited: 2, last_used: 3 };
+        assert_eq!(
+            text(&UserView::from(&row)),
+            r#"{"name":"a\\x0a\\xff","uid":7,"factors":1,"limited":2,"last_used":3}"#
+        );
+        let door =
+            Door { what: "console".into(), known: true, failures: 5, wait: 60, closed: false, last_used: 3 };
+        let user = UserDetail { name: b"al".to_vec(), uid: 7, factors: vec![factor()], doors: vec![door] };
+        let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
+        assert_eq!(
+            text(&DetailView::from(&user)),
+            format!(r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"doors":[{door}]}}"#)
+        );
+    }
+
+    // S29
+    #[test]
+    fn an_audit_row_has_this_shape_and_forges_nothing() {
+        let row = AuditRow {
+            seq: 1,
+            time: 2,
+            event: "refused".into(),
+            reason: "wrong_code".into(),
+            user: b"a\"b".to_vec(),
+            subject: Vec::new(),
+            service: b"sshd".to_vec(),
+            door: "address 192.0.2.7".into(),
+            detail: "x\u{9b}2J\n".into(),
+        };
+        assert_eq!(
+            text(&AuditView::from(&row)),
+            r#"{"seq":1,"time":2,"event":"refused","reason":"wrong_code","user":"a\\\"b","subject":"","service":"sshd","door":"address 192.0.2.7","detail":"x\\u{9b}2J\\x0a"}"#
+        );
+    }
+}

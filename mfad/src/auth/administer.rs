@@ -1,0 +1,239 @@
+//! What administrators do: look, reset, unlock, read the audit.
+
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use mfa_proto::{
+    admin::{AuditRow, AuditState, Door as DoorInfo, PAGE, UserDetail, UserRow},
+    fault::Fault,
+    identity::{UnixTime, UserName},
+};
+
+use super::{Auth, Failure, enrol::describe};
+use crate::{
+    account::{AccountId, DoorState},
+    audit::{self, Event, Record},
+    factor::{FactorKind, TimeStep},
+    limits::DOOR,
+    store::{Account, Context, Head, Records, StoreError},
+};
+
+/// The longest reason, in bytes.
+const REASON: usize = 512;
+/// Audit rows that one transaction verifies.
+const VERIFIED_AT_ONCE: u32 = 2000;
+
+impl Auth {
+    /// A page of accounts by name, those above `after`. An account that does not verify is listed
+    /// without factors; `user_show` says what is wrong with it.
+    pub async fn user_list(&self, after: Vec<u8>, most: u32) -> Result<Vec<UserRow>, Failure> {
+        let (after, most, now) = (UserName::new(after), most.clamp(1, PAGE), self.world().clock.now().wall);
+        let rows = self.store.read(move |sound| {
+            let ids = sound.rows().accounts(&after, most)?;
+            let mut rows = Vec::with_capacity(ids.len());
+            for id in ids {
+                if let Some(account) = sound.account(id)? {
+                    rows.push(row(&account, now));
+                }
+            }
+            Ok(rows)
+        });
+        Ok(rows.await?)
+    }
+
+    /// One account in full.
+    pub async fn user_show(&self, user: Vec<u8>) -> Result<UserDetail, Failure> {
+        let (id, now) = (self.account_id(user).await?, self.world().clock.now().wall);
+        let account = self.store.read(move |sound| sound.account(id)).await?.ok_or_else(altered)?;
+        let UserRow { name, uid, .. } = row(&account, now);
+        let factors = account.state.factors.iter().map(describe).collect();
+        let doors = account.state.doors.iter().map(|state| door(state, now)).collect();
+        Ok(UserDetail { name, uid, factors, doors })
+    }
+
+    /// Ends every factor of an account. Their replay marks stay.
+    pub async fn user_reset(&self, user: Vec<u8>, reason: String) -> Result<u32, Failure> {
+        let id = self.account_id(user).await?;
+        check_reason(&reason)?;
+        self.change(
+            id,
+            move |records, account, now| {
+                for ended in std::mem::take(&mut account.state.factors) {
+                    records.txn().end_factor(ended.id, now)?;
+                }
+                if let Some(pending) = account.state.pending.take() {
+                    records.txn().end_factor(pending.id, now)?;
+                }
+                Ok(())
+            },
+            move |before, _| {
+                let factors = count(before.state.factors.len());
+                (Event::Reset { reason: reason.clone(), factors }, factors)
+            },
+        )
+        .await
+    }
+
+    /// Opens every door of an account and forgets its failures; with `clock`, also lowers replay
+    /// marks of the future to what the window allows now.
+    pub async fn user_unlock(&self, user: Vec<u8>, reason: String, clock: bool) -> Result<u32, Failure> {
+        let id = self.account_id(user).await?;
+        check_reason(&reason)?;
+        self.change(
+            id,
+            move |_, account, now| {
+                account.state.unlock(now);
+                if clock {
+                    mend_marks(account, now);
+                }
+                Ok(())
+            },
+            move |before, now| {
+                let doors = before.state.limited(now);
+                (Event::Unlocked { reason: reason.clone(), doors, clock }, doors)
+            },
+        )
+        .await
+    }
+
+    /// Changes an account and records it, in one transaction.
+    async fn change(
+        &self,
+        id: AccountId,
+        change: impl Fn(&mut Records<'_>, &mut Account, UnixTime) -> Result<(), StoreError> + Send + 'static,
+        event: impl Fn(&Account, UnixTime) -> (Event, u32) + Send + 'static,
+    ) -> Result<u32, Failure> {
+        let committed = self.store.write(move |records, now| {
+            let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
+            let (event, told) = event(&account, now.wall);
+            change(records, &mut account, now.wall)?;
+            records.keep(&mut account)?;
+            let name = account.state.names.first().cloned().unwrap_or_else(|| UserName::from(""));
+            records.audit(Some(&account), event, Context::user(&name))?;
+            Ok(Ok(told))
+        });
+        committed.await?.into_inner()
+    }
+
+    /// A page of the audit.
+    pub async fn audit(&self, after: u64, most: u32, user: Vec<u8>) -> Result<Vec<AuditRow>, Failure> {
+        let most = most.clamp(1, PAGE);
+        let records = self.store.read(move |sound| {
+            let user = UserName::new(user);
+            sound.audit(after, most, Some(&user).filter(|user| !user.as_bytes().is_empty()))
+        });
+        Ok(records.await?.into_iter().map(audit_row).collect())
+    }
+
+    /// Walks the whole chain up to the head of this moment.
+    pub async fn audit_verify(&self) -> Result<AuditState, Failure> {
+        let store = self.store.clone();
+        let head = self.store.read(move |sound| Head::read(sound.rows(), store.keys())).await?;
+        let (mut before, mut rows) = ([0u8; 32], 0u64);
+        let state = |intact, rows, broken_at| AuditState {
+            intact,
+            rows,
+            broken_at,
+            head: HEXLOWER.encode(&head.audit_tag),
+        };
+        while rows < head.audit_seq {
+            let page = self.store.read(move |sound| sound.rows().audit(rows, VERIFIED_AT_ONCE, None)).await?;
+            let expected = rows + 1;
+            if page.is_empty() {
+                return Ok(state(false, rows, expected));
+            }
+            for row in page.iter().take_while(|row| row.seq <= head.audit_seq) {
+                let tag = audit::link(self.store.keys(), &before, &row.body);
+                if row.seq != rows + 1 || row.tag != tag {
+                    return Ok(state(false, rows, rows + 1));
+                }
+                (before, rows) = (tag, row.seq);
+            }
+            if rows + 1 == expected {
+                return Ok(state(false, rows, expected)); // the page began beyond the head
+            }
+        }
+        let intact = before == head.audit_tag;
+        Ok(state(intact, rows, if intact { 0 } else { rows }))
+    }
+
+    /// The account of that name, or of the uid that this name has on the host.
+    async fn account_id(&self, user: Vec<u8>) -> Result<AccountId, Failure> {
+        let name = Arc::new(UserName::new(user));
+        let uid = self.world().names.by_name(&name).await?.map(|person| person.uid);
+        let searched = Arc::clone(&name);
+        let id = self.store.read(move |sound| match sound.rows().account_of_name(&searched)? {
+            Some(id) => Ok(Some(id)),
+            None => uid.map_or(Ok(None), |uid| sound.rows().account_of_uid(uid)),
+        });
+        id.await?.ok_or_else(|| match uid {
+            Some(_) => Failure::new(Fault::NotEnrolled, format!("{name} has no second factor")),
+            None => Failure::new(Fault::NotFound, format!("there is no user {name}")),
+        })
+    }
+}
+
+fn altered() -> Failure {
+    Failure::new(
+        Fault::Unavailable,
+        "the record of that account does not verify: altered, or sealed under another key",
+    )
+}
+
+fn check_reason(reason: &str) -> Result<(), Failure> {
+    if reason.trim().is_empty() || reason.len() > REASON {
+        return Err(Failure::new(Fault::InvalidArgument, "a reason is needed, of at most 512 bytes"));
+    }
+    Ok(())
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn row(account: &Account, now: UnixTime) -> UserRow {
+    let state = &account.state;
+    UserRow {
+        name: state.names.first().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
+        uid: state.uid.unwrap_or(u32::MAX),
+        factors: count(state.factors.len()),
+        limited: state.limited(now),
+        last_used: state.last_used().map_or(0, |time| time.0),
+    }
+}
+
+fn door(state: &DoorState, now: UnixTime) -> DoorInfo {
+    DoorInfo {
+        what: state.door.to_string(),
+        known: state.known,
+        failures: state.numeric.consecutive(),
+        wait: state.numeric.wait_left(now),
+        closed: state.numeric.is_closed(DOOR),
+        last_used: state.last_used.0,
+    }
+}
+
+/// Lowers marks that lie beyond the window of now, which only a wrong clock can have set.
+fn mend_marks(account: &mut Account, now: UnixTime) {
+    for factor in &account.state.factors {
+        let FactorKind::Totp(totp) = &factor.kind;
+        let highest = TimeStep(totp.step(now).0 + 1);
+        for known in account.state.seeds.iter_mut().filter(|known| known.seed == factor.seed) {
+            known.mark = known.mark.min(highest);
+        }
+    }
+}
+
+fn audit_row(record: Record) -> AuditRow {
+    AuditRow {
+        seq: record.seq,
+        time: record.time.0,
+        event: record.event.word().to_owned(),
+        reason: record.event.reason().to_owned(),
+        detail: record.event.detail(),
+        user: record.user.as_bytes().to_vec(),
+        subject: record.subject.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
+        service: record.service.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
+        door: record.door.map(|door| door.to_string()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,154 @@
+//! Who a login is about and where it comes from, by what the login host reports.
+
+use std::net::IpAddr;
+
+use mfa_proto::{
+    facts::{self, Facts},
+    identity::{ServiceName, UserName},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Auth, Failure,
+    question::{Login, NoAccount, Target, Via},
+};
+use crate::{
+    account::{AccountId, Door},
+    crypto::{Keys, Purpose},
+    policy::{Rules, SuSubject},
+    store::{Found, Sound, StoreError},
+    world::Person,
+};
+
+/// How many records all unknown names share.
+const DUMMIES: u16 = 4096;
+
+/// Somebody that a login may be about.
+#[derive(Clone, Debug)]
+pub(super) enum Subject {
+    /// A user of the host.
+    Person(Person),
+    /// Nobody, proven.
+    Unknown,
+    /// su did not say who calls.
+    NoCaller,
+}
+
+impl Auth {
+    /// Works out subject and door. An error of a name service is an error, never "unknown".
+    pub(super) async fn identify(
+        &self,
+        rules: &Rules,
+        user: UserName,
+        service: ServiceName,
+        facts: &Facts,
+    ) -> Result<(Login, Subject), Failure> {
+        let caller = facts.get(facts::RUSER).filter(|name| !name.is_empty());
+        let caller = caller.map(|name| UserName::new(name.as_slice()));
+        let asks_caller = facts::is_su(service.as_bytes()) && rules.su == SuSubject::Caller;
+        let subject_name = match (&caller, asks_caller) {
+            (Some(caller), true) => caller.clone(),
+            _ => user.clone(),
+        };
+        let subject = if asks_caller && caller.is_none() {
+            Subject::NoCaller
+        } else {
+            self.world().names.by_name(&subject_name).await?.map_or(Subject::Unknown, Subject::Person)
+        };
+        let caller_uid = match (&subject, caller) {
+            (Subject::Person(person), Some(caller)) if caller == subject_name => Some(person.uid),
+            (_, Some(caller)) => self.world().names.by_name(&caller).await?.map(|person| person.uid),
+            (Subject::Person(person), None) => Some(person.uid),
+            (_, None) => None,
+        };
+        let door = door(&service, facts, caller_uid);
+        let attested = facts::attested(service.as_bytes(), facts);
+        Ok((Login { via: Via::Login, user, subject: subject_name, service, door, attested }, subject))
+    }
+}
+
+/// The record that stands for `subject` in the store.
+pub(super) fn target(
+    sound: &mut Sound<'_>,
+    keys: &Keys,
+    login: &Login,
+    subject: &Subject,
+) -> Result<Target, StoreError> {
+    let why = match subject {
+        Subject::Person(person) => match sound.find(person.uid, &[&login.subject, &person.name])? {
+            Found::One(id) => return Ok(Target::Account { id, uid: person.uid }),
+            Found::Nobody => NoAccount::NotEnrolled,
+            Found::Ambiguous => NoAccount::Ambiguous,
+            Found::Unproven => NoAccount::Unproven,
+        },
+        Subject::Unknown => NoAccount::Unknown,
+        Subject::NoCaller => NoAccount::NoCaller,
+    };
+    Ok(Target::Dummy { id: dummy(keys, &login.subject), why })
+}
+
+/// One of the shared records, by the name: the same name always has the same.
+fn dummy(keys: &Keys, name: &UserName) -> AccountId {
+    let tag = keys.tag(Purpose::Dummy, &[name.as_bytes()]);
+    let number = u16::from_le_bytes([tag[0], tag[1]]) % DUMMIES;
+    let mut id = *b"unknown names\0\0\0";
+    id[14..].copy_from_slice(&number.to_le_bytes());
+    AccountId(id)
+}
+
+fn door(service: &ServiceName, facts: &Facts, caller: Option<u32>) -> Door {
+    let other = || Door::Service(service.clone());
+    match service.as_bytes() {
+        name if facts::is_sshd(name) => {
+            let key = facts.get(facts::SSH_AUTH_INFO).and_then(|info| facts::passed_key(info));
+            let address = || facts.get(facts::SSH_CONNECTION).and_then(|text| peer(text));
+            match key {
+                Some(key) => Door::Key(Sha256::digest(key).into()),
+                None => address().map_or_else(other, |address| Door::Address(address.into())),
+            }
+        }
+        b"sudo" | b"sudo-i" | b"su" | b"su-l" | b"polkit-1" => caller.map_or_else(other, Door::Local),
+        b"login" => Door::Console,
+        _ => other(),
+    }
+}
+
+/// The peer's address in `SSH_CONNECTION`: `address port address port`.
+fn peer(connection: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(connection).ok()?.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(service: &str, facts: &[(&str, &str)], caller: Option<u32>) -> Door {
+        let facts = facts.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect();
+        door(&service.into(), &facts, caller)
+    }
+
+    #[test]
+    fn doors_are_what_the_service_can_vouch_for() {
+        let connection = (facts::SSH_CONNECTION, "192.0.2.7 5022 198.51.100.1 22");
+        let key = (facts::SSH_AUTH_INFO, "publickey ssh-ed25519 AAAA");
+        assert_eq!(of("sshd", &[connection], None).to_string(), "address 192.0.2.7");
+        assert!(matches!(of("sshd", &[connection, key], None), Door::Key(_)));
+        assert_eq!(of("sshd", &[(facts::RHOST, "192.0.2.7")], None).to_string(), "service sshd");
+        assert_eq!(of("sudo", &[connection, key], Some(1000)), Door::Local(1000));
+        assert_eq!(of("login", &[], None), Door::Console);
+        assert_eq!(of("vsftpd", &[connection], None).to_string(), "service vsftpd");
+        assert_eq!(
+            of("sshd", &[(facts::SSH_CONNECTION, "example.org 1 2 3")], None).to_string(),
+            "service sshd"
+        );
+    }
+
+    #[test]
+    fn a_name_always_has_the_same_one_of_4096_records() {
+        let keys = Keys::new(&mfa_proto::secret::Secret::new([1; 32]));
+        assert_eq!(dummy(&keys, &"nobody".into()), dummy(&keys, &"nobody".into()));
+        let all: std::collections::HashSet<_> =
+            (0..50_000).map(|n| dummy(&keys, &format!("u{n}").as_str().into())).collect();
+        assert_eq!(all.len(), usize::from(DUMMIES));
+    }
+}

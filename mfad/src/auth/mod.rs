@@ -1,0 +1,116 @@
+//! The use cases: logins, enrolment, administration. The only code that opens a transaction.
+//!
+//! A login is a dialogue of questions and answers ([`login`]); what goes between two calls is in
+//! the sealed token ([`question`]), so nothing is stored for a question and a restart forgets
+//! nothing. What a person reads is in [`words`], and nowhere else.
+
+pub mod administer;
+pub mod enrol;
+pub mod identify;
+pub mod login;
+pub mod question;
+pub mod verdict;
+pub mod words;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use mfa_proto::fault::Fault;
+
+use crate::{
+    policy::Rules,
+    store::{Store, StoreError},
+    world::{NamesError, NoEntropy, World},
+};
+
+/// Why a use case has no answer. The first part is for the caller, the second for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{said}")]
+pub struct Failure {
+    /// What kind of failure.
+    pub fault: Fault,
+    /// One sentence that the caller may read.
+    pub said: String,
+    /// What the operator should know, if that is more.
+    pub logged: Option<String>,
+}
+
+impl Failure {
+    /// A failure that the caller may know whole.
+    pub fn new(fault: Fault, said: impl Into<String>) -> Self {
+        Self { fault, said: said.into(), logged: None }
+    }
+
+    fn unavailable(cause: &dyn std::error::Error) -> Self {
+        let said = "mfad cannot judge now; its log says why".to_owned();
+        Self { fault: Fault::Unavailable, said, logged: Some(cause.to_string()) }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<NamesError> for Failure {
+    fn from(error: NamesError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<NoEntropy> for Failure {
+    fn from(error: NoEntropy) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+/// The policy in force, or none: a host that never had good settings refuses all.
+#[derive(Clone, Default)]
+pub struct Policy(Arc<RwLock<Option<Arc<Rules>>>>);
+
+impl Policy {
+    /// A policy in force from the start, or none.
+    pub fn new(rules: Option<Rules>) -> Self {
+        let policy = Self::default();
+        policy.set(rules);
+        policy
+    }
+
+    /// Puts other rules in force, whole.
+    pub fn set(&self, rules: Option<Rules>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Arc::new);
+    }
+
+    /// The rules in force.
+    pub fn get(&self) -> Option<Arc<Rules>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The use cases, over one store and one policy. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    store: Store,
+    policy: Policy,
+}
+
+impl Auth {
+    /// Over that store and policy.
+    pub fn new(store: Store, policy: Policy) -> Self {
+        Self { store, policy }
+    }
+
+    fn world(&self) -> &World {
+        self.store.world()
+    }
+
+    fn rules(&self) -> Result<Arc<Rules>, Failure> {
+        self.policy.get().ok_or_else(|| Failure {
+            fault: Fault::Unavailable,
+            said: "mfad has no settings that it can use".into(),
+            logged: Some(
+                "a login was refused: there never were settings that can be used (mfad --check)".into(),
+            ),
+        })
+    }
+}

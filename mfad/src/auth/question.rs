@@ -1,0 +1,162 @@
+//! What travels between two calls of a login: sealed, so that only mfad reads or makes it, and
+//! good once (its nonce is spent in the transaction that answers it).
+//!
+//! A token's age is taken on the boot clock: setting the wall clock neither ends nor extends it,
+//! and none outlives a reboot.
+
+use mfa_proto::{
+    identity::{ServiceName, UserName},
+    names::{QUESTION_SECONDS, TICKET_SECONDS},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    account::{AccountId, Door},
+    crypto::{DoesNotOpen, Keys},
+    world::{Entropy, Moment, NoEntropy, random},
+};
+
+/// How mfad was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Via {
+    /// By root, for a login of anybody.
+    Login,
+    /// By a user, for the own account: nothing is bound.
+    Locker(u32),
+}
+
+/// Who is asked, where and for what: the context that every row and word is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// How mfad was asked.
+    pub via: Via,
+    /// `PAM_USER`.
+    pub user: UserName,
+    /// Whose factor is asked: `user`, or who calls su.
+    pub subject: UserName,
+    /// The PAM service.
+    pub service: ServiceName,
+    /// Where it comes from.
+    pub door: Door,
+    /// Whether the first factor is known to be right.
+    pub attested: bool,
+}
+
+/// The record that is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// An account, found for that uid.
+    Account {
+        /// Which.
+        id: AccountId,
+        /// The subject's uid.
+        uid: u32,
+    },
+    /// Nobody's: the shared record of unknown names, and why.
+    Dummy {
+        /// One of 4,096.
+        id: AccountId,
+        /// Why there is no account.
+        why: NoAccount,
+    },
+}
+
+/// Why nothing that is answered can be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoAccount {
+    /// Nobody has that name.
+    Unknown,
+    /// A user of the host without a factor.
+    NotEnrolled,
+    /// The uid and the names lead to two accounts.
+    Ambiguous,
+    /// The roster was altered: absence is not proven.
+    Unproven,
+    /// su did not say who calls.
+    NoCaller,
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Spent by the answer.
+    pub nonce: [u8; 16],
+    /// When it was asked.
+    pub asked: Moment,
+    /// The login.
+    pub login: Login,
+    /// Whose record.
+    pub target: Target,
+    /// Answers of this login that were tries.
+    pub tries: u8,
+    /// Answers of this login, all of them.
+    pub rounds: u8,
+}
+
+/// What an auth phase proved and did not bind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Spent by settling.
+    pub nonce: [u8; 16],
+    /// When it was proven.
+    pub proven: Moment,
+    /// The login.
+    pub login: Login,
+    /// Whose account.
+    pub account: AccountId,
+    /// The subject's uid.
+    pub uid: u32,
+}
+
+/// A token of one kind.
+pub trait Token: Serialize + DeserializeOwned {
+    /// Keeps kinds apart.
+    const KIND: &'static [u8];
+    /// How long it is good, in seconds.
+    const SECONDS: u32;
+    /// When it was made.
+    fn made(&self) -> Moment;
+
+    /// Seals it.
+    fn seal(&self, keys: &Keys, entropy: &dyn Entropy) -> Result<Vec<u8>, NoEntropy> {
+        let bytes = postcard::to_allocvec(self).unwrap_or_default(); // to memory: cannot fail
+        keys.seal_token(entropy, Self::KIND, &bytes)
+    }
+
+    /// Opens one, of whatever age.
+    fn open(keys: &Keys, sealed: &[u8]) -> Result<Self, DoesNotOpen> {
+        let bytes = keys.open_token(Self::KIND, sealed)?;
+        postcard::from_bytes(bytes.expose()).map_err(|_| DoesNotOpen)
+    }
+
+    /// Whether it is still good at `now`.
+    fn is_good(&self, now: &Moment) -> bool {
+        now.boot_ms_since(&self.made()).is_some_and(|ms| ms < u64::from(Self::SECONDS) * 1000)
+    }
+
+    /// Until when its nonce must be remembered, in milliseconds of its boot.
+    fn until_ms(&self) -> u64 {
+        self.made().boot_ms.saturating_add(u64::from(Self::SECONDS) * 1000)
+    }
+}
+
+impl Token for Question {
+    const KIND: &'static [u8] = b"question";
+    const SECONDS: u32 = QUESTION_SECONDS;
+    fn made(&self) -> Moment {
+        self.asked
+    }
+}
+
+impl Token for Ticket {
+    const KIND: &'static [u8] = b"ticket";
+    const SECONDS: u32 = TICKET_SECONDS;
+    fn made(&self) -> Moment {
+        self.proven
+    }
+}
+
+/// A nonce for a token.
+pub fn nonce(entropy: &dyn Entropy) -> Result<[u8; 16], NoEntropy> {
+    random(entropy)
+}

@@ -1,0 +1,164 @@
+//! The daemon's life: hardened first, then key, store, settings, doors.
+
+use std::{
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mfa_proto::names::{RUN_DIR, SOCKET};
+use mfad::{
+    audit::Event,
+    auth::{Auth, Policy},
+    bus,
+    crypto::Keys,
+    deliver::Log,
+    keys,
+    settings::{self, Settings},
+    store::{Context, MetaKey, Store, StoreError, sqlite::Sqlite},
+    world::{KernelClock, KernelEntropy, Names, World},
+};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::{
+        prctl,
+        resource::{Resource, getrlimit, setrlimit},
+        stat::{Mode, umask},
+    },
+    unistd::geteuid,
+};
+
+/// The daemon's user.
+pub(crate) const USER: &str = "mfad";
+/// The state folder, 0700, the daemon's.
+pub(crate) const STATE_DIR: &str = "/var/lib/mfad";
+/// The database in it.
+pub(crate) const DATABASE: &str = "mfad.db";
+/// Seals the kept settings to their purpose.
+const KEPT: &[u8] = b"mfad 1 settings";
+
+/// Serves until it is ended.
+pub(crate) fn run() -> Result<(), String> {
+    harden()?;
+    let clock = Arc::new(KernelClock::new().map_err(|error| format!("boot id: {error}"))?);
+    let names = Names::of_host(clock.clone());
+    let world = World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names };
+    let log = Log::start().map_err(|error| format!("log: {error}"))?;
+    let keys = Arc::new(key()?);
+    let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
+    let (engine, sound) =
+        Sqlite::open(&Path::new(STATE_DIR).join(DATABASE), &keys).map_err(|error| error.to_string())?;
+    let store = Store::new(engine, keys, world, log.sink());
+    let listener = bus::socket::bind(Path::new(SOCKET))
+        .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?;
+    zbus::block_on(async move {
+        let policy = Policy::default();
+        begin(&store, sound).await?;
+        apply_settings(&store, &policy, &log).await;
+        let auth = Auth::new(store, policy);
+        let desk = bus::system::Desk {
+            auth: auth.clone(),
+            quotas: bus::Quotas::new(clock.clone()),
+            clock: clock.clone(),
+            log: log.clone(),
+        };
+        let runtime = zruntime::SharedRuntime::current().map_err(|error| error.to_string())?;
+        runtime.spawn("system bus", bus::system::serve(desk)).detach();
+        bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
+    })
+}
+
+/// Before anything secret is read: no core file, no ptrace by others, nothing for others to read.
+fn harden() -> Result<(), String> {
+    if geteuid().is_root() {
+        return Err(format!(
+            "the daemon runs as user {USER}, never as root: let systemd or the bus start it"
+        ));
+    }
+    let failed = |what: &'static str| move |error: nix::Error| format!("{what}: {error}");
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(failed("RLIMIT_CORE"))?;
+    prctl::set_dumpable(false).map_err(failed("PR_SET_DUMPABLE"))?;
+    umask(Mode::from_bits_truncate(0o077));
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed("RLIMIT_NOFILE"))?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(8192), hard).map_err(failed("RLIMIT_NOFILE"))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systemd names the credentials folder so, and this is no login process"
+)]
+fn key() -> Result<Keys, String> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let read = match folder.filter(|folder| folder.join(keys::CREDENTIAL).exists()) {
+        Some(folder) => keys::read_credential(&folder),
+        None => keys::read(Path::new(keys::KEY_FILE), geteuid().as_raw()),
+    };
+    read.map_err(|error| error.to_string())
+}
+
+fn lock(path: &Path) -> Result<Flock<std::fs::File>, String> {
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|error| {
+        format!("{}: {error}: is {STATE_DIR} there and mine? (mfad init)", path.display())
+    })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| "another mfad serves already".to_owned())
+}
+
+/// Records the start, and an altered roster with it.
+async fn begin(store: &Store, sound: bool) -> Result<(), String> {
+    let written = store.write(move |records, _| {
+        if !sound {
+            records.audit(None, Event::RosterAltered, Context::none())?;
+        }
+        records.audit(None, Event::Started, Context::none())
+    });
+    written.await.map(|done| done.into_inner()).map_err(|error| error.to_string())
+}
+
+/// Puts the settings in force: those of the file when they are in order, else the last good ones
+/// with an alarm, else none: then everybody is refused.
+async fn apply_settings(store: &Store, policy: &Policy, log: &Log) {
+    let host = crate::host_name();
+    let fault = match Settings::read(Path::new(settings::FILE), &host) {
+        Ok(settings) => {
+            policy.set(Some(settings.rules.clone()));
+            if let Err(error) = keep(store, settings.text).await {
+                log.warning(&format!("the settings are in force, but were not kept for a bad day: {error}"));
+            }
+            return;
+        }
+        Err(error) => error.to_string(),
+    };
+    match kept(store).await.ok().flatten().map(|text| Settings::parse(&text, &host)) {
+        Some(Ok(settings)) => {
+            policy.set(Some(settings.rules));
+            log.alert(&format!("broken settings, the last good ones are in force: {fault}"));
+            let event = Event::SettingsKept { fault };
+            let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
+            if let Err(error) = told.await.map(|done| done.into_inner()) {
+                log.alert(&format!("the audit does not take records: {error}"));
+            }
+        }
+        _ => log
+            .alert(&format!("broken settings and none that were good before: everybody is refused: {fault}")),
+    }
+}
+
+async fn keep(store: &Store, text: String) -> Result<(), StoreError> {
+    if kept(store).await?.is_some_and(|before| before == text) {
+        return Ok(());
+    }
+    let keep = store.write(move |records, _| {
+        let sealed = records.keys().seal(records.entropy(), KEPT, text.as_bytes())?;
+        records.txn().set_meta(MetaKey::Settings, &sealed)
+    });
+    keep.await.map(|done| done.into_inner())
+}
+
+async fn kept(store: &Store) -> Result<Option<String>, StoreError> {
+    let Some(sealed) = store.read(|sound| sound.rows().meta(MetaKey::Settings)).await? else {
+        return Ok(None);
+    };
+    let text = store.keys().open(KEPT, &sealed).ok();
+    Ok(text.and_then(|text| String::from_utf8(text.expose().clone()).ok()))
+}

@@ -1,0 +1,233 @@
+//! The settings: `mfad.toml` and `mfad.toml.d/*.toml`, read whole or not at all.
+//!
+//! What a setting's absence would loosen has no default: a file that says nothing of the mode is
+//! a broken file. The last settings that passed are kept sealed in the store; they stay in force,
+//! with an alarm, when a start meets broken ones.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::Table;
+
+use crate::policy::{Mode, Rules, SuSubject};
+
+/// Where the settings are.
+pub const FILE: &str = "/etc/mfad/mfad.toml";
+/// The longest settings file, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file cannot be read.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel says.
+        error: std::io::Error,
+    },
+    /// Others than root and the daemon could have written it.
+    #[error("{path}: may be written by others than root: it decides who is let in")]
+    Writable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It does not parse, or says what no setting is called.
+    #[error("{path}: {said}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        said: String,
+    },
+}
+
+/// The file's form. Unknown keys are errors.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    policy: PolicySection,
+    #[serde(default)]
+    service: Services,
+    #[serde(default)]
+    enroll: Enroll,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicySection {
+    mode: Mode,
+    #[serde(default)]
+    account_enforce: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Services {
+    #[serde(default)]
+    su: Su,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Su {
+    #[serde(default)]
+    subject: SuSubject,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enroll {
+    issuer: Option<String>,
+}
+
+/// Settings that passed, with the text they came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What they say.
+    pub rules: Rules,
+    /// All files merged, as TOML: what is kept for a bad day.
+    pub text: String,
+}
+
+impl Settings {
+    /// Reads `path` and then `path.d/*.toml` in the order of their names; later ones win, key by
+    /// key. `host` is the issuer where none is set.
+    pub fn read(path: &Path, host: &str) -> Result<Self, SettingsError> {
+        let mut merged = table(path)?;
+        let mut folder = path.as_os_str().to_owned();
+        folder.push(".d");
+        for part in parts(Path::new(&folder))? {
+            merge(&mut merged, table(&part)?);
+        }
+        Self::parse(&merged.to_string(), host)
+            .map_err(|said| SettingsError::Broken { path: path.to_owned(), said })
+    }
+
+    /// Reads a text that was kept.
+    pub fn parse(text: &str, host: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        if let Some(other) = file.policy.account_enforce.iter().find(|name| *name != "sshd") {
+            return Err(format!(
+                "policy.account_enforce: {other}: only sshd can be enforced there, since cron, sudo \
+                                and su run account phases without asking"
+            ));
+        }
+        let issuer = file.enroll.issuer.unwrap_or_else(|| host.to_owned());
+        if issuer.is_empty()
+            || issuer.len() > 64
+            || issuer.contains(':')
+            || issuer.chars().any(char::is_control)
+        {
+            return Err("enroll.issuer: 1 to 64 bytes of printable text without a colon".into());
+        }
+        let (mode, account_enforce) = (file.policy.mode, file.policy.account_enforce);
+        let rules = Rules { mode, su: file.service.su.subject, account_enforce, issuer };
+        Ok(Self { rules, text: text.to_owned() })
+    }
+}
+
+fn parts(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let unreadable = |error| SettingsError::Unreadable { path: folder.to_owned(), error };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut parts = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            parts.push(path);
+        }
+    }
+    parts.sort();
+    Ok(parts)
+}
+
+fn table(path: &Path) -> Result<Table, SettingsError> {
+    let unreadable = |error| SettingsError::Unreadable { path: path.to_owned(), error };
+    let meta = fs::metadata(path).map_err(unreadable)?;
+    if meta.uid() != 0 && meta.uid() != nix::unistd::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        return Err(SettingsError::Writable { path: path.to_owned() });
+    }
+    let broken = |said| SettingsError::Broken { path: path.to_owned(), said };
+    if !meta.is_file() || meta.len() > LONGEST {
+        return Err(broken("is no plain file, or larger than 1 MiB".into()));
+    }
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    text.parse::<Table>().map_err(|error| broken(error.to_string()))
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) => merge(old, new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[policy]\nmode = \"required\"\naccount_enforce = [\"sshd\"]\n[service.su]\nsubject = \"target\"\n[enroll]\nissuer = \"Example\"\n";
+
+    #[test]
+    fn a_good_file_says_what_it_says() {
+        let rules = Settings::parse(GOOD, "host").unwrap().rules;
+        assert_eq!(
+            (rules.mode, rules.su, rules.issuer.as_str()),
+            (Mode::Required, SuSubject::Target, "Example")
+        );
+    }
+
+    // S23: no line whose loss loosens the policy goes unnoticed.
+    #[test]
+    fn a_file_without_a_mode_is_broken_and_no_lost_line_loosens() {
+        for lost in 0..GOOD.lines().count() {
+            let rest: String =
+                GOOD.lines().enumerate().filter(|(n, _)| *n != lost).map(|(_, l)| format!("{l}\n")).collect();
+            if let Ok(settings) = Settings::parse(&rest, "host") {
+                assert_eq!(settings.rules.mode, Mode::Required, "{rest}");
+            }
+        }
+        for broken in [
+            "",
+            "[policy]\n",
+            "[policy]\nmode=\"of\"\n",
+            "mode=\"off\"\n",
+            "[policy]\nmode=\"off\"\nmod=1\n",
+            "[polcy]\nmode=\"off\"\n",
+            "[policy]\nmode=\"required\"\naccount_enforce=[\"cron\"]\n",
+            "[policy",
+        ] {
+            assert!(Settings::parse(broken, "host").is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn later_files_win_key_by_key_and_all_must_be_sound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mfad.toml");
+        let parts = dir.path().join("mfad.toml.d");
+        fs::create_dir(&parts).unwrap();
+        fs::write(&path, GOOD).unwrap();
+        fs::write(parts.join("50-mode.toml"), "[policy]\nmode = \"observe\"\n").unwrap();
+        fs::write(parts.join("ignored.bak"), "rubbish").unwrap();
+        let rules = Settings::read(&path, "host").unwrap().rules;
+        assert_eq!((rules.mode, rules.issuer.as_str()), (Mode::Observe, "Example"));
+        fs::write(parts.join("60-bad.toml"), "[policy]\nmoood = 1\n").unwrap();
+        assert!(Settings::read(&path, "host").is_err());
+        fs::remove_file(parts.join("60-bad.toml")).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        assert!(matches!(Settings::read(&path, "host"), Err(SettingsError::Writable { .. })));
+    }
+}

@@ -1,0 +1,88 @@
+//! The head: one row that stands for all others. It holds the end of the audit chain, a digest
+//! of every account (id, uid, name, version of its state), and the clocks of the last commit.
+//!
+//! The digest is the exclusive or of one authentication code an account (an incremental set
+//! hash), so a login changes it in two steps and a start checks 100,000 accounts in one pass.
+//! Where it does not agree, absence proves nothing: who has no account is refused, not exempt.
+
+use serde::{Deserialize, Serialize};
+
+use super::{RosterEntry, Rows, StoreError, rows::MetaKey};
+use crate::{
+    crypto::{Keys, Purpose, Tag},
+    world::Moment,
+};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The seq of the last audit row; 0 when there is none.
+    pub audit_seq: u64,
+    /// The code of the last audit row.
+    pub audit_tag: Tag,
+    /// How many accounts there are.
+    pub accounts: u64,
+    /// Of all accounts.
+    pub digest: Tag,
+    /// Of the last commit; `None` before the first.
+    pub clock: Option<Moment>,
+}
+
+/// How the roster differs from the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RosterFault {
+    /// As the head has it.
+    pub expected: u64,
+    /// As the rows have it.
+    pub found: u64,
+}
+
+impl Head {
+    fn empty() -> Self {
+        Self { audit_seq: 0, audit_tag: [0; 32], accounts: 0, digest: [0; 32], clock: None }
+    }
+
+    /// Reads and verifies the head. A store without any is new, if it has no account either.
+    pub fn read(rows: &mut dyn Rows, keys: &Keys) -> Result<Self, StoreError> {
+        let Some(stored) = rows.meta(MetaKey::Head)? else {
+            let empty = rows.accounts(&mfa_proto::identity::UserName::from(""), 1)?.is_empty();
+            return if empty { Ok(Self::empty()) } else { Err(StoreError::WrongKey) };
+        };
+        let (tag, body) = stored.split_at_checked(32).ok_or(StoreError::Malformed("meta"))?;
+        if !keys.verify(Purpose::Meta, &[b"head", body], tag) {
+            return Err(StoreError::WrongKey);
+        }
+        postcard::from_bytes(body).map_err(|_| StoreError::Malformed("meta"))
+    }
+
+    /// The bytes of its row.
+    pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, StoreError> {
+        let body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
+        Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
+    }
+
+    /// Takes the account with its state's version into the digest, or out of it again.
+    pub(super) fn toggle(&mut self, keys: &Keys, entry: &RosterEntry) {
+        toggle(&mut self.digest, keys, entry);
+    }
+
+    /// Compares the roster with the head.
+    pub fn check_roster(rows: &mut dyn Rows, keys: &Keys) -> Result<Option<RosterFault>, StoreError> {
+        let head = Self::read(rows, keys)?;
+        let (mut digest, mut found) = ([0; 32], 0);
+        rows.each_account(&mut |entry| {
+            toggle(&mut digest, keys, entry);
+            found += 1;
+        })?;
+        let sound = digest == head.digest && found == head.accounts;
+        Ok((!sound).then_some(RosterFault { expected: head.accounts, found }))
+    }
+}
+
+fn toggle(digest: &mut Tag, keys: &Keys, entry: &RosterEntry) {
+    let (uid, version) = (entry.uid.to_le_bytes(), entry.version.to_le_bytes());
+    let tag = keys.tag(Purpose::Meta, &[b"roster", &entry.id.0, &uid, entry.name.as_bytes(), &version]);
+    for (byte, other) in digest.iter_mut().zip(tag) {
+        *byte ^= other;
+    }
+}

@@ -1,0 +1,361 @@
+//! Records: rows that were verified. Everything that use cases read and write goes through here,
+//! whatever the database.
+
+use mfa_proto::{
+    identity::{ServiceName, UserName},
+    secret::Secret,
+};
+
+use super::{AuditRow, FactorRow, Head, MetaKey, RosterEntry, Rows, StateRow, StoreError, Txn};
+use crate::{
+    account::{AccountId, Door, Factor, FactorId, SeedPrint, State},
+    audit::{self, Event, Record},
+    crypto::{Keys, Purpose},
+    factor::FactorKind,
+    world::{Entropy, Moment},
+};
+
+/// The schema that sealed rows are bound to.
+const SCHEMA: &[u8] = b"mfad 1";
+
+/// A verified account, and the version it was read at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    id: AccountId,
+    version: Option<u64>,
+    roster: bool,
+    /// What may be decided upon and changed.
+    pub state: State,
+}
+
+impl Account {
+    /// Which.
+    pub fn id(&self) -> AccountId {
+        self.id
+    }
+
+    fn entry(&self, version: u64) -> RosterEntry {
+        let name = self.state.names.first().cloned().unwrap_or_else(|| UserName::from(""));
+        RosterEntry { id: self.id, uid: self.state.uid.unwrap_or(u32::MAX), name, version }
+    }
+}
+
+/// Who a login is about, by what the store has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No account by that uid, nor by any of the names: and the roster is sound.
+    Nobody,
+    /// No account, but the roster is not sound: absence is not proven.
+    Unproven,
+    /// One.
+    One(AccountId),
+    /// The uid and the names lead to different accounts.
+    Ambiguous,
+}
+
+/// Verified reading.
+pub struct Sound<'a> {
+    rows: &'a mut dyn Rows,
+    keys: &'a Keys,
+}
+
+impl<'a> Sound<'a> {
+    /// Reads through `rows`.
+    pub fn new(rows: &'a mut dyn Rows, keys: &'a Keys) -> Self {
+        Self { rows, keys }
+    }
+
+    /// The rows themselves, for what needs no verifying.
+    pub fn rows(&mut self) -> &mut dyn Rows {
+        self.rows
+    }
+
+    /// The account of that uid and those names; every one of them counts.
+    pub fn find(&mut self, uid: u32, names: &[&UserName]) -> Result<Found, StoreError> {
+        let mut found = self.rows.account_of_uid(uid)?;
+        for name in names {
+            match (self.rows.account_of_name(name)?, found) {
+                (Some(new), Some(old)) if new != old => return Ok(Found::Ambiguous),
+                (Some(new), None) => found = Some(new),
+                _ => {}
+            }
+        }
+        Ok(match found {
+            Some(id) => Found::One(id),
+            None if self.rows.roster_is_sound() => Found::Nobody,
+            None => Found::Unproven,
+        })
+    }
+
+    /// The account that [`Sound::find`] gave for `uid` and `names`, verified; `None` as for
+    /// [`Sound::account`], and when it is another's: the index is not sealed, the state is.
+    pub fn account_of(
+        &mut self,
+        id: AccountId,
+        uid: u32,
+        names: &[&UserName],
+    ) -> Result<Option<Account>, StoreError> {
+        let is_theirs =
+            |state: &State| state.uid == Some(uid) || names.iter().any(|name| state.names.contains(name));
+        Ok(self.account(id)?.filter(|account| is_theirs(&account.state)))
+    }
+
+    /// The account, verified; `None` when its state is missing, altered, or older than the audit
+    /// says: it must be refused, and that is a verdict, not an error.
+    pub fn account(&mut self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let Some(row) = self.rows.state(id)? else { return Ok(None) };
+        let parts = [&id.0[..], &row.version.to_le_bytes(), &row.body];
+        if !self.keys.verify(Purpose::State, &parts, &row.tag) {
+            return Ok(None);
+        }
+        if !self.rows.roster_is_sound() && self.audited_version(id)? > row.version {
+            return Ok(None);
+        }
+        let state = postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("account_state"))?;
+        Ok(Some(Account { id, version: Some(row.version), roster: true, state }))
+    }
+
+    fn audited_version(&mut self, id: AccountId) -> Result<u64, StoreError> {
+        let Some(row) = self.rows.last_audit(id)? else { return Ok(0) };
+        let record: Record = postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("audit"))?;
+        Ok(record.account.map_or(0, |(_, version)| version))
+    }
+
+    /// The seed of one of the account's factors; `None` when it does not open.
+    pub fn seed(
+        &mut self,
+        account: &Account,
+        factor: &Factor,
+    ) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        let Some(row) = self.rows.factor(factor.id)? else { return Ok(None) };
+        let Some(sealed) = row.sealed else { return Ok(None) };
+        if row.account != account.id || row.version != factor.version {
+            return Ok(None);
+        }
+        let context = context(account.id, factor.id, factor.version, &factor.kind)?;
+        Ok(self.keys.open(&context, &sealed).ok())
+    }
+
+    /// A page of the audit; the flag says whether each row decodes.
+    pub fn audit(
+        &mut self,
+        after: u64,
+        most: u32,
+        user: Option<&UserName>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let rows = self.rows.audit(after, most, user)?;
+        rows.iter()
+            .map(|row| postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("audit")))
+            .collect()
+    }
+}
+
+fn context(
+    account: AccountId,
+    factor: FactorId,
+    version: u32,
+    kind: &FactorKind,
+) -> Result<Vec<u8>, StoreError> {
+    let bound = (SCHEMA, "factor", account, factor, version, kind);
+    postcard::to_allocvec(&bound).map_err(|_| StoreError::Malformed("factor"))
+}
+
+/// Verified reading and writing inside one transaction.
+pub struct Records<'a> {
+    txn: &'a mut dyn Txn,
+    keys: &'a Keys,
+    entropy: &'a dyn Entropy,
+    head: Head,
+    now: Moment,
+    /// For the log, once committed.
+    written: Vec<Record>,
+}
+
+impl<'a> Records<'a> {
+    /// Begins: reads and verifies the head.
+    pub(super) fn begin(
+        txn: &'a mut dyn Txn,
+        keys: &'a Keys,
+        entropy: &'a dyn Entropy,
+        now: Moment,
+    ) -> Result<Self, StoreError> {
+        let head = Head::read(rows_of(txn), keys)?;
+        let mut records = Self { txn, keys, entropy, head, now, written: Vec::new() };
+        records.watch_clock()?;
+        Ok(records)
+    }
+
+    /// Ends: writes the head, gives what was audited.
+    pub(super) fn finish(mut self) -> Result<Vec<Record>, StoreError> {
+        self.head.clock = Some(self.now);
+        let head = self.head.encode(self.keys)?;
+        self.txn.set_meta(MetaKey::Head, &head)?;
+        Ok(self.written)
+    }
+
+    /// Verified reading within the transaction.
+    pub fn read(&mut self) -> Sound<'_> {
+        Sound::new(rows_of(self.txn), self.keys)
+    }
+
+    /// The rows themselves, for what needs no verifying.
+    pub fn txn(&mut self) -> &mut dyn Txn {
+        self.txn
+    }
+
+    /// Randomness for what is made here.
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.entropy
+    }
+
+    /// Forgets tokens that are too old to be answered: once in 256 records, since it reads them all.
+    pub fn forget_spent_tokens(&mut self) -> Result<(), StoreError> {
+        if self.head.audit_seq % 256 != 0 {
+            return Ok(());
+        }
+        self.txn.forget_spent(&self.now.boot, self.now.boot_ms)
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Keys {
+        self.keys
+    }
+
+    /// The clocks of the commit before this transaction.
+    pub fn clock_before(&self) -> Option<Moment> {
+        self.head.clock
+    }
+
+    /// A new real account, findable by its uid and name.
+    pub fn create(&mut self, id: AccountId, uid: u32, name: &UserName) -> Result<Account, StoreError> {
+        self.txn.add_account(id, uid, name)?;
+        let state = State::new(Some(uid), vec![name.clone()], self.now.wall);
+        Ok(Account { id, version: None, roster: true, state })
+    }
+
+    /// The shared state of an unknown name.
+    pub fn dummy(&mut self, id: AccountId) -> Result<Account, StoreError> {
+        let account = match self.read().account(id)? {
+            Some(account) => account,
+            None => {
+                // One that does not verify is made anew: it guards nothing.
+                let version = self.txn.state(id)?.map(|row| row.version);
+                Account { id, version, roster: false, state: State::new(None, Vec::new(), self.now.wall) }
+            }
+        };
+        Ok(Account { roster: false, ..account })
+    }
+
+    /// Writes the account where its row is still the one that was read.
+    pub fn keep(&mut self, account: &mut Account) -> Result<(), StoreError> {
+        let version = account.version.map_or(1, |version| version + 1);
+        let body =
+            postcard::to_allocvec(&account.state).map_err(|_| StoreError::Malformed("account_state"))?;
+        let tag = self.keys.tag(Purpose::State, &[&account.id.0, &version.to_le_bytes(), &body]).to_vec();
+        self.txn.put_state(account.id, account.version, &StateRow { version, body, tag })?;
+        if account.roster {
+            match account.version {
+                Some(before) => self.head.toggle(self.keys, &account.entry(before)),
+                None => self.head.accounts += 1,
+            }
+            self.head.toggle(self.keys, &account.entry(version));
+        }
+        account.version = Some(version);
+        Ok(())
+    }
+
+    /// Seals a factor's seed into its row.
+    pub fn put_seed(
+        &mut self,
+        account: &Account,
+        id: FactorId,
+        version: u32,
+        kind: &FactorKind,
+        seed: &[u8],
+    ) -> Result<(), StoreError> {
+        let context = context(account.id, id, version, kind)?;
+        let sealed = self.keys.seal(self.entropy, &context, seed)?;
+        self.txn.put_factor(id, &FactorRow { account: account.id, version, sealed: Some(sealed) })
+    }
+
+    /// The keyed fingerprint of a seed.
+    pub fn fingerprint(&self, seed: &[u8]) -> SeedPrint {
+        let mut print = [0; 16];
+        print.copy_from_slice(&self.keys.tag(Purpose::Seed, &[seed])[..16]);
+        SeedPrint(print)
+    }
+
+    /// Records what happened, linked to all that was recorded before. `account`, if given, has
+    /// been kept already.
+    pub fn audit(
+        &mut self,
+        account: Option<&Account>,
+        event: Event,
+        context: Context<'_>,
+    ) -> Result<(), StoreError> {
+        let seq = self.head.audit_seq + 1;
+        let named = account.filter(|account| account.roster);
+        let record = Record {
+            seq,
+            time: self.now.wall,
+            event,
+            account: named.map(|account| (account.id, account.version.unwrap_or(0))),
+            user: context.user.clone(),
+            subject: context.subject.filter(|subject| *subject != context.user).cloned(),
+            service: context.service.cloned(),
+            door: context.door.cloned(),
+        };
+        let body = postcard::to_allocvec(&record).map_err(|_| StoreError::Malformed("audit"))?;
+        let tag = audit::link(self.keys, &self.head.audit_tag, &body);
+        let (account, user) = (named.map(Account::id), record.user.clone());
+        self.txn.append_audit(&AuditRow { seq, account, user, body, tag: tag.to_vec() })?;
+        (self.head.audit_seq, self.head.audit_tag) = (seq, tag);
+        self.written.push(record);
+        Ok(())
+    }
+
+    /// Records a jump of the wall clock of over a minute against the boot clock. It refuses
+    /// nothing by itself: a resumed machine jumps rightly.
+    fn watch_clock(&mut self) -> Result<(), StoreError> {
+        let Some(before) = self.head.clock else { return Ok(()) };
+        let Some(gone_ms) = self.now.boot_ms_since(&before) else { return Ok(()) };
+        let expected = before.wall.0.saturating_add(gone_ms / 1000);
+        let seconds = i64::try_from(i128::from(self.now.wall.0) - i128::from(expected)).unwrap_or(i64::MAX);
+        if seconds.abs() > 60 {
+            self.audit(None, Event::ClockJumped { seconds }, Context::none())?;
+        }
+        Ok(())
+    }
+}
+
+fn rows_of(txn: &mut dyn Txn) -> &mut dyn Rows {
+    txn
+}
+
+/// Who and where, for a record.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// `PAM_USER`, or the account's name.
+    pub user: &'a UserName,
+    /// Whose factor was asked.
+    pub subject: Option<&'a UserName>,
+    /// The PAM service.
+    pub service: Option<&'a ServiceName>,
+    /// Where it came from.
+    pub door: Option<&'a Door>,
+}
+
+impl Context<'static> {
+    /// Nobody and nowhere: the daemon itself.
+    pub fn none() -> Self {
+        static NOBODY: std::sync::LazyLock<UserName> = std::sync::LazyLock::new(|| UserName::from(""));
+        Self { user: &NOBODY, subject: None, service: None, door: None }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// That user, no service.
+    pub fn user(user: &'a UserName) -> Self {
+        Self { user, subject: None, service: None, door: None }
+    }
+}

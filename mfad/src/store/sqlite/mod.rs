@@ -1,0 +1,153 @@
+//! SQLite: WAL, `synchronous=FULL`, one thread that writes and one that reads.
+//!
+//! A batch is whatever queued while the last fsync ran: each job has a savepoint of its own, all
+//! share one commit. No two share a verdict: jobs run one after the other, each sees what the one
+//! before it did.
+
+mod rows;
+mod schema;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use rusqlite::Connection;
+
+use super::{Engine, Head, Job, Look, StoreError};
+use crate::crypto::Keys;
+use rows::Db;
+
+/// Work that may wait; more is refused at once.
+const QUEUE: usize = 1024;
+/// Jobs that share one commit.
+const BATCH: usize = 32;
+
+/// The engine: two queues.
+pub struct Sqlite {
+    jobs: mpsc::SyncSender<Box<dyn Job>>,
+    looks: mpsc::SyncSender<Box<dyn Look>>,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, made if there is none, and starts its threads. Verifies the
+    /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
+    pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
+        let mut writer = Writer { db: Db::new(schema::open(path)?), keys: Arc::clone(keys), seen: 0 };
+        writer.check_roster()?;
+        let sound = writer.db.sound();
+        let mut reader = Db::new(schema::open_to_read(path)?);
+        reader.share_soundness(&writer.db);
+        let (jobs, to_write) = mpsc::sync_channel(QUEUE);
+        let (looks, to_read) = mpsc::sync_channel::<Box<dyn Look>>(QUEUE);
+        spawn("store-write", move || writer.serve(&to_write));
+        spawn("store-read", move || {
+            while let Ok(look) = to_read.recv() {
+                // A look that panics ends as an error for its caller, whose channel it drops.
+                let _ = catch_unwind(AssertUnwindSafe(|| look.run(Ok(&mut reader))));
+            }
+        });
+        Ok((Self { jobs, looks }, sound))
+    }
+}
+
+impl Engine for Sqlite {
+    fn submit(&self, job: Box<dyn Job>) {
+        match self.jobs.try_send(job) {
+            Ok(()) => {}
+            Err(mpsc::TrySendError::Full(job)) => job.settle(Err(StoreError::Busy)),
+            Err(mpsc::TrySendError::Disconnected(job)) => job.settle(Err(StoreError::Closed)),
+        }
+    }
+
+    fn look(&self, look: Box<dyn Look>) {
+        match self.looks.try_send(look) {
+            Ok(()) => {}
+            Err(mpsc::TrySendError::Full(look)) => look.run(Err(StoreError::Busy)),
+            Err(mpsc::TrySendError::Disconnected(look)) => look.run(Err(StoreError::Closed)),
+        }
+    }
+}
+
+/// Runs `body` in a thread whose panic ends the process: its state cannot be trusted after one.
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) {
+    let run = move || {
+        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+            std::process::abort();
+        }
+    };
+    if thread::Builder::new().name(name.to_owned()).spawn(run).is_err() {
+        std::process::abort(); // no thread, no store: systemd starts it again
+    }
+}
+
+struct Writer {
+    db: Db,
+    keys: Arc<Keys>,
+    /// `PRAGMA data_version` when the roster was last compared: it changes when somebody else
+    /// commits.
+    seen: i64,
+}
+
+impl Writer {
+    fn serve(mut self, queue: &mpsc::Receiver<Box<dyn Job>>) {
+        while let Ok(first) = queue.recv() {
+            let mut batch = vec![first];
+            batch.extend(queue.try_iter().take(BATCH - 1));
+            let results = self.run(&mut batch);
+            for (job, result) in batch.into_iter().zip(results) {
+                job.settle(result);
+            }
+        }
+    }
+
+    fn run(&mut self, batch: &mut [Box<dyn Job>]) -> Vec<Result<(), StoreError>> {
+        if let Err(error) = self.begin() {
+            return batch.iter().map(|_| Err(error.clone())).collect();
+        }
+        let results: Vec<_> = batch.iter_mut().map(|job| self.one(&mut **job)).collect();
+        match self.db.execute("COMMIT") {
+            Ok(()) => results,
+            Err(error) => {
+                let _ = self.db.execute("ROLLBACK"); // some failures have rolled back already
+                results.into_iter().map(|result| result.and(Err(error.clone()))).collect()
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.db.data_version()? != self.seen {
+            self.check_roster()?;
+        }
+        self.db.execute("BEGIN IMMEDIATE")
+    }
+
+    /// Runs one job under a savepoint: an error or a panic takes back what it did, and no more.
+    fn one(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        self.db.execute("SAVEPOINT job")?;
+        let result =
+            catch_unwind(AssertUnwindSafe(|| job.run(&mut self.db))).unwrap_or(Err(StoreError::Panicked));
+        if result.is_err() {
+            self.db.execute("ROLLBACK TO job")?;
+        }
+        self.db.execute("RELEASE job")?;
+        result
+    }
+
+    fn check_roster(&mut self) -> Result<(), StoreError> {
+        self.seen = self.db.data_version()?;
+        let fault = Head::check_roster(&mut self.db, &self.keys)?;
+        self.db.set_sound(fault.is_none());
+        Ok(())
+    }
+}
+
+fn database(error: &rusqlite::Error) -> StoreError {
+    StoreError::Database(error.to_string().into())
+}
+
+fn pragma(conn: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
+    conn.pragma_update(None, name, value).map_err(|error| database(&error))
+}

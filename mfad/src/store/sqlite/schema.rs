@@ -1,0 +1,103 @@
+//! The tables, and how a database file is opened.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{StoreError, database, pragma};
+
+/// One entry a schema version: what brings the one before to it.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE meta (
+        key     TEXT PRIMARY KEY,
+        value   BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE account (
+        id      BLOB PRIMARY KEY,
+        uid     INTEGER NOT NULL UNIQUE,
+        name    BLOB NOT NULL UNIQUE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE account_state (
+        account BLOB PRIMARY KEY,
+        version INTEGER NOT NULL,
+        body    BLOB NOT NULL,
+        tag     BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE factor (
+        id      BLOB PRIMARY KEY,
+        account BLOB NOT NULL,
+        version INTEGER NOT NULL,
+        sealed  BLOB,
+        ended   INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE spent (
+        nonce   BLOB PRIMARY KEY,
+        boot    BLOB NOT NULL,
+        until   INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit (
+        seq     INTEGER PRIMARY KEY,
+        account BLOB,
+        user    BLOB NOT NULL,
+        body    BLOB NOT NULL,
+        tag     BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_of_account ON audit (account, seq) WHERE account IS NOT NULL;
+"];
+
+/// The schema this program writes.
+const SCHEMA: u32 = MIGRATIONS.len() as u32;
+/// "mfad": tells file(1) and us what the file is.
+const APPLICATION: i32 = 0x6d66_6164;
+/// How long to wait for a lock that another program holds on the file.
+const LOCKED: Duration = Duration::from_secs(1);
+
+/// Opens to write: made, brought to our schema, and set to survive a power cut.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut conn = connect(path, flags)?;
+    pragma(&conn, "journal_mode", "WAL")?;
+    pragma(&conn, "synchronous", "FULL")?; // NORMAL loses the last commit at a power cut: a replay
+    pragma(&conn, "secure_delete", "ON")?; // an ended factor leaves no seed in a free page
+    migrate(&mut conn, path)?;
+    Ok(conn)
+}
+
+/// Opens to read what was committed.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    pragma(&conn, "query_only", "ON")?;
+    Ok(conn)
+}
+
+fn connect(path: &Path, how: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = how | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(path, flags)
+        .map_err(|error| StoreError::Database(format!("{}: {error}", path.display()).into()))?;
+    conn.busy_timeout(LOCKED).map_err(|error| database(&error))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    pragma(&conn, "trusted_schema", "OFF")?;
+    pragma(&conn, "cell_size_check", "ON")?;
+    pragma(&conn, "cache_size", -2048)?; // 2 MiB
+    pragma(&conn, "temp_store", "MEMORY")?;
+    Ok(conn)
+}
+
+fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let version =
+        |conn: &Connection| conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    let found = version(conn).map_err(|error| database(&error))?;
+    if found > SCHEMA {
+        return Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA });
+    }
+    if found == SCHEMA {
+        return Ok(());
+    }
+    let txn = conn.transaction().map_err(|error| database(&error))?;
+    for step in &MIGRATIONS[found as usize..] {
+        txn.execute_batch(step).map_err(|error| database(&error))?;
+    }
+    pragma(&txn, "user_version", SCHEMA)?;
+    pragma(&txn, "application_id", APPLICATION)?;
+    txn.commit().map_err(|error| database(&error))
+}

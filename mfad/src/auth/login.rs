@@ -31,7 +31,7 @@ use crate::{
     factor::{FactorKind, Match, Totp},
     limits::Limited,
     policy::{Decision, Mode, Permitted, Rules, Standing, decide},
-    store::{Account, Context, Records, StoreError},
+    store::{Account, Context, Records, Sound, StoreError},
     world::Moment,
 };
 
@@ -71,59 +71,56 @@ impl Auth {
     }
 
     async fn open(&self, rules: &Rules, login: Login, subject: Subject) -> Result<Step, Failure> {
-        let (found, standing) = {
-            let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
-            let look = move |sound: &mut crate::store::Sound<'_>| {
-                let found = target(sound, store.keys(), &login, &subject)?;
-                let account = match found {
-                    Target::Account { id, uid } => sound.account_of(id, uid, &[&login.subject])?,
-                    Target::Dummy { id, .. } => sound.account(id)?, // the same work
-                };
-                Ok((found, standing(&found, account.as_ref())))
-            };
-            self.store.read(look).await?
-        };
-        if let Decision::Waive(..) = decide(rules.mode, standing) {
-            return self.waive(rules, login, subject).await;
+        // Twice at most: what looked as if nobody had to be asked may turn out otherwise where
+        // nobody else writes.
+        for _ in 0..2 {
+            let (found, standing) = self.look(&login, &subject).await?;
+            if let Decision::Waive(..) = decide(rules.mode, standing) {
+                match self.waive(rules.mode, &login, &subject).await? {
+                    Outcome::Waived(_, why) => return Ok(Step::waived(why)),
+                    Outcome::Proven(_) | Outcome::Refused(_) => continue,
+                }
+            }
+            // An attested user without a factor is told so before being asked in vain.
+            let told = standing == Standing::NotEnrolled && login.attested;
+            let reason = if told { Reason::NotEnrolled } else { Reason::Plain };
+            return self.ask(login, found, 0, 0, reason);
         }
-        // An attested user without a factor is told so before being asked in vain.
-        let told = standing == Standing::NotEnrolled && login.attested;
-        let reason = if told { Reason::NotEnrolled } else { Reason::Plain };
-        self.ask(login, found, 0, 0, reason)
+        Ok(Step::refused(Reason::Altered, 0, words::farewell(Reason::Altered, login.attested, 0)))
+    }
+
+    /// Whose record is judged, by what was last committed.
+    async fn look(&self, login: &Login, subject: &Subject) -> Result<(Target, Standing), StoreError> {
+        let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
+        let look = move |sound: &mut Sound<'_>| {
+            let found = target(sound, store.keys(), &login, &subject)?;
+            let account = match found {
+                Target::Account { id, uid } => sound.account_of(id, uid, &[&login.subject])?,
+                Target::Dummy { id, .. } => sound.account(id)?, // the same work
+            };
+            Ok((found, standing(&found, account.as_ref())))
+        };
+        self.store.read(look).await
     }
 
     /// Waives in a write transaction of its own: looked up again there, where nobody else writes,
     /// and recorded before it is said.
-    async fn waive(&self, rules: &Rules, login: Login, subject: Subject) -> Result<Step, Failure> {
-        let mode = rules.mode;
-        let (about, store) = (login.clone(), self.store.clone());
-        let committed = self
-            .store
-            .write(move |records, _| {
-                let found = target(&mut records.read(), store.keys(), &about, &subject)?;
-                let account = match found {
-                    Target::Account { id, uid } => records.read().account_of(id, uid, &[&about.subject])?,
-                    Target::Dummy { .. } => None,
-                };
-                match decide(mode, standing(&found, account.as_ref())) {
-                    Decision::Waive(permitted, why) => {
-                        let event = Event::Waived { reason: RecordedReason(why) };
-                        records.audit(account.as_ref(), event, context(&about))?;
-                        Ok(Ruling::Waived(permitted, why))
-                    }
-                    Decision::Ask(_) | Decision::AskAndRefuse => {
-                        refuse(records, account.as_ref(), &about, Refusal::new(Reason::Expired), 0)
-                    }
-                }
-            })
-            .await?;
-        Ok(match Outcome::from(committed) {
-            Outcome::Waived(_, why) => Step::waived(why),
-            // It changed between the two looks: the login begins again.
-            Outcome::Proven(_) | Outcome::Refused(_) => {
-                Step::refused(Reason::Expired, 0, words::farewell(Reason::Expired, login.attested, 0))
-            }
-        })
+    async fn waive(&self, mode: Mode, login: &Login, subject: &Subject) -> Result<Outcome, StoreError> {
+        let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
+        let rule = move |records: &mut Records<'_>, _: Moment| {
+            let found = target(&mut records.read(), store.keys(), &login, &subject)?;
+            let account = match found {
+                Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
+                Target::Dummy { .. } => None,
+            };
+            let Decision::Waive(permitted, why) = decide(mode, standing(&found, account.as_ref())) else {
+                return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
+            };
+            let event = Event::Waived { reason: RecordedReason(why) };
+            records.audit(account.as_ref(), event, context(&login))?;
+            Ok(Ruling::Waived(permitted, why))
+        };
+        self.store.write(rule).await.map(Outcome::from)
     }
 
     fn ask(

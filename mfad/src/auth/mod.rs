@@ -9,6 +9,8 @@ pub mod enrol;
 pub mod identify;
 pub mod login;
 pub mod question;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
 pub mod words;
 

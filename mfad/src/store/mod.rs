@@ -4,7 +4,8 @@
 //! once, and its value comes back as [`Committed`] after the commit that holds it. Nothing else
 //! makes a `Committed`, so no verdict leaves before it is on disk.
 
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod head;
 mod records;
 mod rows;

@@ -3,6 +3,8 @@
 //! `main` makes one [`World`] and passes it down; nothing else in the daemon asks the kernel for
 //! the time or for randomness (clippy's `disallowed-methods` holds that).
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod names;
 mod passwd;
 

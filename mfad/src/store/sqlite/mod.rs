@@ -151,3 +151,65 @@ fn database(error: &rusqlite::Error) -> StoreError {
 fn pragma(conn: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
     conn.pragma_update(None, name, value).map_err(|error| database(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{crypto::KEY_BYTES, store::conformance};
+    use mfa_proto::secret::Secret;
+
+    fn keys() -> Arc<Keys> {
+        Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])))
+    }
+
+    #[test]
+    fn sqlite_holds_the_conformance_suite() {
+        let folders = tempfile::tempdir().unwrap();
+        let number = std::cell::Cell::new(0);
+        conformance::holds(|| {
+            number.set(number.get() + 1);
+            let path = folders.path().join(number.get().to_string());
+            let open = move || Sqlite::open(&path, &keys()).unwrap().0;
+            (open(), Box::new(open) as Box<dyn Fn() -> Sqlite>)
+        });
+    }
+
+    // S31, S32: the settings that make a commit durable are in force.
+    #[test]
+    fn a_commit_is_durable() {
+        let folder = tempfile::tempdir().unwrap();
+        let conn = schema::open(&folder.path().join("db")).unwrap();
+        let pragma = |name| {
+            conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), rusqlite::types::Value::Text("wal".into()));
+        assert_eq!(pragma("synchronous"), rusqlite::types::Value::Integer(2));
+    }
+
+    // S32: a database that somebody else locks refuses within the deadline, and recovers.
+    #[test]
+    fn a_locked_database_is_an_error_in_time_and_serves_again() {
+        struct Nothing(mpsc::Sender<Result<(), StoreError>>);
+        impl Job for Nothing {
+            fn run(&mut self, _: &mut dyn crate::store::Txn) -> Result<(), StoreError> {
+                Ok(())
+            }
+            fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
+                let _ = self.0.send(outcome);
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let (engine, _) = Sqlite::open(&path, &keys()).unwrap();
+        let outcome = || {
+            let (done, outcome) = mpsc::channel();
+            engine.submit(Box::new(Nothing(done)));
+            outcome.recv_timeout(std::time::Duration::from_secs(4)).expect("an answer in time")
+        };
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(matches!(outcome(), Err(StoreError::Database(_))));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(outcome().is_ok());
+    }
+}

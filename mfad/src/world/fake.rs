@@ -1,0 +1,51 @@
+//! A world for tests: a clock that moves when told, and users of a file.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use mfa_proto::identity::UnixTime;
+
+use super::{Clock, KernelEntropy, Moment, Names, World};
+
+/// A clock that stands still.
+pub(crate) struct FakeClock(Mutex<Moment>);
+
+impl FakeClock {
+    pub(crate) fn at(wall: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Moment { wall: UnixTime(wall), boot_ms: 1_000_000, boot: [1; 16] })))
+    }
+
+    /// Time goes by on both clocks.
+    pub(crate) fn pass(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        now.wall.0 += seconds;
+        now.boot_ms += seconds * 1000;
+    }
+
+    /// Somebody sets the wall clock.
+    pub(crate) fn set_wall(&self, wall: u64) {
+        self.0.lock().unwrap().wall.0 = wall;
+    }
+
+    /// The machine was off for `seconds`.
+    pub(crate) fn reboot(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        now.wall.0 += seconds;
+        now.boot_ms = 1000;
+        now.boot[0] += 1;
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Moment {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A world at that clock, with the users of `passwd`.
+pub(crate) fn world(clock: &Arc<FakeClock>, passwd: &Path) -> World {
+    let names = Names::of_file(passwd, clock.clone());
+    World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names }
+}

@@ -1,0 +1,135 @@
+//! What a machine is to be, said before it starts.
+
+use crate::clock;
+use crate::image;
+use crate::machine::Machine;
+use crate::product;
+use crate::rights;
+use crate::stack::Stack;
+use crate::user::User;
+
+/// How much of a step must be left when a machine with enrolled users starts, in seconds.
+///
+/// The code that confirms an enrolment is of the step before, so a test has the present one and the next.
+const SECONDS_LEFT: u64 = 10;
+
+/// A machine that is not started yet.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Blueprint {
+    pub(crate) product: bool,
+    pub(crate) users: Vec<User>,
+    stacks: Vec<(String, Stack)>,
+    settings: Option<String>,
+    sshd: Vec<String>,
+    files: Vec<(String, u32, Vec<u8>)>,
+}
+
+impl Machine {
+    /// A machine with the product, a system bus, and mfad to be started by that bus when first asked for.
+    #[allow(clippy::new_ret_no_self, reason = "what is new here is the plan of a machine")]
+    pub fn new() -> Blueprint {
+        Blueprint { product: true, ..Blueprint::default() }
+    }
+
+    /// A machine with nothing of the product, and no bus.
+    pub fn bare() -> Blueprint {
+        Blueprint::default()
+    }
+}
+
+impl Blueprint {
+    /// With this user.
+    pub fn user(mut self, user: User) -> Self {
+        self.users.push(user);
+        self
+    }
+
+    /// With these users.
+    pub fn users(mut self, users: impl IntoIterator<Item = User>) -> Self {
+        self.users.extend(users);
+        self
+    }
+
+    /// With this stack for `service`, in place of what Debian ships.
+    pub fn pam(mut self, service: &str, stack: Stack) -> Self {
+        self.stacks.push((service.into(), stack));
+        self
+    }
+
+    /// With this text as `/etc/mfad/mfad.toml`.
+    pub fn settings(mut self, toml: &str) -> Self {
+        self.settings = Some(toml.into());
+        self
+    }
+
+    /// With a line of sshd's settings, ahead of those that every machine has: the first value wins.
+    pub fn sshd(mut self, line: &str) -> Self {
+        self.sshd.push(line.into());
+        self
+    }
+
+    /// With a line for sudo, after those that every machine has: the last match wins.
+    pub fn sudoers(self, line: &str) -> Self {
+        let name = format!("/etc/sudoers.d/test{}", self.files.len());
+        self.file(&name, 0o440, format!("{line}\n"))
+    }
+
+    /// With a file of root's.
+    pub fn file(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.into(), mode, content.into()));
+        self
+    }
+
+    /// Starts it, and enrols who is to be enrolled.
+    pub fn start(self) -> Machine {
+        rights::assert_reduced();
+        let product = self.product;
+        assert!(
+            product || self.stacks.iter().all(|(_, stack)| !stack.has_mfa()),
+            "a bare machine has no pam_mfa.so"
+        );
+
+        let bound = if product { product::bound() } else { Vec::new() };
+        let machine = Machine::boot(image::root(), &bound);
+        for (path, mode, content) in &self.files {
+            machine.write(path, *mode, content);
+        }
+        for (service, stack) in &self.stacks {
+            machine.write(format!("/etc/pam.d/{service}"), 0o644, stack.text());
+        }
+        machine.write("/etc/ssh/sshd_config", 0o644, sshd_config(&self.sshd));
+        machine.add_users(&self.users);
+        if product {
+            product::install(&machine, self.settings.as_deref());
+            machine.bus().start();
+        }
+        if self.users.iter().any(|user| user.factor.is_some()) {
+            clock::with_seconds_left(SECONDS_LEFT);
+        }
+        for user in &self.users {
+            if let Some(factor) = &user.factor {
+                machine.enrol(&user.name, factor);
+            }
+        }
+        machine
+    }
+}
+
+/// Everything goes through PAM's conversation; limits that would drop honest logins by chance are off.
+fn sshd_config(own: &[String]) -> String {
+    own.join("\n")
+        + "
+ListenAddress 127.0.0.1
+UsePAM yes
+KbdInteractiveAuthentication yes
+PasswordAuthentication no
+PermitRootLogin yes
+MaxStartups 200
+MaxSessions 100
+UseDNS no
+PrintMotd no
+PrintLastLog no
+LogLevel VERBOSE
+"
+}

@@ -1,0 +1,159 @@
+//! A machine that runs.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use std::{fs, os::unix::fs::chown};
+
+use crate::inside::Inside;
+use crate::syslog::Log;
+use crate::token::Token;
+use crate::user::{Totp, User};
+use crate::wait;
+
+/// What the machine's process 1 does, run by bash in the new namespaces.
+const INSIDE: &str = include_str!("machine.sh");
+
+/// How long a machine, or a server in it, may take to get ready. The host may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A disposable machine. Dropping it ends everything in it.
+#[derive(Debug)]
+pub struct Machine {
+    inside: Inside,
+    process: Child,
+    /// The machine lives until this is closed.
+    lifeline: Option<ChildStdin>,
+    sshd: OnceLock<()>,
+    tokens: Mutex<HashMap<String, Token>>,
+}
+
+impl Machine {
+    /// Starts a machine over `root` with files from outside bound in; nothing runs in it yet.
+    pub(crate) fn boot(root: &Path, bound: &[(PathBuf, String)]) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("machine{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let mut process = Command::new("unshare")
+            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"])
+            .args(["--fork", "--kill-child=KILL", "--propagation", "private", "--"])
+            .args(["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"])
+            .args(["bash", "-c", INSIDE, "machine.sh"])
+            .arg(root)
+            .arg(name)
+            .args(bound.iter().map(|(outside, inside)| format!("{}={inside}", outside.display())))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare starts");
+        let lifeline = process.stdin.take();
+        let mut said = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let pid = said
+            .next()
+            .and_then(|line| line.strip_prefix("pid ")?.parse().ok())
+            .expect("a machine says its process id first");
+        assert_eq!(said.next().as_deref(), Some("ready"), "the machine did not start: see above");
+        let log = Log::listen(&PathBuf::from(format!("/proc/{pid}/root/dev/log")));
+        Self {
+            inside: Inside::new(pid, log),
+            process,
+            lifeline,
+            sshd: OnceLock::new(),
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// A way into it for what outlives a borrow.
+    pub fn inside(&self) -> &Inside {
+        &self.inside
+    }
+
+    /// Starts sshd where none runs yet, and waits until it accepts.
+    pub fn start_sshd(&self) {
+        self.sshd.get_or_init(|| {
+            self.exec(&["/usr/sbin/sshd"]).stdout_of_success();
+            let sockets = format!("/proc/{}/net/tcp", self.pid());
+            wait::for_condition("sshd listens on port 22", PATIENCE, || {
+                fs::read_to_string(&sockets).is_ok_and(|table| table.contains(":0016 00000000:0000 0A"))
+            });
+        });
+    }
+
+    /// The codes of an enrolled user.
+    pub fn token(&self, user: &str) -> Token {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(user).unwrap_or_else(|| panic!("{user} is not enrolled")).clone()
+    }
+
+    /// Enrols `user` by `mfactl`, as the user, confirmed with the code of the step before this one.
+    pub fn enrol(&self, user: &str, factor: &Totp) -> Token {
+        let argv: Vec<&str> =
+            ["mfactl", "enroll", "begin", "--json"].into_iter().chain(factor.arguments()).collect();
+        let begun = self.exec_as(user, &argv).stdout_of_success();
+        let token = Token::begun(&begun);
+        let (enrolment, code) = (token.enrolment(), token.code_at(-1));
+        self.exec_as(user, &["mfactl", "enroll", "confirm", enrolment, &code, "--json"]).stdout_of_success();
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(user.into(), token.clone());
+        token
+    }
+
+    /// Writes the users into `/etc`, as `useradd` would, with cheap password hashes: what a hash costs is not tested.
+    pub(crate) fn add_users(&self, users: &[User]) {
+        let append = |file: &str, line: String| {
+            let opened = fs::OpenOptions::new().append(true).open(self.path(file));
+            opened
+                .and_then(|mut file| file.write_all(line.as_bytes()))
+                .expect("the files of users are there");
+        };
+        let mut passwords = Vec::new();
+        for (uid, user) in (1001..).zip(users) {
+            let name = &user.name;
+            if name != "root" {
+                append("/etc/passwd", format!("{name}:x:{uid}:{uid}::/home/{name}:/bin/bash\n"));
+                append("/etc/group", format!("{name}:x:{uid}:\n"));
+                append("/etc/shadow", format!("{name}:!:20000:0:99999:7:::\n"));
+                let home = self.path(format!("/home/{name}"));
+                fs::create_dir(&home).and_then(|()| chown(&home, Some(uid), Some(uid))).expect("a new home");
+            }
+            if let Some(password) = &user.password {
+                passwords.push(format!("{name}:{password}\n"));
+            }
+            if user.ssh_key {
+                let home = if name == "root" { "/root".into() } else { format!("/home/{name}") };
+                self.shell(&format!(
+                    "mkdir -p /root/keys; ssh-keygen -q -t ed25519 -N '' -C {name} -f /root/keys/{name}
+                     install -d -o {name} -g {name} -m 700 {home}/.ssh
+                     install -o {name} -g {name} -m 600 /root/keys/{name}.pub {home}/.ssh/authorized_keys"
+                ));
+            }
+        }
+        if !passwords.is_empty() {
+            let hash = ["chpasswd", "-c", "SHA256", "-s", "1000"];
+            self.exec_with("root", &hash, passwords.concat().as_bytes()).stdout_of_success();
+        }
+    }
+}
+
+impl Deref for Machine {
+    type Target = Inside;
+
+    fn deref(&self) -> &Inside {
+        &self.inside
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.inside.log().stop();
+        drop(self.lifeline.take());
+        // Process 1 ends by itself and the kernel ends the rest before it is reaped; if not, by force.
+        if wait::until(PATIENCE, || self.process.try_wait().transpose()).is_none() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}

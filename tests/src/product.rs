@@ -1,0 +1,58 @@
+//! The product's programs, as cargo built them, set up in a machine as its package would.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::inside::Inside;
+
+/// Where libpam looks for modules.
+fn modules() -> String {
+    format!("/usr/lib/{}-linux-gnu/security", env::consts::ARCH)
+}
+
+/// cargo's target folder: the one that this program was built into.
+fn target() -> &'static Path {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    TARGET.get_or_init(|| {
+        let program = env::current_exe().expect("a program has a path");
+        let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+        program.ancestors().find(marked).expect("built by cargo").to_owned()
+    })
+}
+
+/// A file that `cargo build` makes, of the profile that `MFA_PROFILE` names (`debug` by default).
+pub fn built(name: &str) -> PathBuf {
+    let profile = env::var("MFA_PROFILE").unwrap_or_else(|_| "debug".into());
+    let path = target().join(profile).join(name);
+    assert!(path.exists(), "{} is missing: cargo build --workspace, then again", path.display());
+    path
+}
+
+/// What is bound into a machine: files from outside with their paths inside.
+pub(crate) fn bound() -> Vec<(PathBuf, String)> {
+    vec![
+        (built("mfad"), "/usr/sbin/mfad".into()),
+        (built("mfactl"), "/usr/bin/mfactl".into()),
+        (built("libpam_mfa.so"), format!("{}/pam_mfa.so", modules())),
+    ]
+}
+
+/// Where the bus looks for services that it may start.
+pub(crate) const ACTIVATION: &str = "/usr/share/dbus-1/system-services/org.mfad1.service";
+
+/// Sets the product up as a package would: bus files, settings, `mfad init`.
+pub(crate) fn install(inside: &Inside, settings: Option<&str>) {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/files");
+    let shipped = |name: &str| {
+        let path = files.join(name);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
+    };
+    inside.write("/usr/share/dbus-1/system.d/org.mfad1.conf", 0o644, shipped("org.mfad1.conf"));
+    inside.write(ACTIVATION, 0o644, shipped("org.mfad1.service"));
+    if let Some(settings) = settings {
+        inside.write("/etc/mfad/mfad.toml", 0o644, settings);
+    }
+    inside.exec(&["mfad", "init"]).stdout_of_success();
+    inside.exec(&["mfad", "--check"]).stdout_of_success();
+}

@@ -36,7 +36,7 @@ pub fn is_sudo(service: &[u8]) -> bool {
     matches!(service, b"sudo" | b"sudo-i")
 }
 
-/// Whether `service` is su, where PAM_USER is who one becomes, not who one is.
+/// Whether `service` is su, where `PAM_USER` is who one becomes, not who one is.
 pub fn is_su(service: &[u8]) -> bool {
     matches!(service, b"su" | b"su-l")
 }

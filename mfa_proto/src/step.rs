@@ -188,6 +188,6 @@ mod tests {
             assert_eq!(Reason::from_number(reason.number()), Some(reason));
             assert_eq!(Reason::from_word(reason.word()), Some(reason));
         }
-        assert_eq!(Reason::from_number(Reason::ALL.len() as u32), None);
+        assert_eq!(Reason::from_number(u32::try_from(Reason::ALL.len()).unwrap()), None);
     }
 }

@@ -78,6 +78,7 @@ impl Counter {
     }
 
     /// Counts a failure; spends the leave to judge.
+    #[expect(clippy::needless_pass_by_value, reason = "a leave is spent by being handed in")]
     pub fn fail(&mut self, reserved: Reserved, budget: Budget, now: UnixTime) {
         let Reserved(()) = reserved;
         self.consecutive = self.consecutive.saturating_add(1);

@@ -112,7 +112,7 @@ async fn begin(store: &Store, sound: bool) -> Result<(), String> {
         }
         records.audit(None, Event::Started, Context::none())
     });
-    written.await.map(|done| done.into_inner()).map_err(|error| error.to_string())
+    written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())
 }
 
 /// Puts the settings in force: those of the file when they are in order, else the last good ones
@@ -135,7 +135,7 @@ async fn apply_settings(store: &Store, policy: &Policy, log: &Log) {
             log.alert(&format!("broken settings, the last good ones are in force: {fault}"));
             let event = Event::SettingsKept { fault };
             let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
-            if let Err(error) = told.await.map(|done| done.into_inner()) {
+            if let Err(error) = told.await.map(mfad::store::Committed::into_inner) {
                 log.alert(&format!("the audit does not take records: {error}"));
             }
         }
@@ -152,7 +152,7 @@ async fn keep(store: &Store, text: String) -> Result<(), StoreError> {
         let sealed = records.keys().seal(records.entropy(), KEPT, text.as_bytes())?;
         records.txn().set_meta(MetaKey::Settings, &sealed)
     });
-    keep.await.map(|done| done.into_inner())
+    keep.await.map(mfad::store::Committed::into_inner)
 }
 
 async fn kept(store: &Store) -> Result<Option<String>, StoreError> {

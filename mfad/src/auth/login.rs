@@ -318,20 +318,16 @@ fn judge(
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited),
     };
-    let found = match matching(records, &account, code, now.wall)? {
-        Some(found) => found,
-        None => {
-            records.keep(&mut account)?;
-            return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
-        }
+    let Some(found) = matching(records, &account, code, now.wall)? else {
+        records.keep(&mut account)?;
+        return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
     let reason = match (found, permitted) {
         ((Match::Fresh(matched), Some(at)), Some(permitted)) => {
-            if !clock_allows(records, now, &account, at, matched.step()) {
-                Reason::Clock // neither stored nor counted: the clock is at fault, not the user
-            } else {
+            if clock_allows(records, now, &account, at, matched.step()) {
                 return grant(records, now, account, login, at, matched, permitted);
             }
+            Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
         ((Match::Spent, _), Some(_)) => Reason::Spent, // costs no try
         _ => {

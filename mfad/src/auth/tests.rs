@@ -41,12 +41,12 @@ impl Host {
         std::fs::write(dir.path().join("passwd"), "root:x:0:\nalice:x:1000:\nbob:x:1001:\n").unwrap();
         let clock = FakeClock::at(NOON);
         let policy = Policy::new(Some(Rules { mode, issuer: "host".into(), ..Rules::default() }));
-        let auth = open(dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
+        let auth = open(&dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
         Self { dir, clock, policy, auth }
     }
 
     fn restart(&mut self) {
-        self.auth = open(self.db(), &self.dir.path().join("passwd"), &self.clock, &self.policy);
+        self.auth = open(&self.db(), &self.dir.path().join("passwd"), &self.clock, &self.policy);
     }
 
     fn db(&self) -> PathBuf {
@@ -97,9 +97,9 @@ impl Host {
     }
 }
 
-fn open(db: PathBuf, passwd: &std::path::Path, clock: &Arc<FakeClock>, policy: &Policy) -> Auth {
+fn open(db: &std::path::Path, passwd: &std::path::Path, clock: &Arc<FakeClock>, policy: &Policy) -> Auth {
     let keys = Arc::new(Keys::new(&Secret::new([7; 32])));
-    let (engine, _) = Sqlite::open(&db, &keys).unwrap();
+    let (engine, _) = Sqlite::open(db, &keys).unwrap();
     Auth::new(Store::new(engine, keys, world(clock, passwd), Arc::new(|_| {})), policy.clone())
 }
 

@@ -17,7 +17,7 @@ use mfa_proto::{
     answer::Answer,
     facts::{self, Facts},
     fault::Fault,
-    identity::{LONGEST_USER_NAME, ServiceName, UserName},
+    identity::{ServiceName, UserName},
     names::{AUTHENTICATOR, OBJECT_PATH},
     step::Step,
 };
@@ -80,10 +80,10 @@ pub async fn serve(listener: StdListener, auth: Auth, clock: Arc<dyn Clock>, log
         let timer = runtime.clone();
         runtime
             .spawn("login", async move {
-                let _ticket = ticket;
                 if let Ok(Ok(stream)) = timer.timeout(HELLO, builder.build_message_stream()).await {
                     converse(stream, &timer, &auth, &*clock, &log).await;
                 }
+                drop(ticket); // one connection less
             })
             .detach();
     }
@@ -165,7 +165,6 @@ fn context((user, service, mut facts): Context) -> Result<(UserName, ServiceName
     if user.len() > facts::LONGEST || service.len() > SERVICE {
         return Err(bad("the user or the service is too long"));
     }
-    debug_assert!(LONGEST_USER_NAME < facts::LONGEST);
     facts.retain(|_, value| value.len() <= facts::LONGEST);
     Ok((UserName::new(user), ServiceName::new(service), facts))
 }

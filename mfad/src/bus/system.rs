@@ -126,6 +126,7 @@ impl Account {
         self.0.told(self.0.auth.status(uid).await)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of an EnrollRequest are the arguments")]
     async fn enroll_begin(
         &self,
         kind: String,

@@ -98,7 +98,7 @@ pub trait Look: Send {
     fn run(self: Box<Self>, rows: Result<&mut dyn Rows, StoreError>);
 }
 
-/// What a database must offer. SQLite is a thread that writes and one that reads.
+/// What a database must offer. `SQLite` is a thread that writes and one that reads.
 pub trait Engine: Send + Sync + 'static {
     /// Queues a job, or settles it with an error.
     fn submit(&self, job: Box<dyn Job>);
@@ -127,7 +127,9 @@ where
     fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { value, done, sink, .. } = *self;
         let answer = outcome.and_then(|()| value.ok_or(StoreError::Closed)).map(|(value, written)| {
-            written.iter().for_each(|record| sink(record));
+            for record in &written {
+                sink(record);
+            }
             Committed(value)
         });
         let _ = done.send(answer); // the caller may have hung up: what was counted stands

@@ -210,7 +210,7 @@ impl<'a> Records<'a> {
 
     /// Forgets tokens that are too old to be answered: once in 256 records, since it reads them all.
     pub fn forget_spent_tokens(&mut self) -> Result<(), StoreError> {
-        if self.head.audit_seq % 256 != 0 {
+        if !self.head.audit_seq.is_multiple_of(256) {
             return Ok(());
         }
         self.txn.forget_spent(&self.now.boot, self.now.boot_ms)
@@ -235,13 +235,12 @@ impl<'a> Records<'a> {
 
     /// The shared state of an unknown name.
     pub fn dummy(&mut self, id: AccountId) -> Result<Account, StoreError> {
-        let account = match self.read().account(id)? {
-            Some(account) => account,
-            None => {
-                // One that does not verify is made anew: it guards nothing.
-                let version = self.txn.state(id)?.map(|row| row.version);
-                Account { id, version, roster: false, state: State::new(None, Vec::new(), self.now.wall) }
-            }
+        let account = if let Some(account) = self.read().account(id)? {
+            account
+        } else {
+            // One that does not verify is made anew: it guards nothing.
+            let version = self.txn.state(id)?.map(|row| row.version);
+            Account { id, version, roster: false, state: State::new(None, Vec::new(), self.now.wall) }
         };
         Ok(Account { roster: false, ..account })
     }

@@ -88,7 +88,8 @@ impl PasswdFile {
         self.version = None;
         let file = File::open(&self.path)?;
         let opened = version(&file.metadata()?);
-        (self.names.clear(), self.uids.clear());
+        self.names.clear();
+        self.uids.clear();
         let mut reader = BufReader::with_capacity(1 << 16, &file);
         let (mut offset, mut line) = (0u64, Vec::new());
         loop {
@@ -105,7 +106,8 @@ impl PasswdFile {
         }
         self.names.sort_unstable();
         self.uids.sort_unstable();
-        (self.names.shrink_to_fit(), self.uids.shrink_to_fit());
+        self.names.shrink_to_fit();
+        self.uids.shrink_to_fit();
         self.file = Some(file);
         self.version = Some(opened);
         Ok(())

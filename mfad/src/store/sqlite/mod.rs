@@ -1,4 +1,4 @@
-//! SQLite: WAL, `synchronous=FULL`, one thread that writes and one that reads.
+//! `SQLite`: WAL, `synchronous=FULL`, one thread that writes and one that reads.
 //!
 //! A batch is whatever queued while the last fsync ran: each job has a savepoint of its own, all
 //! share one commit. No two share a verdict: jobs run one after the other, each sees what the one

@@ -74,7 +74,7 @@ impl Db {
     }
 }
 
-/// SQLite's integers are signed; ours fit, and what would not is never equal to anything.
+/// `SQLite`'s integers are signed; ours fit, and what would not is never equal to anything.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

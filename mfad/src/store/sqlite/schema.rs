@@ -46,6 +46,7 @@ const MIGRATIONS: [&str; 1] = ["
 "];
 
 /// The schema this program writes.
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
 const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// "mfad": tells file(1) and us what the file is.
 const APPLICATION: i32 = 0x6d66_6164;

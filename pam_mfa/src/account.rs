@@ -1,0 +1,124 @@
+//! The account phase: settles what the auth phase of the same handle proved.
+//!
+//! Without such a proof there is nothing to do here, and mfad is not called: cron, `systemd --user`,
+//! NOPASSWD sudo and root's su run this phase without the other, and must not depend on mfad. The
+//! one exception is `account_enforce` in sshd's stack, for logins by key alone.
+
+use pam::constants::{PAM_SILENT, PamFlag};
+use pam::module::PamHandle;
+
+use mfa_proto::secret::Secret;
+use mfa_proto::step::{Kind, Step};
+
+use crate::args::{Account, Args, Task};
+use crate::context::Context;
+use crate::conversation::Conversation;
+use crate::dialogue::{Ended, Verdict};
+use crate::failed::Failed;
+use crate::keep::{self, Proof, Rest};
+use crate::outcome::Outcome;
+use crate::record::{self, Phase};
+use crate::shims::{Level, log};
+use crate::socket::Place;
+use crate::wire::{self, Door};
+
+/// Says whether the login of this handle may go on.
+pub(crate) fn admit(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
+    if args.task == Task::KeyPassed {
+        let passed = Context::read(handle, args.first_factor).is_some_and(|context| context.key_passed());
+        return if passed { Outcome::Granted } else { Outcome::NotAsked };
+    }
+    match (keep::take(handle), args.account) {
+        (Some(proof), _) => settle(handle, proof),
+        (None, Account::Enforce) => enforce(handle, args, flags),
+        (None, Account::Ignore) => Outcome::NotAsked,
+    }
+}
+
+/// Settles a proof, once. Until that succeeds, the handle holds one that is spoiled: a host that
+/// calls again after a failure must not find a handle in which nothing ever happened.
+fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
+    let Proof { context, rest } = proof;
+    let unchanged = context.still_holds(handle);
+    let (rest, outcome) = match rest {
+        Rest::Spoiled => (Rest::Spoiled, Outcome::Denied),
+        _ if !unchanged => {
+            let line = record::reasoned(Phase::Account, "failure", &context, "user_changed");
+            log(handle, Level::Error, &line);
+            (Rest::Spoiled, Outcome::Denied)
+        }
+        Rest::Nothing => (Rest::Nothing, Outcome::Granted),
+        Rest::Settle(ticket) => match settle_with_mfad(handle, &context, &ticket) {
+            Outcome::Granted => (Rest::Nothing, Outcome::Granted),
+            refusal => (Rest::Spoiled, refusal),
+        },
+    };
+    // The slot is there, since the proof came out of it: this cannot fail.
+    match keep::put(handle, Some(Proof { context, rest })) {
+        Ok(()) => outcome,
+        Err(_) => Outcome::Unavailable,
+    }
+}
+
+fn settle_with_mfad(handle: &PamHandle, context: &Context, ticket: &Secret<Vec<u8>>) -> Outcome {
+    let place = Place::fixed();
+    let step =
+        wire::with(place, Door::of_this_process(), context, async |wire| wire.settle(ticket.expose()).await);
+    judge(handle, context, step, |step| match step.kind() {
+        Kind::Proven => Outcome::Granted,
+        Kind::Ask | Kind::Waived | Kind::Refused => Outcome::Denied,
+    })
+}
+
+/// Asks mfad about a login that had no auth phase of ours: by key alone, at sshd.
+fn enforce(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
+    let Some(context) = Context::read(handle, args.first_factor) else { return Outcome::Misconfigured };
+    if !context.is_sshd() {
+        // In a file that cron and su include, an error here would stop them all.
+        log(handle, Level::Warning, "account_enforce has no effect outside sshd");
+        return Outcome::NotAsked;
+    }
+    let place = Place::fixed();
+    let step = wire::with(place, Door::of_this_process(), &context, async |wire| wire.admit().await);
+    if let Ok(Step { text, .. }) = &step
+        && !text.is_empty()
+        && flags & PAM_SILENT == 0
+    {
+        Conversation { handle, debug: false }.tell(text);
+    }
+    let outcome = judge(handle, &context, step, |step| match step.kind() {
+        Kind::Proven => Outcome::Granted,
+        Kind::Waived => Outcome::of_waiver(&context),
+        Kind::Refused => Outcome::of_account_refusal(step.reason()),
+        // There is nobody to ask in this phase.
+        Kind::Ask => Outcome::Denied,
+    });
+    if context.still_holds(handle) { outcome } else { Outcome::Denied }
+}
+
+/// The outcome of a call, and its line in the log.
+fn judge(
+    handle: &PamHandle,
+    context: &Context,
+    step: Result<Step, Failed>,
+    outcome_of: impl FnOnce(&Step) -> Outcome,
+) -> Outcome {
+    let step = match step {
+        Ok(step) => step,
+        Err(failed) => {
+            log(handle, Level::Error, &record::failure(Phase::Account, context, &failed));
+            // In this phase a reply that is not understood is "could not judge": AUTH_ERR is no
+            // answer that hosts expect here.
+            return Outcome::Unavailable;
+        }
+    };
+    let outcome = outcome_of(&step);
+    let (level, result) = match outcome {
+        Outcome::Granted => (Level::Info, "success"),
+        Outcome::NotAsked => (Level::Info, "not asked"),
+        _ => (Level::Notice, "failure"),
+    };
+    let verdict = Verdict { ended: Ended::Waived, reason: step.reason(), tries: 0 };
+    log(handle, level, &record::verdict(Phase::Account, result, context, &verdict));
+    outcome
+}

@@ -1,0 +1,82 @@
+//! The auth phase.
+
+use pam::constants::{PAM_SILENT, PamFlag};
+use pam::module::PamHandle;
+
+use crate::args::{Args, Task, Typing};
+use crate::context::Context;
+use crate::conversation::Conversation;
+use crate::dialogue::{self, Ended, Manner, Verdict};
+use crate::failed::Failed;
+use crate::keep::{self, Proof};
+use crate::outcome::Outcome;
+use crate::record::{self, Phase};
+use crate::shims::{Level, log};
+use crate::socket::Place;
+use crate::wire::{self, Door};
+
+/// Proves the user of the handle, or does not.
+pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
+    // What an earlier round on this handle proved is void, and stays so whatever happens below.
+    if keep::put(handle, None).is_err() {
+        return Outcome::Unavailable;
+    }
+    let Some(context) = crate::login(handle, args) else { return Outcome::NoConversation };
+    if args.task == Task::KeyPassed {
+        return if context.key_passed() { Outcome::Granted } else { Outcome::NotAsked };
+    }
+    let mut user = Conversation { handle, debug: args.debug };
+    let manner = Manner {
+        prompt: args.prompt.as_deref(),
+        echo: args.typing == Typing::Shown,
+        helpful: !context.is_sshd() || context.is_attested(),
+    };
+    let place = Place::fixed();
+    let verdict = wire::with(place, Door::of_this_process(), &context, async |wire| {
+        dialogue::run(wire, &mut user, manner).await
+    });
+    match verdict {
+        Ok(verdict) => conclude(handle, context, verdict, flags),
+        Err(failed) => fail(handle, &context, &failed),
+    }
+}
+
+/// What a verdict of mfad's comes to, here and now.
+fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: PamFlag) -> Outcome {
+    let mut outcome = Outcome::of_auth(&verdict, &context);
+    if matches!(outcome, Outcome::Granted | Outcome::NotAsked) && !context.still_holds(handle) {
+        let line = record::reasoned(Phase::Authentication, "failure", &context, "user_changed");
+        log(handle, Level::Error, &line);
+        return Outcome::Refused;
+    }
+    let (level, result) = match outcome {
+        Outcome::Granted => (Level::Info, "success"),
+        Outcome::NotAsked => (Level::Info, "not asked"),
+        _ => (Level::Notice, "failure"),
+    };
+    let line = record::verdict(Phase::Authentication, result, &context, &verdict);
+    match verdict.ended {
+        Ended::Proven(ticket) => {
+            // What cannot be kept can never be settled: then it is not proven either.
+            if keep::put(handle, Some(Proof::new(context, ticket))).is_err() {
+                outcome = Outcome::Unavailable;
+            }
+        }
+        Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
+            Conversation { handle, debug: false }.tell(&text);
+        }
+        Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived => {}
+    }
+    log(handle, level, &line);
+    outcome
+}
+
+fn fail(handle: &PamHandle, context: &Context, failed: &Failed) -> Outcome {
+    let level = match failed {
+        Failed::Untrusted(_) => Level::Alert,
+        Failed::NoConversation => Level::Notice,
+        _ => Level::Error,
+    };
+    log(handle, level, &record::failure(Phase::Authentication, context, failed));
+    Outcome::from(failed)
+}

@@ -1,0 +1,70 @@
+//! What an auth phase leaves in the PAM handle for the account phase of the same handle.
+//!
+//! Hosts call the account phase only after the whole auth stack passed, so a ticket that comes back
+//! out of the handle says that the password was right too. It is taken out once. A handle in which
+//! nothing was proven has nothing here, and a new auth phase forgets what an earlier one left.
+//!
+//! One of the two files of this crate with `unsafe`; [`crate::shims`] is the other.
+#![allow(unsafe_code, reason = "pam-bindings cannot know which type lies under a name")]
+
+use std::cell::RefCell;
+
+use mfa_proto::secret::Secret;
+use pam::module::{PamHandle, PamResult};
+
+use crate::context::Context;
+
+/// The name in the handle. It holds a [`Slot`] and never anything else.
+const NAME: &str = "org.mfad1.pam_mfa.proof";
+
+/// Whose proof, and what is left to do for it.
+pub(crate) struct Proof {
+    /// The login that was proven.
+    pub(crate) context: Context,
+    /// What is left to do.
+    pub(crate) rest: Rest,
+}
+
+/// What is left to do for a proof.
+pub(crate) enum Rest {
+    /// To be settled with this ticket.
+    Settle(Secret<Vec<u8>>),
+    /// Nothing: settled, or nothing was pending.
+    Nothing,
+    /// Settling went wrong: this handle's account phase fails from now on.
+    Spoiled,
+}
+
+impl Proof {
+    /// A proof for the login of `context`; an empty ticket means that nothing is pending.
+    pub(crate) fn new(context: Context, ticket: Vec<u8>) -> Self {
+        let rest = if ticket.is_empty() { Rest::Nothing } else { Rest::Settle(Secret::new(ticket)) };
+        Self { context, rest }
+    }
+}
+
+/// What lies in the handle. libpam frees it with the handle, and the ticket wipes itself.
+type Slot = RefCell<Option<Proof>>;
+
+/// Puts a proof into the handle, or clears it. An error means that nothing is kept.
+pub(crate) fn put(handle: &mut PamHandle, proof: Option<Proof>) -> PamResult<()> {
+    if let Some(slot) = slot(handle) {
+        slot.replace(proof);
+        return Ok(());
+    }
+    match proof {
+        Some(proof) => handle.set_data(NAME, Box::new(Slot::new(Some(proof)))),
+        None => Ok(()),
+    }
+}
+
+/// Takes the proof out of the handle.
+pub(crate) fn take(handle: &PamHandle) -> Option<Proof> {
+    slot(handle)?.take()
+}
+
+fn slot(handle: &PamHandle) -> Option<&Slot> {
+    // SAFETY: only `put` sets `NAME`, to a boxed `Slot`. The shared reference ends before anything
+    // else is done to the handle, and `PamHandle` is neither `Send` nor `Sync`.
+    unsafe { handle.get_data::<Slot>(NAME) }.ok()
+}

@@ -62,8 +62,7 @@ pub(crate) fn run() -> Result<(), String> {
             clock: clock.clone(),
             log: log.clone(),
         };
-        let runtime = zruntime::SharedRuntime::current().map_err(|error| error.to_string())?;
-        runtime.spawn("system bus", bus::system::serve(desk)).detach();
+        thread("system-bus", move || zbus::block_on(bus::system::serve(desk)))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
     })
 }
@@ -94,6 +93,22 @@ fn key() -> Result<Keys, String> {
         None => keys::read(Path::new(keys::KEY_FILE), geteuid().as_raw()),
     };
     read.map_err(|error| error.to_string())
+}
+
+/// Starts a thread that must not end: where it does, the daemon does, and is started again.
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    struct Ends;
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            std::process::abort();
+        }
+    }
+    let run = move || {
+        let _ends = Ends;
+        body();
+    };
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    started.map(drop).map_err(|error| format!("thread {name}: {error}"))
 }
 
 fn lock(path: &Path) -> Result<Flock<std::fs::File>, String> {

@@ -54,7 +54,7 @@ fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
         },
     };
     // The slot is there, since the proof came out of it: this cannot fail.
-    match keep::put(handle, Some(Proof { context, rest })) {
+    match keep::put(handle, Proof { context, rest }) {
         Ok(()) => outcome,
         Err(_) => Outcome::Unavailable,
     }

@@ -18,9 +18,7 @@ use crate::wire::{self, Door};
 /// Proves the user of the handle, or does not.
 pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
     // What an earlier round on this handle proved is void, and stays so whatever happens below.
-    if keep::put(handle, None).is_err() {
-        return Outcome::Unavailable;
-    }
+    drop(keep::take(handle));
     let Some(context) = crate::login(handle, args) else { return Outcome::NoConversation };
     if args.task == Task::KeyPassed {
         return if context.key_passed() { Outcome::Granted } else { Outcome::NotAsked };
@@ -58,7 +56,7 @@ fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: P
     match verdict.ended {
         Ended::Proven(ticket) => {
             // What cannot be kept can never be settled: then it is not proven either.
-            if keep::put(handle, Some(Proof::new(context, ticket))).is_err() {
+            if keep::put(handle, Proof::new(context, ticket)).is_err() {
                 outcome = Outcome::Unavailable;
             }
         }

@@ -46,16 +46,13 @@ impl Proof {
 /// What lies in the handle. libpam frees it with the handle, and the ticket wipes itself.
 type Slot = RefCell<Option<Proof>>;
 
-/// Puts a proof into the handle, or clears it. An error means that nothing is kept.
-pub(crate) fn put(handle: &mut PamHandle, proof: Option<Proof>) -> PamResult<()> {
+/// Puts a proof into the handle, in place of an earlier one. An error means that it is not kept.
+pub(crate) fn put(handle: &mut PamHandle, proof: Proof) -> PamResult<()> {
     if let Some(slot) = slot(handle) {
-        slot.replace(proof);
+        slot.replace(Some(proof));
         return Ok(());
     }
-    match proof {
-        Some(proof) => handle.set_data(NAME, Box::new(Slot::new(Some(proof)))),
-        None => Ok(()),
-    }
+    handle.set_data(NAME, Box::new(Slot::new(Some(proof))))
 }
 
 /// Takes the proof out of the handle.

@@ -92,6 +92,8 @@ fn enter(
     phase: impl FnOnce(&mut PamHandle, &Args) -> Outcome,
 ) -> PamResultCode {
     silence_panics();
+    let entered = Entered(handle);
+    let handle = &mut *entered.0;
     let outcome = match (Args::parse(words), Occupied::low()) {
         (Ok(args), Ok(_occupied)) => phase(handle, &args),
         (Err(BadArgument(word)), _) => {
@@ -104,6 +106,17 @@ fn enter(
         }
     };
     outcome.code()
+}
+
+/// A handle that has been entered: says so in the log when it is left by a panic.
+struct Entered<'a>(&'a mut PamHandle);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            log(self.0, Level::Alert, "a fault in the module itself: refused");
+        }
+    }
 }
 
 /// Keeps a panic from being printed to whatever the host has at descriptor 2, which may be the

@@ -18,13 +18,13 @@ use mfa_proto::{
     facts::{self, Facts},
     fault::Fault,
     identity::{ServiceName, UserName},
-    names::{AUTHENTICATOR, OBJECT_PATH},
+    names::AUTHENTICATOR,
     step::Step,
 };
 use zbus::{Guid, Message, MessageStream, connection::Builder, message::Type};
 use zruntime::{Shared, SharedRuntime, net::unix::UnixListener};
 
-use super::{CallerUid, Fails, pace::paced};
+use super::{CallerUid, args, called, fails, pace::paced, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -103,15 +103,15 @@ async fn converse(
         }
         let answer = answer(&message, auth, clock).await;
         let header = message.header();
-        let sent = match answer {
-            Ok(step) => connection.reply(&header, &step).await,
+        let reply = match answer {
+            Ok(step) => Message::method_return(&header).build(&step),
             Err(failure) => {
-                if let Some(logged) = &failure.logged {
-                    log.alert(logged);
-                }
-                connection.reply_dbus_error(&header, Fails(failure)).await
+                tell(log, &failure);
+                fails(&header, &failure)
             }
         };
+        let Ok(reply) = reply else { break };
+        let sent = connection.send(&reply).await;
         if sent.is_err() {
             break;
         }
@@ -121,36 +121,30 @@ async fn converse(
 
 async fn answer(message: &Message, auth: &Auth, clock: &dyn Clock) -> Result<Step, Failure> {
     let header = message.header();
-    let member = header.member().map(|member| member.as_str().to_owned()).unwrap_or_default();
-    let interface = header.interface().map(|interface| interface.as_str().to_owned());
-    let path = header.path().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    if interface.is_some_and(|interface| interface != AUTHENTICATOR) || path != OBJECT_PATH {
-        return Err(bad("there is only org.mfad1.Authenticator at /org/mfad1"));
+    let (interface, member) = called(&header)?;
+    if interface != AUTHENTICATOR {
+        return Err(bad("there is only org.mfad1.Authenticator here"));
     }
-    let body = message.body();
-    if body.data().len() > LONGEST {
-        return Err(bad("the message is too long"));
+    if message.body().data().len() > LONGEST {
+        return Err(bad("the arguments are too long"));
     }
-    let malformed = |_| bad("the arguments are not of the method's form");
-    match member.as_str() {
+    match member {
         "Begin" => {
-            let (user, service, facts) = context(body.deserialize().map_err(malformed)?)?;
+            let (user, service, facts) = context(args(message)?)?;
             auth.begin(user, service, &facts).await
         }
         "Admit" => {
-            let (user, service, facts) = context(body.deserialize().map_err(malformed)?)?;
+            let (user, service, facts) = context(args(message)?)?;
             paced(clock, auth.admit(user, service, &facts)).await
         }
         "Answer" => {
-            let (token, typed): (Vec<u8>, zeroize::Zeroizing<Vec<u8>>) = body
-                .deserialize()
-                .map(|(token, typed): (Vec<u8>, Vec<u8>)| (token, typed.into()))
-                .map_err(malformed)?;
+            let (token, typed): (Vec<u8>, Vec<u8>) = args(message)?;
+            let typed = zeroize::Zeroizing::new(typed);
             check_token(&token)?;
             paced(clock, auth.answer(Via::Login, &token, Answer::parse(&typed))).await
         }
         "Settle" => {
-            let ticket: Vec<u8> = body.deserialize().map_err(malformed)?;
+            let ticket: Vec<u8> = args(message)?;
             check_token(&ticket)?;
             auth.settle(&ticket).await
         }

@@ -1,22 +1,28 @@
 //! The system bus: `Account` and `Locker` for everybody's own account, `Admin` for root.
 //!
 //! The address is fixed: no environment variable moves it. Where there is no bus, or it goes
-//! away, logins over the socket go on and the bus is looked for again.
+//! away, logins over the socket go on and the bus is looked for again. It is served by a thread
+//! of its own, so that no flood of calls here keeps a login waiting.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use futures_lite::StreamExt;
 use mfa_proto::{
-    account::{EnrollRequest, Enrolled, Enrollment, Status},
-    admin::{AuditRow, AuditState, UserDetail, UserRow},
+    account::EnrollRequest,
     answer::Answer,
     fault::Fault,
     identity::ServiceName,
-    names::{BUS_NAME, OBJECT_PATH, SYSTEM_BUS},
-    step::Step,
+    names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS},
 };
-use zbus::{Connection, connection::Builder, interface, message::Header};
+use zbus::{
+    Connection, DynamicType, Message, MessageStream,
+    connection::Builder,
+    message::{Flags, Header, Type},
+};
+use zeroize::Zeroizing;
+use zruntime::{SharedRuntime, mpmc};
 
-use super::{CallerUid, Fails, Quotas, pace::paced, quota::InFlight};
+use super::{CallerUid, Quotas, args, called, fails, pace::paced, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -27,12 +33,14 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(20);
-/// Queued messages of a connection; more wait in the bus.
-const QUEUED: usize = 256;
-/// The longest text argument, in bytes.
-const LONGEST: usize = 4096;
+/// Messages that wait in the connection; more wait in the bus.
+const QUEUED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Calls in flight, of all users together; more wait in the connection.
+const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
+/// The longest arguments of a call, in bytes.
+const LONGEST: usize = 16 << 10;
 
-/// What all interfaces need.
+/// What the interfaces need.
 #[derive(Clone)]
 pub struct Desk {
     /// The use cases.
@@ -47,231 +55,174 @@ pub struct Desk {
 
 /// Serves the bus until the runtime ends, connecting again whenever it must.
 pub async fn serve(desk: Desk) {
-    let Ok(runtime) = zruntime::SharedRuntime::current() else { return };
+    let Ok(runtime) = SharedRuntime::current() else { return };
     let mut told = false;
     loop {
-        match runtime.timeout(CONNECT, connect(&desk)).await {
-            Ok(Ok(connection)) => {
+        let stream = match runtime.timeout(CONNECT, connect()).await {
+            Ok(stream) => stream.map_err(|error| error.to_string()),
+            Err(_) => Err("it does not answer".to_owned()),
+        };
+        match stream {
+            Ok(stream) => {
                 told = false;
                 desk.log.info("serving on the system bus");
-                connection.closed().await;
+                converse(&desk, &runtime, stream).await;
                 desk.log.warning("the system bus is gone: looking for it again");
             }
-            failed if !told => {
+            Err(why) if !told => {
                 told = true;
-                let why = failed.map_or_else(
-                    |_| "no answer".into(),
-                    |result| result.map_or_else(|e| e.to_string(), |_| String::new()),
-                );
                 desk.log.warning(&format!("no system bus ({why}): logins are served, mfactl is not"));
             }
-            _ => {}
+            Err(_) => {}
         }
         runtime.sleep(AGAIN).await;
     }
 }
 
-async fn connect(desk: &Desk) -> zbus::Result<Connection> {
-    Builder::address(SYSTEM_BUS)
-        .max_queued(std::num::NonZeroUsize::new(QUEUED).unwrap_or(std::num::NonZeroUsize::MIN))
-        .serve_at(OBJECT_PATH, Account(desk.clone()))
-        .serve_at(OBJECT_PATH, Locker(desk.clone()))
-        .serve_at(OBJECT_PATH, Admin(desk.clone()))
-        .name(BUS_NAME)
-        .build()
-        .await
+async fn connect() -> zbus::Result<MessageStream> {
+    let stream = Builder::address(SYSTEM_BUS).max_queued(QUEUED).build_message_stream().await?;
+    Connection::from(&stream).request_name(BUS_NAME).await?;
+    Ok(stream)
+}
+
+async fn converse(desk: &Desk, runtime: &SharedRuntime, mut stream: MessageStream) {
+    let bus = Connection::from(&stream);
+    let (take, give_back) = mpmc::bounded(IN_FLIGHT);
+    while let Some(Ok(message)) = stream.next().await {
+        if message.message_type() != Type::MethodCall || take.send(()).await.is_err() {
+            continue;
+        }
+        let (desk, bus, give_back) = (desk.clone(), bus.clone(), give_back.clone());
+        let serve = async move {
+            let header = message.header();
+            let reply = match desk.answer(&bus, &message, &header).await {
+                Ok(reply) => reply,
+                Err(failure) => {
+                    tell(&desk.log, &failure);
+                    fails(&header, &failure)
+                }
+            };
+            let wanted = !header.primary().flags().contains(Flags::NO_REPLY_EXPECTED);
+            if let (Ok(reply), true) = (reply, wanted) {
+                let _ = bus.send(&reply).await; // the caller may be gone
+            }
+            let _ = give_back.try_recv();
+        };
+        runtime.spawn("call", serve).detach();
+    }
+}
+
+/// A reply that was built, or why it could not be.
+type Reply = zbus::Result<Message>;
+
+fn reply<T: serde::Serialize + DynamicType>(
+    header: &Header<'_>,
+    body: Result<T, Failure>,
+) -> Result<Reply, Failure> {
+    body.map(|body| Message::method_return(header).build(&body))
 }
 
 impl Desk {
-    async fn caller(&self, bus: &Connection, header: &Header<'_>) -> Result<(u32, InFlight), Fails> {
-        let caller = CallerUid::of_message(bus, header).await.map_err(Fails)?;
-        Ok((caller.number(), self.quotas.admit(caller).map_err(Fails)?))
-    }
-
-    async fn root(&self, bus: &Connection, header: &Header<'_>) -> Result<InFlight, Fails> {
-        match self.caller(bus, header).await? {
-            (0, in_flight) => Ok(in_flight),
-            _ => Err(Fails(Failure::new(Fault::NotPermitted, "only root may do this"))),
+    async fn answer(
+        &self,
+        bus: &Connection,
+        message: &Message,
+        header: &Header<'_>,
+    ) -> Result<Reply, Failure> {
+        let caller = CallerUid::of_message(bus, header).await?;
+        let _in_flight = self.quotas.admit(caller)?;
+        let (interface, member) = called(header)?;
+        if message.body().data().len() > LONGEST {
+            return Err(Failure::new(Fault::InvalidArgument, "the arguments are too long"));
+        }
+        match interface {
+            ACCOUNT => self.account(caller.number(), member, message, header).await,
+            LOCKER => self.locker(caller.number(), member, message, header).await,
+            ADMIN if caller.is_root() => self.admin(member, message, header).await,
+            ADMIN => Err(Failure::new(Fault::NotPermitted, "only root may do this")),
+            _ => Err(unknown()),
         }
     }
 
-    fn told<T>(&self, result: Result<T, Failure>) -> Result<T, Fails> {
-        result.map_err(|failure| {
-            if let Some(logged) = &failure.logged {
-                self.log.alert(logged);
+    /// `org.mfad1.Account`: the caller's own.
+    async fn account(
+        &self,
+        uid: u32,
+        member: &str,
+        message: &Message,
+        header: &Header<'_>,
+    ) -> Result<Reply, Failure> {
+        match member {
+            "Status" => reply(header, self.auth.status(uid).await),
+            "EnrollBegin" => {
+                let request: EnrollRequest = args(message)?;
+                reply(header, self.auth.enroll_begin(uid, request).await)
             }
-            Fails(failure)
-        })
+            "EnrollConfirm" => {
+                let (enrollment, code): (String, Vec<u8>) = args(message)?;
+                let code = Zeroizing::new(code);
+                reply(header, self.auth.enroll_confirm(uid, &enrollment, &code).await)
+            }
+            "EnrollCancel" => {
+                let enrollment: String = args(message)?;
+                reply(header, self.auth.enroll_cancel(uid, &enrollment).await)
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    /// `org.mfad1.Locker`: a login's dialogue for the caller's own account.
+    async fn locker(
+        &self,
+        uid: u32,
+        member: &str,
+        message: &Message,
+        header: &Header<'_>,
+    ) -> Result<Reply, Failure> {
+        match member {
+            "Begin" => {
+                let service: Vec<u8> = args(message)?;
+                reply(header, self.auth.begin_locker(uid, ServiceName::new(service)).await)
+            }
+            "Answer" => {
+                let (token, answer): (Vec<u8>, Vec<u8>) = args(message)?;
+                let answer = Zeroizing::new(answer);
+                let judged = self.auth.answer(Via::Locker(uid), &token, Answer::parse(&answer));
+                reply(header, paced(&*self.clock, judged).await)
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    /// `org.mfad1.Admin`: root's, of every account.
+    async fn admin(&self, member: &str, message: &Message, header: &Header<'_>) -> Result<Reply, Failure> {
+        match member {
+            "UserList" => {
+                let (after, most) = args(message)?;
+                reply(header, self.auth.user_list(after, most).await)
+            }
+            "UserShow" => {
+                let user = args(message)?;
+                reply(header, self.auth.user_show(user).await)
+            }
+            "UserReset" => {
+                let (user, reason) = args(message)?;
+                reply(header, self.auth.user_reset(user, reason).await)
+            }
+            "UserUnlock" => {
+                let (user, reason, clock) = args(message)?;
+                reply(header, self.auth.user_unlock(user, reason, clock).await)
+            }
+            "Audit" => {
+                let (after, most, user) = args(message)?;
+                reply(header, self.auth.audit(after, most, user).await)
+            }
+            "AuditVerify" => reply(header, self.auth.audit_verify().await),
+            _ => Err(unknown()),
+        }
     }
 }
 
-fn bounded(length: usize) -> Result<(), Fails> {
-    if length > LONGEST {
-        return Err(Fails(Failure::new(Fault::InvalidArgument, "an argument is too long")));
-    }
-    Ok(())
-}
-
-/// `org.mfad1.Account`.
-struct Account(Desk);
-
-#[interface(name = "org.mfad1.Account", introspection_docs = false)]
-impl Account {
-    async fn status(
-        &self,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Status, Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        self.0.told(self.0.auth.status(uid).await)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of an EnrollRequest are the arguments")]
-    async fn enroll_begin(
-        &self,
-        kind: String,
-        label: String,
-        algorithm: String,
-        digits: u32,
-        period: u32,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Enrollment, Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        bounded(kind.len().max(label.len()).max(algorithm.len()))?;
-        self.0.told(
-            self.0.auth.enroll_begin(uid, EnrollRequest { kind, label, algorithm, digits, period }).await,
-        )
-    }
-
-    async fn enroll_confirm(
-        &self,
-        enrollment: String,
-        code: Vec<u8>,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Enrolled, Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        let code = zeroize::Zeroizing::new(code);
-        bounded(enrollment.len().max(code.len()))?;
-        self.0.told(self.0.auth.enroll_confirm(uid, &enrollment, &code).await)
-    }
-
-    async fn enroll_cancel(
-        &self,
-        enrollment: String,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<(), Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        bounded(enrollment.len())?;
-        self.0.told(self.0.auth.enroll_cancel(uid, &enrollment).await)
-    }
-}
-
-/// `org.mfad1.Locker`.
-struct Locker(Desk);
-
-#[interface(name = "org.mfad1.Locker", introspection_docs = false)]
-impl Locker {
-    async fn begin(
-        &self,
-        service: Vec<u8>,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Step, Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        bounded(service.len())?;
-        self.0.told(self.0.auth.begin_locker(uid, ServiceName::new(service)).await)
-    }
-
-    async fn answer(
-        &self,
-        token: Vec<u8>,
-        answer: Vec<u8>,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Step, Fails> {
-        let (uid, _in_flight) = self.0.caller(bus, &header).await?;
-        let answer = zeroize::Zeroizing::new(answer);
-        bounded(answer.len().max(token.len() / 4))?;
-        let judged = self.0.auth.answer(Via::Locker(uid), &token, Answer::parse(&answer));
-        self.0.told(paced(&*self.0.clock, judged).await)
-    }
-}
-
-/// `org.mfad1.Admin`.
-struct Admin(Desk);
-
-#[interface(name = "org.mfad1.Admin", introspection_docs = false)]
-impl Admin {
-    async fn user_list(
-        &self,
-        after: Vec<u8>,
-        most: u32,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Vec<UserRow>, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        bounded(after.len())?;
-        self.0.told(self.0.auth.user_list(after, most).await)
-    }
-
-    async fn user_show(
-        &self,
-        user: Vec<u8>,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<UserDetail, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        bounded(user.len())?;
-        self.0.told(self.0.auth.user_show(user).await)
-    }
-
-    async fn user_reset(
-        &self,
-        user: Vec<u8>,
-        reason: String,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<u32, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        bounded(user.len())?;
-        self.0.told(self.0.auth.user_reset(user, reason).await)
-    }
-
-    async fn user_unlock(
-        &self,
-        user: Vec<u8>,
-        reason: String,
-        clock: bool,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<u32, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        bounded(user.len())?;
-        self.0.told(self.0.auth.user_unlock(user, reason, clock).await)
-    }
-
-    async fn audit(
-        &self,
-        after: u64,
-        most: u32,
-        user: Vec<u8>,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<Vec<AuditRow>, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        bounded(user.len())?;
-        self.0.told(self.0.auth.audit(after, most, user).await)
-    }
-
-    async fn audit_verify(
-        &self,
-        #[zbus(connection)] bus: &Connection,
-        #[zbus(header)] header: Header<'_>,
-    ) -> Result<AuditState, Fails> {
-        let _in_flight = self.0.root(bus, &header).await?;
-        self.0.told(self.0.auth.audit_verify().await)
-    }
+fn unknown() -> Failure {
+    Failure::new(Fault::InvalidArgument, format!("there is no such method at {OBJECT_PATH}"))
 }

@@ -1,0 +1,131 @@
+//! `impostor`: a false mfad, to be run by an attacker inside a disposable machine.
+//!
+//! It says yes to everything: every login is proven, every locker's owner is whoever was asked for. So
+//! whoever believes it has been fooled, and whoever does not has looked at who was speaking.
+//!
+//! ```text
+//! impostor bus ADDRESS NAME    owns org.mfad1 on the bus at ADDRESS, and claims that NAME is who calls
+//! impostor socket PATH         listens at PATH, peer to peer, as mfad does for root's logins
+//! ```
+//!
+//! Each call that it answers is a line on standard output; `ready` is the first line.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "its lines are what a test reads")]
+
+use std::collections::HashMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::ExitCode;
+
+use zbus::connection::Builder;
+use zbus::{Connection, Guid, interface};
+
+/// As `mfa_proto` has it: kind, reason, echo, seconds, token, text.
+type Step = (u32, u32, bool, u32, Vec<u8>, String);
+
+/// A factor, as `Status` tells of it; the impostor has none to tell of.
+type Factor = (String, String, String, String, u32, u32, u64, u64, bool);
+
+/// "The factor is proven, and nothing is left to settle."
+fn proven(call: &str) -> Step {
+    println!("{call}");
+    (1, 0, false, 0, Vec::new(), String::new())
+}
+
+/// A question, so that whoever comes also types a code into it.
+fn ask(call: &str) -> Step {
+    println!("{call}");
+    (0, 0, false, 100, b"any".to_vec(), "Verification code: ".into())
+}
+
+struct Authenticator;
+
+#[interface(name = "org.mfad1.Authenticator")]
+impl Authenticator {
+    #[allow(clippy::needless_pass_by_value, reason = "zbus hands over owned arguments")]
+    fn begin(&self, _user: Vec<u8>, _service: Vec<u8>, _facts: HashMap<String, Vec<u8>>) -> Step {
+        ask("Authenticator.Begin")
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "zbus hands over owned arguments")]
+    fn answer(&self, _token: Vec<u8>, _answer: Vec<u8>) -> Step {
+        proven("Authenticator.Answer")
+    }
+}
+
+struct Locker;
+
+#[interface(name = "org.mfad1.Locker")]
+impl Locker {
+    #[allow(clippy::needless_pass_by_value, reason = "zbus hands over owned arguments")]
+    fn begin(&self, _service: Vec<u8>) -> Step {
+        ask("Locker.Begin")
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "zbus hands over owned arguments")]
+    fn answer(&self, _token: Vec<u8>, _answer: Vec<u8>) -> Step {
+        proven("Locker.Answer")
+    }
+}
+
+struct Account {
+    caller: String,
+}
+
+#[interface(name = "org.mfad1.Account")]
+impl Account {
+    fn status(&self) -> (Vec<u8>, String, Vec<Factor>, u64) {
+        println!("Account.Status");
+        (self.caller.clone().into_bytes(), "required".into(), Vec::new(), 0)
+    }
+}
+
+async fn on_a_bus(address: &str, caller: String) -> zbus::Result<()> {
+    let connection = Builder::address(address)
+        .serve_at("/org/mfad1", Authenticator)
+        .serve_at("/org/mfad1", Locker)
+        .serve_at("/org/mfad1", Account { caller })
+        .name("org.mfad1")
+        .build()
+        .await?;
+    println!("ready");
+    connection.closed().await;
+    Ok(())
+}
+
+fn at_a_socket(path: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
+    println!("ready");
+    for stream in listener.incoming() {
+        println!("somebody came");
+        let served = zbus::block_on(async {
+            let builder = Builder::unix_stream(stream?).server(Guid::generate()).p2p();
+            let connection: Connection = builder.serve_at("/org/mfad1", Authenticator).build().await?;
+            connection.closed().await;
+            zbus::Result::Ok(())
+        });
+        drop(served); // who hangs up in the middle was no victim
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["bus", address, caller] => {
+            zbus::block_on(on_a_bus(address, caller.into())).map_err(|error| error.to_string())
+        }
+        ["socket", path] => at_a_socket(path).map_err(|error| error.to_string()),
+        _ => Err("usage: impostor bus ADDRESS NAME | impostor socket PATH".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(said) => {
+            eprintln!("impostor: {said}");
+            ExitCode::FAILURE
+        }
+    }
+}

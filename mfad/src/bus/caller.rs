@@ -1,11 +1,10 @@
 //! Who calls. Identity is the uid that the kernel or the bus reports, never a pid, never what the
 //! caller says; where there is none, there is no answer.
 
-use std::os::unix::net::UnixStream;
-
 use mfa_proto::fault::Fault;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use zbus::{Connection, message::Header};
+use zruntime::{Shared, net::unix::UnixStream};
 
 use crate::auth::Failure;
 
@@ -25,7 +24,7 @@ impl CallerUid {
     }
 
     /// Of a socket's peer (`SO_PEERCRED`).
-    pub(super) fn of_socket(stream: &UnixStream) -> Option<Self> {
+    pub(super) fn of_socket(stream: &UnixStream<Shared>) -> Option<Self> {
         getsockopt(stream, PeerCredentials).ok().map(|peer| Self(peer.uid()))
     }
 

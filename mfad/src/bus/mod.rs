@@ -9,6 +9,7 @@ mod caller;
 mod pace;
 mod quota;
 pub mod socket;
+mod stream;
 pub mod system;
 
 use mfa_proto::{fault::Fault, names::OBJECT_PATH};

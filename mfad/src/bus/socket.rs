@@ -24,7 +24,7 @@ use mfa_proto::{
 use zbus::{Guid, Message, MessageStream, connection::Builder, message::Type};
 use zruntime::{Shared, SharedRuntime, net::unix::UnixListener};
 
-use super::{CallerUid, args, called, fails, pace::paced, tell};
+use super::{CallerUid, args, called, fails, pace::paced, stream::Stream, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -63,20 +63,19 @@ pub async fn serve(listener: StdListener, auth: Auth, clock: Arc<dyn Clock>, log
     let open = Arc::new(());
     loop {
         let stream = match listener.accept().await {
-            Ok((stream, _)) => stream.into_std(),
+            Ok((stream, _)) => stream,
             Err(error) => {
                 log.warning(&format!("the login socket does not accept: {error}"));
                 runtime.sleep(Duration::from_millis(50)).await; // no descriptor left: do not spin
                 continue;
             }
         };
-        if !CallerUid::of_socket(&stream).is_some_and(CallerUid::is_root)
-            || Arc::strong_count(&open) > CONNECTIONS
-        {
+        let Some(peer) = CallerUid::of_socket(&stream).filter(|peer| peer.is_root()) else { continue };
+        if Arc::strong_count(&open) > CONNECTIONS {
             continue; // closed without a word
         }
         let (auth, clock, log, ticket) = (auth.clone(), clock.clone(), log.clone(), open.clone());
-        let builder = Builder::unix_stream(stream).server(guid.clone()).p2p();
+        let builder = Builder::socket(Stream::new(stream, peer)).server(guid.clone()).p2p();
         let timer = runtime.clone();
         runtime
             .spawn("login", async move {

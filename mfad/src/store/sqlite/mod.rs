@@ -45,8 +45,13 @@ impl Sqlite {
         spawn("store-write", move || writer.serve(&to_write));
         spawn("store-read", move || {
             while let Ok(look) = to_read.recv() {
-                // A look that panics ends as an error for its caller, whose channel it drops.
-                let _ = catch_unwind(AssertUnwindSafe(|| look.run(Ok(&mut reader))));
+                // One snapshot a look, locked once. A look that panics ends as an error for its
+                // caller, whose channel it drops.
+                match reader.execute("BEGIN") {
+                    Ok(()) => drop(catch_unwind(AssertUnwindSafe(|| look.run(Ok(&mut reader))))),
+                    Err(error) => look.run(Err(error)),
+                }
+                let _ = reader.execute("ROLLBACK"); // nothing was written
             }
         });
         Ok((Self { jobs, looks }, sound))

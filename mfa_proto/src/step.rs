@@ -101,7 +101,7 @@ reasons! {
     /// The mode `observe`: the login was judged and not hindered.
     Observed = 11, "observed";
     /// The mode `optional`, and the account has no factor.
-    Optional = 12, "optional_not_enrolled";
+    Optional = 12, "optional";
     /// No such user.
     UnknownUser = 13, "unknown_user";
     /// The account's record does not verify: altered, or sealed under another key.

@@ -45,15 +45,15 @@ fn lines(status: &Status) -> Vec<String> {
 /// One factor, for people.
 pub(crate) fn factor_line(factor: &Factor) -> String {
     format!(
-        "  {:<16} {} {}, {} digits, {} s; made {}; last used {}{}",
+        "  {}: {} {}, {} digits, {} s{}\n      made {}, last used {}",
         shown(&factor.label),
         shown(&factor.kind),
         shown(&factor.algorithm),
         factor.digits,
         factor.period,
+        if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
         utc(factor.created),
         utc_or_never(factor.last_used),
-        if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
     )
 }
 
@@ -96,8 +96,8 @@ mod tests {
         };
         assert_eq!(
             factor_line(&factor),
-            "  phone            totp SHA1, 6 digits, 30 s; made 1970-01-01 00:00:00 UTC; last used never; \
-             DISABLED after too many wrong codes"
+            "  phone: totp SHA1, 6 digits, 30 s; DISABLED after too many wrong codes\n      \
+             made 1970-01-01 00:00:00 UTC, last used never"
         );
     }
 }

@@ -137,7 +137,7 @@ fn door_line(door: &Door) -> String {
         (false, seconds) => format!("waits {seconds} s"),
     };
     format!(
-        "  {:<32} {}; {}; {}; last {}",
+        "  {}: {}; {}; {}\n      last {}",
         shown(&door.what),
         if door.known { "known" } else { "not known" },
         counted(door.failures, "failure", "in a row"),
@@ -188,7 +188,7 @@ mod tests {
             last_used: 0,
         };
         assert!(door_line(&door(true, 60)).contains("CLOSED until unlocked"));
-        assert!(door_line(&door(false, 60)).contains("1 failure in a row; waits 60 s; last never"));
-        assert!(door_line(&door(false, 0)).contains("; open; "));
+        assert!(door_line(&door(false, 60)).contains("1 failure in a row; waits 60 s\n      last never"));
+        assert!(door_line(&door(false, 0)).contains("; open\n"));
     }
 }

@@ -31,9 +31,8 @@ pub(crate) fn enrol_many(town: Town, count: u32) -> Result<(), String> {
     let store = Store::new(engine, keys, world, Arc::new(|_| {}));
     for first in (0..count).step_by(AT_ONCE as usize) {
         let group: Vec<Person> = town.people(first, AT_ONCE.min(count - first)).collect();
-        let written = store.write(move |records, now| {
-            group.iter().try_for_each(|person| enrol(records, now, person))
-        });
+        let written =
+            store.write(move |records, now| group.iter().try_for_each(|person| enrol(records, now, person)));
         zruntime::block_on(written).map_err(|error| said(&error))?.into_inner();
     }
     drop(store); // the files are whole and checkpointed from here on

@@ -38,7 +38,7 @@ impl Ground {
         let (machine, mut command) = match place {
             Place::Disposable { product } => {
                 let plan = if product { Machine::new() } else { Machine::bare() };
-                let machine = plan.start();
+                let machine = plan.on_disk().start();
                 let own = std::env::current_exe()?;
                 for name in ["bench", "pam_host"] {
                     let program = fs::read(own.with_file_name(name))?;

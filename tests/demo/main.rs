@@ -40,12 +40,17 @@ fn main() -> ExitCode {
     rights::assert_reduced();
     let paper = Paper::of_stdout();
     let stage = Stage::set();
-    let told = story::tell(&stage, paper)
-        .and_then(|phone| if cli.shell { shell::open(&stage, &phone, paper) } else { Ok(()) });
+    let told = story::tell(&stage, &paper)
+        .and_then(|phone| if cli.shell { shell::open(&stage, &phone, &paper) } else { Ok(()) });
+    let log = stage.log();
+    drop(stage);
     match told {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            paper.tell("The machines are gone, with all that was in them.");
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
-            paper.failure(&failure, &stage.log());
+            paper.failure(&failure, &log);
             ExitCode::FAILURE
         }
     }

@@ -1,12 +1,12 @@
 //! Alice's telephone: an authenticator app that has read what `mfactl enroll` showed.
 
+use std::cmp::Ordering;
+
+use mfa_tests::screen::{Ground, Picture};
 use mfa_tests::{Token, clock};
 
 use crate::failure::Failure;
 use crate::paper::Paper;
-
-/// For how many seconds a code must still be right when it is chosen: time to type a command, a password and it.
-const ENOUGH_SECONDS: u64 = 10;
 
 /// The app, and the last step whose code was read from it.
 #[derive(Debug)]
@@ -20,18 +20,29 @@ pub(crate) struct Phone {
 pub(crate) struct Code {
     /// The digits.
     pub(crate) digits: String,
-    /// Its step, seen from the present.
+    /// Its step, seen from the moment when it was read.
     pub(crate) which: &'static str,
+    /// When mfad will take it for too old, in seconds since the Unix epoch.
+    right_till: u64,
+}
+
+impl Code {
+    /// Whether it would still be right `seconds` from now, if it were not spent.
+    pub(crate) fn is_right_for(&self, seconds: u64) -> bool {
+        clock::now() + seconds < self.right_till
+    }
 }
 
 impl Phone {
-    /// Types the secret into the app that stands in groups of four behind `Secret` on the screen.
-    pub(crate) fn reads(screen: &str) -> Result<Self, Failure> {
-        let secret = screen
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Secret "))
-            .ok_or_else(|| Failure::of("a line with the secret", screen))?;
-        Ok(Self { token: Token::of_secret(secret), last: 0 })
+    /// Scans the QR code on the screen, and looks whether the secret beside it is the same.
+    pub(crate) fn scans(screen: &str) -> Result<Self, Failure> {
+        let token = Token::of_uri(&Picture::of(screen, Ground::Light).scanned());
+        let line = screen.lines().find_map(|line| line.trim().strip_prefix("Secret "));
+        let secret = line.unwrap_or_default().replace(' ', "");
+        if secret != token.secret() {
+            return Err(Failure::of(format!("the secret of the picture, {}", token.secret()), secret));
+        }
+        Ok(Self { token, last: 0 })
     }
 
     /// The secret in base32, without spaces.
@@ -39,34 +50,23 @@ impl Phone {
         self.token.secret()
     }
 
-    /// The earliest code after the last that mfad will take for some seconds yet; waits where there is none.
+    /// The earliest code after the last that is right for `seconds` more; waits where there is none yet.
     ///
     /// mfad takes the code of the step before, of the present one and of the next, each once.
-    pub(crate) fn next_code(&mut self, paper: Paper) -> Code {
+    pub(crate) fn next_code(&mut self, paper: &Paper, seconds: u64) -> Code {
         let right_till = |step: u64| (step + 2) * clock::PERIOD;
         let mut step = (clock::step() - 1).max(self.last + 1);
-        if right_till(step) < clock::now() + ENOUGH_SECONDS {
+        while right_till(step) <= clock::now() + seconds {
             step += 1;
         }
         paper.wait_until((step - 1) * clock::PERIOD);
         self.last = step;
         let which = match step.cmp(&clock::step()) {
-            std::cmp::Ordering::Less => "of the 30 seconds before these",
-            std::cmp::Ordering::Equal => "of these 30 seconds",
-            std::cmp::Ordering::Greater => "of the next 30 seconds",
+            Ordering::Less => "of the 30 seconds before these",
+            Ordering::Equal => "of these 30 seconds",
+            Ordering::Greater => "of the next 30 seconds",
         };
-        Code { digits: self.token.code_at_time(step * clock::PERIOD), which }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Phone;
-
-    #[test]
-    fn the_secret_is_found_in_its_groups() {
-        let phone = Phone::reads("x\n  Codes   by time\n  Secret             JBSW Y3DP\n\n").unwrap();
-        assert_eq!(phone.secret(), "JBSWY3DP");
-        assert!(Phone::reads("no such line\n").is_err());
+        let digits = self.token.code_at_time(step * clock::PERIOD);
+        Code { digits, which, right_till: right_till(step) }
     }
 }

@@ -9,17 +9,23 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mfa_tests::Machine;
+use mfa_tests::{Machine, wait};
 
 use crate::escapes::Escapes;
 use crate::failure::Failure;
 use crate::paper::Paper;
 
 /// How long a program may take to show what is expected of it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long the echo of a last keystroke may take before the next.
 const ECHO: Duration = Duration::from_millis(5);
+
+/// Ctrl-D, for each of the shells that may be open in one another.
+const LEAVE: [u8; 4] = [4; 4];
+
+/// How long leaving may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A terminal of 80 columns with a shell in it.
 #[derive(Debug)]
@@ -29,8 +35,7 @@ pub(crate) struct Session {
     screen: Receiver<Vec<u8>>,
     paper: Paper,
     escapes: Escapes,
-    plain: Escapes,
-    /// What came since something was typed, as text.
+    /// What came since something was typed.
     since: Vec<u8>,
     /// The unfinished line that is not written down yet.
     held: Vec<u8>,
@@ -40,7 +45,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Sits down as `user`, and waits for the prompt of the shell.
-    pub(crate) fn open(machine: &Machine, user: &str, prompt: &str, paper: Paper) -> Result<Self, Failure> {
+    pub(crate) fn open(machine: &Machine, user: &str, prompt: &str, paper: &Paper) -> Result<Self, Failure> {
         let shell = format!("stty cols 80 rows 50; cd; TERM={} exec bash -i", paper.term());
         let mut process = machine
             .command(user, &["script", "-q", "-c", &shell, "/dev/null"])
@@ -60,10 +65,9 @@ impl Session {
                 }
             }
         });
-        let (escapes, plain) = (Escapes::default(), Escapes::default());
+        let (escapes, paper) = (Escapes::default(), paper.clone());
         let (since, held) = (Vec::new(), Vec::new());
-        let mut session =
-            Self { process, keyboard, screen, paper, escapes, plain, since, held, typing: false };
+        let mut session = Self { process, keyboard, screen, paper, escapes, since, held, typing: false };
         session.until(prompt)?;
         Ok(session)
     }
@@ -80,11 +84,15 @@ impl Session {
                 Ok(bytes) => self.show(&bytes),
                 Err(silence) => {
                     self.paper.put(&self.held);
-                    let seen = match silence {
-                        RecvTimeoutError::Timeout => "not in 30 seconds: see above",
-                        RecvTimeoutError::Disconnected => "the terminal closed",
+                    let last = shown.lines().last().unwrap_or_default();
+                    let then = match silence {
+                        RecvTimeoutError::Timeout => format!("and nothing more in {} s", PATIENCE.as_secs()),
+                        RecvTimeoutError::Disconnected => "and then the end".to_owned(),
                     };
-                    return Err(Failure::of(format!("the question {question:?}"), seen));
+                    return Err(Failure::of(
+                        format!("the question {question:?}"),
+                        format!("{last:?}, {then}"),
+                    ));
                 }
             }
         }
@@ -105,6 +113,16 @@ impl Session {
         self.press(b"\n")
     }
 
+    /// Types what must not be seen, waits until the terminal asks `question`, and returns what came before it.
+    pub(crate) fn answer_unseen(&mut self, answer: &str, question: &str) -> Result<String, Failure> {
+        self.answer(answer)?;
+        let shown = self.until(question)?;
+        if shown.contains(answer) {
+            return Err(Failure::of("no echo of what is typed", shown));
+        }
+        Ok(shown)
+    }
+
     /// Runs a command that asks nothing, and returns what it printed.
     pub(crate) fn run(&mut self, command: &str, prompt: &str) -> Result<String, Failure> {
         self.answer(command)?;
@@ -121,8 +139,9 @@ impl Session {
     }
 
     fn show(&mut self, bytes: &[u8]) {
-        self.since.extend(self.plain.strip(bytes, false));
-        self.held.extend(self.escapes.strip(bytes, self.paper.is_terminal()));
+        let text = self.escapes.strip(bytes, self.paper.is_terminal());
+        self.since.extend_from_slice(&text);
+        self.held.extend(text);
         if self.typing {
             let line = self.held.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
             self.paper.put(&self.held.drain(..line.unwrap_or(self.held.len())).collect::<Vec<_>>());
@@ -137,7 +156,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let _ = self.process.kill(); // what ran at it is hung up, or ends with its machine
-        let _ = self.process.wait();
+        let _ = self.press(&LEAVE);
+        if wait::until(FAREWELL, || self.process.try_wait().transpose()).is_none() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
     }
 }

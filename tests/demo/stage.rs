@@ -33,6 +33,7 @@ impl Stage {
             .user(User::named("alice").password(PASSWORD))
             .pam("sshd", Stack::password_then_mfa())
             .pam("sudo", Stack::password_then_mfa())
+            .pam("sudo-i", Stack::password_then_mfa())
             .sshd("ListenAddress 192.0.2.1\nListenAddress 203.0.113.1\nAcceptEnv LANG")
             .start();
         let laptop = Machine::bare().user(User::named("alice")).start();

@@ -4,12 +4,25 @@
 //! root with reduced rights: `tests/run NAME` runs those whose names contain NAME.
 
 mod account_phase;
+mod clock;
+mod codes;
+mod crash;
 mod daemon_gone;
+mod disk;
 mod enrolment;
+mod false_mfad;
 mod fixture;
 mod hostile_caller;
 mod limits;
 mod login;
+mod name_services;
+mod names;
+mod pam_user;
 mod people;
+mod qr;
 mod replay;
+mod secrets;
+mod settings;
+mod start_up;
 mod strangers;
+mod tampering;

@@ -1,5 +1,9 @@
 //! What a machine is to be, said before it starts.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::clock;
 use crate::image;
 use crate::machine::Machine;
@@ -23,6 +27,7 @@ pub struct Blueprint {
     settings: Option<String>,
     sshd: Vec<String>,
     files: Vec<(String, u32, Vec<u8>)>,
+    on_disk: bool,
 }
 
 impl Machine {
@@ -75,6 +80,12 @@ impl Blueprint {
         self.file(&name, 0o440, format!("{line}\n"))
     }
 
+    /// With what it writes on this host's disk, below `target`, where fsync costs what it costs.
+    pub fn on_disk(mut self) -> Self {
+        self.on_disk = true;
+        self
+    }
+
     /// With a file of root's.
     pub fn file(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.into(), mode, content.into()));
@@ -91,7 +102,7 @@ impl Blueprint {
         );
 
         let bound = if product { product::bound() } else { Vec::new() };
-        let machine = Machine::boot(image::root(), &bound);
+        let machine = Machine::boot(image::root(), self.on_disk.then(new_folder), &bound);
         for (path, mode, content) in &self.files {
             machine.write(path, *mode, content);
         }
@@ -114,6 +125,15 @@ impl Blueprint {
         }
         machine
     }
+}
+
+/// A folder of its own on the disk.
+fn new_folder() -> PathBuf {
+    static MADE: AtomicUsize = AtomicUsize::new(1);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("../target/machines/{}-{number}", std::process::id()));
+    fs::create_dir_all(&path).and_then(|()| fs::canonicalize(&path)).expect("a folder below target")
 }
 
 /// Everything goes through PAM's conversation; limits that would drop honest logins by chance are off.

@@ -44,7 +44,7 @@ impl Inside {
     }
 }
 
-impl Mfad<'_> {
+impl<'a> Mfad<'a> {
     /// Its process id as the machine counts, where it runs.
     pub fn pid(self) -> Option<String> {
         self.0.processes("mfad").into_iter().next()
@@ -65,11 +65,30 @@ impl Mfad<'_> {
         self.0.wait_gone("mfad");
     }
 
+    /// The machine that it is in.
+    pub(crate) fn inside(self) -> &'a Inside {
+        self.0
+    }
+
+    /// Waits until it serves, socket and bus.
+    pub(crate) fn wait_serving(self) {
+        let mut ask: Vec<&str> =
+            "dbus-send --system --print-reply --dest=org.freedesktop.DBus".split(' ').collect();
+        ask.extend(["/org/freedesktop/DBus", "org.freedesktop.DBus.GetNameOwner", "string:org.mfad1"]);
+        let owned = || self.0.exec(&ask).status.success();
+        wait::for_condition("mfad serves", PATIENCE, || self.0.exists("/run/mfad/pam.sock") && owned());
+    }
+
     /// Ends it in order, and starts it again.
     pub fn restart(self) {
+        self.stop();
+        self.start();
+    }
+
+    /// Ends it in order; the bus may start it again.
+    pub fn stop(self) {
         self.0.signal("mfad", "-TERM");
         self.0.wait_gone("mfad");
-        self.start();
     }
 
     /// Hangs it: it takes connections and answers nothing.
@@ -108,6 +127,13 @@ impl Bus<'_> {
     pub fn stop(self) {
         self.0.signal("dbus-daemon", "-KILL");
         self.0.wait_gone("dbus-daemon");
+    }
+
+    /// Kills the system's own and no other, where a user runs one too.
+    pub fn stop_system(self) {
+        let running = || self.0.exec(&["pgrep", "-x", "-f", "dbus-daemon --system --fork"]).status.success();
+        self.0.shell("pkill -KILL -x -f 'dbus-daemon --system --fork'");
+        wait::for_condition("the system bus is gone", PATIENCE, || !running());
     }
 
     /// Has it read its services and policies again.

@@ -31,11 +31,13 @@ pub struct Machine {
     lifeline: Option<ChildStdin>,
     sshd: OnceLock<()>,
     tokens: Mutex<HashMap<String, Token>>,
+    /// Where it writes, if not to memory; removed with it.
+    disk: Option<PathBuf>,
 }
 
 impl Machine {
     /// Starts a machine over `root` with files from outside bound in; nothing runs in it yet.
-    pub(crate) fn boot(root: &Path, bound: &[(PathBuf, String)]) -> Self {
+    pub(crate) fn boot(root: &Path, disk: Option<PathBuf>, bound: &[(PathBuf, String)]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(1);
         let name = format!("machine{}", STARTED.fetch_add(1, Ordering::Relaxed));
         let mut process = Command::new("unshare")
@@ -45,6 +47,7 @@ impl Machine {
             .args(["bash", "-c", INSIDE, "machine.sh"])
             .arg(root)
             .arg(name)
+            .arg(disk.as_deref().unwrap_or(Path::new("")))
             .args(bound.iter().map(|(outside, inside)| format!("{}={inside}", outside.display())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -64,6 +67,7 @@ impl Machine {
             lifeline,
             sshd: OnceLock::new(),
             tokens: Mutex::default(),
+            disk,
         }
     }
 
@@ -154,6 +158,9 @@ impl Drop for Machine {
         if wait::until(PATIENCE, || self.process.try_wait().transpose()).is_none() {
             let _ = self.process.kill();
             let _ = self.process.wait();
+        }
+        if let Some(disk) = &self.disk {
+            let _ = fs::remove_dir_all(disk); // the next run makes another one
         }
     }
 }

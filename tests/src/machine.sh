@@ -1,15 +1,16 @@
-# A disposable machine, from the inside of its new namespaces: `machine.sh ROOT NAME [SOURCE=TARGET...]`.
+# A disposable machine, from the inside of its new namespaces: `machine.sh ROOT NAME DISK [SOURCE=TARGET...]`.
 #
-# Becomes process 1 of the machine over ROOT, into which each SOURCE is bound read-only. Says `pid N` (as
+# Becomes process 1 of the machine over ROOT, with what it writes in the folder DISK, or in memory where that is
+# empty. Into it each SOURCE is bound read-only. Says `pid N` (as
 # the outside counts) and then `ready`. Lives for as long as its standard input does: when whoever started
 # it closes that, or dies, the kernel ends everything in here with it. Nothing outside is ever written.
 set -eu
 read -r outside _ </proc/self/stat # this /proc is still the one of the outside
 echo "pid $outside"
-root=$1 name=$2
-shift 2
+root=$1 name=$2 disk=$3
+shift 3
 
-mount -t tmpfs -o size=1g,mode=755 machine /mnt
+if [ -n "$disk" ]; then mount --bind "$disk" /mnt; else mount -t tmpfs -o size=1g,mode=755 machine /mnt; fi
 mkdir /mnt/upper /mnt/scratch /mnt/m
 mount -t overlay overlay -o lowerdir="$root",upperdir=/mnt/upper,workdir=/mnt/scratch /mnt/m
 cd /mnt/m

@@ -34,6 +34,14 @@ impl Token {
         Self::new(String::new(), base32, String::new())
     }
 
+    /// From the `otpauth://` URI of a QR code, as an authenticator reads it.
+    pub fn of_uri(uri: &str) -> Self {
+        let (_, query) = uri.split_once('?').unwrap_or_else(|| panic!("no URI of a token: {uri}"));
+        let secret = query.split('&').find_map(|pair| pair.strip_prefix("secret="));
+        let secret = secret.unwrap_or_else(|| panic!("no secret in {uri}")).to_owned();
+        Self::new(String::new(), &secret, uri.to_owned())
+    }
+
     fn new(enrolment: String, secret: &str, uri: String) -> Self {
         let parameter = |name: &str| {
             let query = uri.split_once('?').map_or("", |(_, query)| query);
@@ -60,6 +68,11 @@ impl Token {
     /// The secret in base32.
     pub fn secret(&self) -> &str {
         &self.secret
+    }
+
+    /// The secret itself.
+    pub fn seed(&self) -> Vec<u8> {
+        Secret::try_from_base32(&self.secret).expect("a secret is base32").as_ref().to_vec()
     }
 
     /// The `otpauth://` URI.

@@ -296,12 +296,12 @@ fn confirmed(pending: Pending, now: UnixTime) -> Factor {
 }
 
 /// The shortest URI that an app understands: parameters at their defaults are left out, so that
-/// the QR stays small. Format: Key Uri Format of Google Authenticator.
+/// the QR stays small, and the issuer is said once. Format: Key Uri Format of Google Authenticator.
 fn uri(issuer: &str, user: &UserName, kind: &FactorKind, secret: &str) -> String {
     let FactorKind::Totp(totp) = kind;
     let user = percent(&user.to_string());
     let issuer = percent(issuer);
-    let mut uri = Zeroizing::new(format!("otpauth://totp/{issuer}:{user}?secret={secret}&issuer={issuer}"));
+    let mut uri = Zeroizing::new(format!("otpauth://totp/{user}?secret={secret}&issuer={issuer}"));
     if totp.algorithm() != Algorithm::Sha1 {
         uri.push_str("&algorithm=");
         uri.push_str(totp.algorithm().word());
@@ -332,7 +332,7 @@ mod tests {
     fn the_uri_is_short_and_its_parts_are_escaped() {
         let user = UserName::from("al ice");
         let plain = uri("host", &user, &FactorKind::Totp(Totp::default()), "JBSW");
-        assert_eq!(plain, "otpauth://totp/host:al%20ice?secret=JBSW&issuer=host");
+        assert_eq!(plain, "otpauth://totp/al%20ice?secret=JBSW&issuer=host");
         let odd = FactorKind::Totp(Totp::new(Algorithm::Sha512, 8, 60).unwrap());
         assert!(
             uri("a&b", &user, &odd, "JBSW").ends_with("issuer=a%26b&algorithm=SHA512&digits=8&period=60")

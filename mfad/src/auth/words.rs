@@ -59,6 +59,8 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::Altered | Reason::Ambiguous | Reason::Clock | Reason::NoCaller, true) => {
             "This account cannot be checked now. Ask your administrator: mfad's log says why.".into()
         }
+        (Reason::Spent, true) => "That code was used already. Try again with the next one.".into(),
+        (Reason::WrongCode, true) => "That code is not right.".into(),
         (_, true) => NOT_ACCEPTED.to_owned(),
     }
 }

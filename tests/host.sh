@@ -1,0 +1,24 @@
+# What tests/run and packaging/demo need of this host. Sourced by them, at the top of the repository.
+
+# Everything that starts machines, and all that it starts, can neither set the clock nor reboot: no way back.
+confined() { setpriv --bounding-set=-sys_time,-sys_boot,-sys_module,-sys_rawio --inh-caps=-all "$@"; }
+
+need_root_and_rust() { # need_root_and_rust WHO
+  [ "$(id -u)" = 0 ] || { echo "$1 makes machines, and needs root" >&2; exit 1; }
+  command -v cargo >/dev/null || { echo "$1 needs a Rust toolchain" >&2; exit 1; }
+}
+
+installed=() # what install_what_is_missing had to install
+install_what_is_missing() { # install_what_is_missing PACKAGE...
+  local package
+  for package; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || installed+=("$package")
+  done
+  [ ${#installed[@]} = 0 ] && return
+  echo "installing ${installed[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${installed[@]}" >/dev/null
+}
+
+# Before cargo, which would make it six times as slow. Prints where it is.
+root_file_system() { tests/src/image.sh; }

@@ -1,0 +1,111 @@
+//! A disk that is full, read-only or broken lets nobody in, and everybody again once it is mended.
+
+use std::time::Duration;
+
+use mfa_tests::{Machine, wait};
+
+use crate::people::alice_at_sshd_and_sudo;
+
+/// How long a refusal may take that nobody could judge.
+const SOON: Duration = Duration::from_secs(6);
+
+/// Puts the store of a machine on a disk of its own, of one MiB.
+fn on_a_tiny_disk(machine: &Machine) {
+    machine.mfad().stop();
+    machine.shell(
+        "cp -a /var/lib/mfad /root/kept
+         mount -t tmpfs -o size=1m,mode=700,uid=$(id -u mfad),gid=$(id -g mfad) tmpfs /var/lib/mfad
+         cp -a /root/kept/. /var/lib/mfad/",
+    );
+    machine.mfad().start();
+}
+
+// S32
+#[test]
+fn a_full_disk_refuses_in_time_and_recovers_without_a_restart() {
+    let machine = alice_at_sshd_and_sudo().start();
+    on_a_tiny_disk(&machine);
+    let (token, pid) = (machine.token("alice"), machine.mfad().pid());
+    let spent = token.code();
+    let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
+
+    let _ = machine.exec(&["sh", "-c", "cat /dev/zero >/var/lib/mfad/filler"]).assert_exit(1);
+    let next = token.code_at(1);
+    // What room the log of the database still has may serve some; then nobody is let in.
+    let wrong = token.wrong_code();
+    let refused = wait::until(Duration::from_secs(60), || {
+        let report = machine.sudo("alice").password("pw").code(&wrong).assert_refused().assert_within(SOON);
+        let unjudged = report.log.iter().rev().find(|line| line.contains("pam_mfa(sudo:auth)"));
+        unjudged.filter(|line| line.contains("mfad_fault")).cloned()
+    });
+    assert!(refused.is_some(), "a full disk kept nobody out");
+    let _ = machine.ssh("alice").password("pw").code(&next).assert_refused().assert_within(SOON);
+    machine.log().wait_for("full");
+
+    machine.shell("rm /var/lib/mfad/filler");
+    machine.exec(&["mfactl", "user", "unlock", "alice", "--reason", "the disk was full"]).stdout_of_success();
+    let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
+    machine.audit().assert_last("spent_code", "alice", "sshd");
+    let _ = machine.ssh("alice").password("pw").code(&next).assert_granted();
+    assert_eq!(machine.mfad().pid(), pid, "it was not started again");
+    machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
+}
+
+// S32
+#[test]
+fn a_read_only_disk_refuses_in_time_and_recovers_by_itself() {
+    let machine = alice_at_sshd_and_sudo().start();
+    on_a_tiny_disk(&machine);
+    machine.mfad().stop();
+    machine.shell("mount -o remount,ro /var/lib/mfad");
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused().assert_within(SOON);
+    let _ = machine.sudo("alice").password("pw").code(&code).assert_refused().assert_within(SOON);
+    machine.shell("mount -o remount,rw /var/lib/mfad");
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+}
+
+/// Lets every call of this kind that mfad makes fail with this error, until the tracer is ended.
+fn failing(machine: &Machine, calls: &str, error: &str) -> String {
+    let pid = machine.mfad().pid().expect("it runs");
+    let trace = format!("trace={calls}");
+    let inject = format!("inject={calls}:error={error}");
+    let strace =
+        ["setsid", "-f", "strace", "-f", "-qq", "-o", "/dev/null", "-p", &pid, "-e", &trace, "-e", &inject];
+    machine.exec(&strace).stdout_of_success();
+    let traced = || {
+        let tasks = machine.shell(&format!("grep -h TracerPid /proc/{pid}/task/*/status"));
+        tasks.lines().all(|line| line.split_whitespace().nth(1) != Some("0"))
+    };
+    wait::for_condition("every thread is traced", Duration::from_secs(5), traced);
+    pid
+}
+
+fn mended(machine: &Machine) {
+    machine.shell("pkill -INT -x strace");
+    wait::for_condition("the tracer is gone", Duration::from_secs(5), || {
+        machine.processes("strace").is_empty()
+    });
+}
+
+// S32, S9: what could not be made durable was no verdict.
+#[test]
+fn a_disk_that_fails_refuses_in_time_and_recovers_without_a_restart() {
+    for (calls, error) in [("fdatasync,fsync", "EIO"), ("pwrite64,write", "EROFS"), ("pwrite64", "ENOSPC")] {
+        let machine = alice_at_sshd_and_sudo().start();
+        let code = machine.token("alice").code();
+        let _ =
+            machine.ssh("alice").password("pw").code(&machine.token("alice").wrong_code()).assert_refused();
+        let calls = if calls.contains("write,") { "pwrite64" } else { calls };
+        let pid = failing(&machine, calls, error);
+        let _ = machine.ssh("alice").password("pw").code(&code).assert_refused().assert_within(SOON);
+        machine.log().wait_for("mfad_fault");
+        mended(&machine);
+        let _ = machine.sudo("alice").password("pw").code(&code).run();
+        let next = machine.token("alice").code_at(1);
+        let _ = machine.ssh("alice").password("pw").code(&next).assert_granted();
+        let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
+        assert_eq!(machine.mfad().pid(), Some(pid), "{calls} {error}");
+        machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
+    }
+}

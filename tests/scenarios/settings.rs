@@ -1,0 +1,116 @@
+//! What the settings do, and what becomes of a host whose settings break.
+
+use mfa_tests::{Blueprint, Machine, Stack};
+
+use crate::people::{REQUIRED, enrolled, not_enrolled};
+
+/// Where an administrator writes.
+const FILE: &str = "/etc/mfad/mfad.toml";
+
+/// Alice, enrolled, and bob, who is not, before sshd.
+fn alice_and_bob() -> Blueprint {
+    Machine::new().user(enrolled("alice")).user(not_enrolled("bob")).pam("sshd", Stack::password_then_mfa())
+}
+
+/// How many questions there are before alice and bob are let in; none where they are refused.
+fn questions(machine: &Machine) -> (Option<usize>, Option<usize>) {
+    let token = machine.token("alice");
+    let asked = |user: &str| {
+        let outcome = machine.ssh(user).password("pw").code(&token.fresh_code()).run();
+        let granted = outcome.verdict == mfa_tests::Verdict::Granted;
+        granted.then(|| outcome.prompts().len())
+    };
+    (asked("alice"), asked("bob"))
+}
+
+fn set(machine: &Machine, text: &str) {
+    machine.write(FILE, 0o644, text);
+    machine.mfad().restart();
+}
+
+#[test]
+fn each_mode_asks_whom_it_says() {
+    let machine = alice_and_bob().start();
+    let mode = |word: &str| {
+        set(&machine, &format!("[policy]\nmode = \"{word}\"\n"));
+        questions(&machine)
+    };
+    assert_eq!(mode("off"), (Some(1), Some(1)), "nobody is asked");
+    assert_eq!(mode("observe"), (Some(1), Some(1)), "nobody is asked");
+    for user in ["alice", "bob"] {
+        let observed =
+            machine.audit().with(&[("event", "waived"), ("reason", "observed"), ("user", user)]).len();
+        assert_eq!(observed, 1, "what would have happened to {user} is recorded");
+    }
+    assert_eq!(mode("optional"), (Some(2), Some(1)), "who has a factor is asked");
+    assert_eq!(mode("required"), (Some(2), None), "who has none is refused");
+}
+
+// S23
+#[test]
+fn settings_that_break_leave_the_last_good_ones_in_force_with_an_alarm() {
+    for broken in [
+        "[policy]\nmode = \"of\"\n",
+        "[policy]\nmode = \"off\"\nmood = 1\n",
+        "[policy]\n",
+        "[polcy]\nmode = \"off\"\n",
+        "",
+        "\u{0}\u{1}[[[",
+    ] {
+        let machine = alice_and_bob().settings(REQUIRED).start();
+        set(&machine, broken);
+        assert_eq!(questions(&machine), (Some(2), None), "{broken:?}");
+        machine.log().wait_for("the last good ones are in force");
+        machine.audited("the broken settings", |row| row.text("event") == "settings_kept");
+        let checked = machine.exec(&["mfad", "--check"]).assert_exit(1);
+        assert!(checked.stderr.contains(FILE), "{checked}");
+    }
+}
+
+// S23
+#[test]
+fn settings_that_are_gone_are_broken_settings() {
+    let machine = alice_and_bob().settings(REQUIRED).start();
+    machine.shell(&format!("rm {FILE}"));
+    machine.mfad().restart();
+    assert_eq!(questions(&machine), (Some(2), None));
+    machine.log().wait_for("the last good ones are in force");
+}
+
+// S23
+#[test]
+fn settings_that_others_may_write_are_not_read() {
+    let machine = alice_and_bob().settings(REQUIRED).start();
+    for (mode, owner) in [("0666", "root"), ("0664", "root"), ("0644", "bob")] {
+        machine.write(FILE, 0o644, "[policy]\nmode = \"off\"\n");
+        machine.shell(&format!("chown {owner} {FILE}; chmod {mode} {FILE}"));
+        machine.mfad().restart();
+        let outcome = machine.ssh("bob").password("pw").code("123456").assert_refused();
+        assert_eq!(outcome.verdict, mfa_tests::Verdict::Refused, "{mode} {owner}");
+        machine.log().wait_for("may be written by others than root");
+    }
+}
+
+// S23
+#[test]
+fn a_host_that_never_had_good_settings_refuses_everyone_and_says_why() {
+    let machine = Machine::new().user(not_enrolled("bob")).pam("sshd", Stack::password_then_mfa()).start();
+    machine.mfad().stop();
+    machine.shell("rm -f /var/lib/mfad/*");
+    machine.write(FILE, 0o644, "[policy]\nmode = \"of\"\n");
+    let _ = machine.ssh("bob").password("pw").code("123456").assert_refused();
+    machine.log().wait_for("everybody is refused");
+    machine.log().wait_for("reason=mfad_fault");
+    // Not for ever: once they are right, so is all.
+    set(&machine, "[policy]\nmode = \"optional\"\n");
+    let _ = machine.ssh("bob").password("pw").assert_granted();
+}
+
+// S23
+#[test]
+fn no_broken_settings_are_kept_for_later() {
+    let machine = alice_and_bob().settings(REQUIRED).start();
+    set(&machine, "[policy]\nmode = \"off\"\nmood = 1\n");
+    set(&machine, "");
+    assert_eq!(questions(&machine), (Some(2), None));
+}

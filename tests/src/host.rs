@@ -1,0 +1,62 @@
+//! `pam_host` inside a machine: a PAM host without habits, for answers and moments that no terminal has.
+
+use serde_json::Value;
+
+use crate::inside::Inside;
+use crate::machine::Machine;
+use crate::product;
+
+/// Where it is put.
+const PROGRAM: &str = "/usr/local/bin/pam_host";
+
+/// What `pam_host` reported of one login.
+#[derive(Debug, Clone)]
+pub struct Report(Value);
+
+impl Machine {
+    /// Puts `pam_host` into the machine.
+    pub fn with_pam_host(self) -> Self {
+        let program = std::fs::read(product::built("pam_host")).expect("it was built");
+        self.write(PROGRAM, 0o755, program);
+        self
+    }
+}
+
+impl Inside {
+    /// One login of `user` at `service` by `pam_host`, as root, with these further arguments.
+    pub fn pam_host(&self, service: &str, user: &str, arguments: &[&str]) -> Report {
+        let ran = self.exec(&[&[PROGRAM, "login", service, user], arguments].concat());
+        let report = serde_json::from_str(&ran.stdout);
+        Report(report.unwrap_or_else(|error| panic!("no report: {error}\n{ran}")))
+    }
+}
+
+impl Report {
+    /// `PAM_SUCCESS`, or the first code that was none, as libpam names it.
+    pub fn result(&self) -> &str {
+        self.0["result"].as_str().expect("a report has a result")
+    }
+
+    /// Whether every phase said yes.
+    pub fn granted(&self) -> bool {
+        self.result() == "PAM_SUCCESS"
+    }
+
+    /// What the phase of that name answered; none where it was not called.
+    pub fn phase(&self, name: &str) -> Option<&str> {
+        let phases = self.0["phases"].as_array().expect("phases");
+        phases.iter().find(|phase| phase["phase"] == name).and_then(|phase| phase["code"].as_str())
+    }
+
+    /// The prompts that it had to answer.
+    pub fn prompts(&self) -> Vec<&str> {
+        let prompts = self.0["prompts"].as_array().expect("prompts").iter();
+        prompts.filter_map(|prompt| prompt["text"].as_str()).collect()
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

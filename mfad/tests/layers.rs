@@ -151,3 +151,36 @@ fn the_other_crates_import_the_vocabulary_only() {
         }
     }
 }
+
+/// Where `unsafe` may stand: what libpam and the kernel must be asked through C.
+const UNSAFE: &[&str] =
+    &["pam_mfa/src/shims.rs", "pam_mfa/src/keep.rs", "tests/src/libpam.rs"];
+
+#[test]
+fn unsafe_code_is_in_the_named_files_only() {
+    fn walk(folder: &Path, found: &mut Vec<String>, root: &Path) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found, root);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                if code.into_iter().any(|line| {
+                    line.contains(concat!("unsafe", " {")) || line.contains(concat!("unsafe", " fn"))
+                }) {
+                    found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    for name in ["pam_mfa", "mfad", "mfactl", "mfa_proto", "tests"] {
+        walk(&root.join(name), &mut found, &root);
+    }
+    for path in &found {
+        assert!(UNSAFE.contains(&path.as_str()), "{path} has unsafe code and is not in the table");
+    }
+    assert!(found.len() >= 2, "the reader reads: {found:?}");
+}

@@ -15,12 +15,12 @@ use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::dialogue::{Ended, Verdict};
 use crate::failed::Failed;
+use crate::journal::{Level, log};
 use crate::keep::{self, Proof, Rest};
 use crate::outcome::Outcome;
 use crate::record::{self, Phase};
-use crate::shims::{Level, log};
 use crate::socket::Place;
-use crate::wire::{self, Door};
+use crate::wire::{Door, Wire};
 
 /// Says whether the login of this handle may go on.
 pub(crate) fn admit(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
@@ -44,7 +44,7 @@ fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
         Rest::Spoiled => (Rest::Spoiled, Outcome::Denied),
         _ if !unchanged => {
             let line = record::reasoned(Phase::Account, "failure", &context, "user_changed");
-            log(handle, Level::Error, &line);
+            log(handle, Phase::Account, Level::Error, &line);
             (Rest::Spoiled, Outcome::Denied)
         }
         Rest::Nothing => (Rest::Nothing, Outcome::Granted),
@@ -61,9 +61,7 @@ fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
 }
 
 fn settle_with_mfad(handle: &PamHandle, context: &Context, ticket: &Secret<Vec<u8>>) -> Outcome {
-    let place = Place::fixed();
-    let step =
-        wire::with(place, Door::of_this_process(), context, async |wire| wire.settle(ticket.expose()).await);
+    let step = Wire::new(Place::fixed(), Door::of_this_process(), context).settle(ticket.expose());
     judge(handle, context, step, |step| match step.kind() {
         Kind::Proven => Outcome::Granted,
         Kind::Ask | Kind::Waived | Kind::Refused => Outcome::Denied,
@@ -75,11 +73,10 @@ fn enforce(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
     let Some(context) = Context::read(handle, args.first_factor) else { return Outcome::Misconfigured };
     if !context.is_sshd() {
         // In a file that cron and su include, an error here would stop them all.
-        log(handle, Level::Warning, "account_enforce has no effect outside sshd");
+        log(handle, Phase::Account, Level::Warning, "account_enforce has no effect outside sshd");
         return Outcome::NotAsked;
     }
-    let place = Place::fixed();
-    let step = wire::with(place, Door::of_this_process(), &context, async |wire| wire.admit().await);
+    let step = Wire::new(Place::fixed(), Door::of_this_process(), &context).admit();
     if let Ok(Step { text, .. }) = &step
         && !text.is_empty()
         && flags & PAM_SILENT == 0
@@ -106,7 +103,7 @@ fn judge(
     let step = match step {
         Ok(step) => step,
         Err(failed) => {
-            log(handle, Level::Error, &record::failure(Phase::Account, context, &failed));
+            log(handle, Phase::Account, Level::Error, &record::failure(Phase::Account, context, &failed));
             // In this phase a reply that is not understood is "could not judge": AUTH_ERR is no
             // answer that hosts expect here.
             return Outcome::Unavailable;
@@ -119,6 +116,6 @@ fn judge(
         _ => (Level::Notice, "failure"),
     };
     let verdict = Verdict { ended: Ended::Waived, reason: step.reason(), tries: 0 };
-    log(handle, level, &record::verdict(Phase::Account, result, context, &verdict));
+    log(handle, Phase::Account, level, &record::verdict(Phase::Account, result, context, &verdict));
     outcome
 }

@@ -8,12 +8,12 @@ use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::dialogue::{self, Ended, Manner, Verdict};
 use crate::failed::Failed;
+use crate::journal::{Level, log};
 use crate::keep::{self, Proof};
 use crate::outcome::Outcome;
 use crate::record::{self, Phase};
-use crate::shims::{Level, log};
 use crate::socket::Place;
-use crate::wire::{self, Door};
+use crate::wire::{Door, Wire};
 
 /// Proves the user of the handle, or does not.
 pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
@@ -29,10 +29,9 @@ pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) 
         echo: args.typing == Typing::Shown,
         helpful: !context.is_sshd() || context.is_attested(),
     };
-    let place = Place::fixed();
-    let verdict = wire::with(place, Door::of_this_process(), &context, async |wire| {
-        dialogue::run(wire, &mut user, manner).await
-    });
+    let mut wire = Wire::new(Place::fixed(), Door::of_this_process(), &context);
+    let verdict = dialogue::run(&mut wire, &mut user, manner);
+    drop(wire);
     match verdict {
         Ok(verdict) => conclude(handle, context, verdict, flags),
         Err(failed) => fail(handle, &context, &failed),
@@ -44,7 +43,7 @@ fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: P
     let mut outcome = Outcome::of_auth(&verdict, &context);
     if matches!(outcome, Outcome::Granted | Outcome::NotAsked) && !context.still_holds(handle) {
         let line = record::reasoned(Phase::Authentication, "failure", &context, "user_changed");
-        log(handle, Level::Error, &line);
+        log(handle, Phase::Authentication, Level::Error, &line);
         return Outcome::Refused;
     }
     let (level, result) = match outcome {
@@ -65,7 +64,7 @@ fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: P
         }
         Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived => {}
     }
-    log(handle, level, &line);
+    log(handle, Phase::Authentication, level, &line);
     outcome
 }
 
@@ -75,6 +74,6 @@ fn fail(handle: &PamHandle, context: &Context, failed: &Failed) -> Outcome {
         Failed::NoConversation => Level::Notice,
         _ => Level::Error,
     };
-    log(handle, level, &record::failure(Phase::Authentication, context, failed));
+    log(handle, Phase::Authentication, level, &record::failure(Phase::Authentication, context, failed));
     Outcome::from(failed)
 }

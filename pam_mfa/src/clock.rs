@@ -1,95 +1,54 @@
 //! The time that a login may take without its user.
 //!
 //! Between two prompts everything has one span in all: connecting, the handshake, having mfad
-//! started, the call, and making a lost connection again. zbus bounds none of it but the call.
+//! started, the call, and making a lost connection again. Typing takes none of it.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
-use std::time::Duration;
-
-use zruntime::{Shared, SharedRuntime, Sleep};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::failed::Failed;
 
 /// What is left of the time between two prompts.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    end: Sleep<Shared>,
-    span: Duration,
+    end: Instant,
 }
 
 impl Clock {
-    /// A clock, running.
-    pub(crate) fn start(runtime: &SharedRuntime, span: Duration) -> Self {
-        Self { end: runtime.sleep(span), span }
+    /// A clock, running for `span`.
+    pub(crate) fn start(span: Duration) -> Self {
+        Self { end: now() + span }
     }
 
-    /// Starts anew.
-    pub(crate) fn restart(&mut self) {
-        self.end.reset_after(self.span);
+    /// What is left; [`Failed::Silent`] when nothing is.
+    pub(crate) fn left(self) -> Result<Duration, Failed> {
+        let left = self.end.saturating_duration_since(now());
+        if left.is_zero() { Err(Failed::Silent) } else { Ok(left) }
     }
 
-    /// Does `work`, or gives up when the time is over. What is done by then counts.
-    pub(crate) async fn bound<T>(
-        &mut self,
-        work: impl Future<Output = Result<T, Failed>>,
-    ) -> Result<T, Failed> {
-        let end = Pin::new(&mut self.end);
-        either(work, async {
-            end.await;
-            Err(Failed::Silent)
-        })
-        .await
+    /// Waits for `pause`, or until the time is over.
+    pub(crate) fn wait(self, pause: Duration) -> Result<(), Failed> {
+        thread::sleep(pause.min(self.left()?));
+        self.left().map(drop)
     }
 }
 
-/// The output of whichever is done first; of `first`, when both are. The other is dropped.
-pub(crate) async fn either<T>(first: impl Future<Output = T>, second: impl Future<Output = T>) -> T {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    poll_fn(|context| match first.as_mut().poll(context) {
-        Poll::Pending => second.as_mut().poll(context),
-        ready @ Poll::Ready(_) => ready,
-    })
-    .await
-}
-
-/// Lets the runtime run what is ready, once.
-///
-/// The last thing in each `block_on` of the module: a task that was woken and then dropped leaves
-/// its number in the runtime's queue, and `block_on` would start a thread to look at it.
-pub(crate) async fn settle_down() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+/// A clock that nobody can set. It bounds waiting and decides nothing else.
+#[expect(clippy::disallowed_methods, reason = "the login host's own patience, not the time of a code")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
-
     use super::*;
 
     #[test]
-    fn what_is_never_done_ends_in_time_and_what_is_done_counts() {
-        zbus::block_on(async {
-            let runtime = SharedRuntime::current().unwrap();
-            let mut clock = Clock::start(&runtime, Duration::from_millis(20));
-            assert_eq!(clock.bound(pending::<Result<(), _>>()).await, Err(Failed::Silent));
-            assert_eq!(clock.bound(ready(Ok(7))).await, Ok(7));
-            assert_eq!(clock.bound(pending::<Result<(), _>>()).await, Err(Failed::Silent));
-            clock.restart();
-            let slow = async {
-                runtime.sleep(Duration::from_millis(1)).await;
-                Ok(8)
-            };
-            assert_eq!(clock.bound(slow).await, Ok(8));
-        });
+    fn a_clock_runs_out_and_waits_no_longer_than_that() {
+        let clock = Clock::start(Duration::from_millis(30));
+        assert!(clock.left().unwrap() <= Duration::from_millis(30));
+        assert_eq!(clock.wait(Duration::from_millis(1)), Ok(()));
+        assert_eq!(clock.wait(Duration::from_secs(60)), Err(Failed::Silent));
+        assert_eq!(clock.left(), Err(Failed::Silent));
     }
 }

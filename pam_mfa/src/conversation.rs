@@ -8,7 +8,8 @@ use pam::module::PamHandle;
 
 use crate::dialogue::User;
 use crate::failed::Failed;
-use crate::shims::{Level, log};
+use crate::journal::{Level, log};
+use crate::record::Phase;
 
 /// The user of a PAM handle.
 pub(crate) struct Conversation<'a> {
@@ -42,7 +43,7 @@ impl User for Conversation<'_> {
         if self.debug {
             let reason = step.reason().map_or("unknown", mfa_proto::step::Reason::word);
             let line = format!("debug: step {:?} reason={reason} seconds={}", step.kind(), step.seconds);
-            log(self.handle, Level::Debug, &line);
+            log(self.handle, Phase::Authentication, Level::Debug, &line);
         }
     }
 }

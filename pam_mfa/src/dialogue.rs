@@ -27,9 +27,9 @@ const AGAIN: &str = "\nThe connection to mfad was lost. Please answer once more.
 /// mfad, at the other end of a connection.
 pub(crate) trait Peer {
     /// Opens a dialogue, on a new connection where the last one was lost.
-    async fn begin(&mut self) -> Result<Step, Failed>;
+    fn begin(&mut self) -> Result<Step, Failed>;
     /// Sends what the user answered, with the token of the question.
-    async fn answer(&mut self, token: &[u8], answer: &Answer) -> Result<Step, Failed>;
+    fn answer(&mut self, token: &[u8], answer: &Answer) -> Result<Step, Failed>;
     /// Says that the user has just typed: what comes has its own time, and typing takes none of it.
     fn typed(&mut self);
 }
@@ -80,16 +80,12 @@ pub(crate) struct Verdict {
 }
 
 /// Runs a dialogue to its end.
-pub(crate) async fn run(
-    peer: &mut impl Peer,
-    user: &mut impl User,
-    manner: Manner<'_>,
-) -> Result<Verdict, Failed> {
+pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>) -> Result<Verdict, Failed> {
     let (mut tries, mut questions, mut reconnected) = (0, 0, false);
-    let mut step = match peer.begin().await {
+    let mut step = match peer.begin() {
         Err(Failed::Lost) => {
             reconnected = true;
-            peer.begin().await?
+            peer.begin()?
         }
         first => first?,
     };
@@ -111,12 +107,12 @@ pub(crate) async fn run(
         let answer = user.ask(&manner.question(said, &step.text), step.echo || manner.echo)?;
         let answer = manner.read(answer);
         peer.typed();
-        (step, said) = match peer.answer(&step.token, &answer).await {
+        (step, said) = match peer.answer(&step.token, &answer) {
             // Whether the lost answer was judged is not known: mfad's mark and count know it, and an
             // answer that was spent is not accepted again.
             Err(Failed::Lost) if !reconnected => {
                 reconnected = true;
-                (peer.begin().await?, AGAIN)
+                (peer.begin()?, AGAIN)
             }
             next => {
                 tries += u32::from(is_a_try(&answer));

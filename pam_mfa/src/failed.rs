@@ -79,8 +79,7 @@ impl From<Error> for Failed {
             Error::FDO(error) if matches!(*error, zbus::fdo::Error::NoReply(_)) => Self::Lost,
             Error::FDO(error) => Self::Fault(error.to_string()),
             Error::MethodError(name, _, _) => Self::Fault(name.to_string()),
-            Error::InputOutput(error) | Error::Connection(error, _) => Self::system(error),
-            Error::Handshake(text) => Self::Fault(text),
+            Error::InputOutput(error) => Self::system(error),
             _ => Self::NotUnderstood,
         }
     }

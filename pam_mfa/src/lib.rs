@@ -6,13 +6,14 @@
 //! leaves nothing behind, and answers every fault by a refusal.
 //!
 //! ```text
-//!  lib           the six entry points
-//!  auth account  the two phases that do something
-//!  dialogue      the loop: mfad asks, the user types         conversation  the user
-//!  wire socket   mfad, over D-Bus          clock             the time a login may take
-//!  args context  what the line and the host say              keep   from auth to account
-//!  outcome       what each end is to libpam                  record the line in the log
-//!  shims descriptors   what libpam and the kernel need to be asked besides
+//!  lib            the six entry points
+//!  auth account   the two phases that do something
+//!  dialogue       the loop: mfad asks, the user types     conversation   the user
+//!  wire           the calls of mfad's contract            line socket    bytes, and the way there
+//!  args context   what the line and the host say          keep           from auth to account
+//!  outcome        what each end is to libpam              failed         why there is no verdict
+//!  record journal the line in the log                     clock          how long a login may take
+//!  descriptors    numbers 0 to 2                          shims          C
 //! ```
 #![deny(unsafe_code)]
 
@@ -25,7 +26,9 @@ mod conversation;
 mod descriptors;
 mod dialogue;
 mod failed;
+mod journal;
 mod keep;
+mod line;
 mod outcome;
 mod record;
 mod shims;
@@ -43,8 +46,9 @@ use pam::module::{PamHandle, PamHooks};
 use args::{Args, BadArgument};
 use context::{Context, Handle, Item};
 use descriptors::Occupied;
+use journal::{Level, log};
 use outcome::Outcome;
-use shims::{Level, log};
+use record::Phase;
 
 struct PamMfa;
 
@@ -55,11 +59,11 @@ mod hooks {
 
 impl PamHooks for PamMfa {
     fn sm_authenticate(handle: &mut PamHandle, words: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        enter(handle, &words, |handle, args| auth::authenticate(handle, args, flags))
+        enter(handle, Phase::Authentication, &words, |handle, args| auth::authenticate(handle, args, flags))
     }
 
     fn acct_mgmt(handle: &mut PamHandle, words: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        enter(handle, &words, |handle, args| account::admit(handle, args, flags))
+        enter(handle, Phase::Account, &words, |handle, args| account::admit(handle, args, flags))
     }
 
     /// Always a success, whatever the line says: nothing is set here, and sshd dies of anything
@@ -88,20 +92,21 @@ impl PamHooks for PamMfa {
 /// What both phases begin with. A panic in here ends as `PAM_ABORT`, by the guard of pam-bindings.
 fn enter(
     handle: &mut PamHandle,
+    phase: Phase,
     words: &[&CStr],
-    phase: impl FnOnce(&mut PamHandle, &Args) -> Outcome,
+    run: impl FnOnce(&mut PamHandle, &Args) -> Outcome,
 ) -> PamResultCode {
     silence_panics();
-    let entered = Entered(handle);
-    let handle = &mut *entered.0;
+    let entered = Entered { handle, phase };
+    let handle = &mut *entered.handle;
     let outcome = match (Args::parse(words), Occupied::low()) {
-        (Ok(args), Ok(_occupied)) => phase(handle, &args),
+        (Ok(args), Ok(_occupied)) => run(handle, &args),
         (Err(BadArgument(word)), _) => {
-            log(handle, Level::Error, &format!("argument not known: {}", record::word(&word)));
+            log(handle, phase, Level::Error, &format!("argument not known: {}", record::word(&word)));
             Outcome::Misconfigured
         }
         (_, Err(error)) => {
-            log(handle, Level::Error, &format!("no descriptor to be had: {error}"));
+            log(handle, phase, Level::Error, &format!("no descriptor to be had: {error}"));
             Outcome::Unavailable
         }
     };
@@ -109,12 +114,15 @@ fn enter(
 }
 
 /// A handle that has been entered: says so in the log when it is left by a panic.
-struct Entered<'a>(&'a mut PamHandle);
+struct Entered<'a> {
+    handle: &'a mut PamHandle,
+    phase: Phase,
+}
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            log(self.0, Level::Alert, "a fault in the module itself: refused");
+            log(self.handle, self.phase, Level::Alert, "a fault in the module itself: refused");
         }
     }
 }

@@ -33,6 +33,14 @@ impl Phase {
             Self::Account => "account",
         }
     }
+
+    /// The word in the name of the module's line.
+    pub(crate) const fn in_short(self) -> &'static str {
+        match self {
+            Self::Authentication => "auth",
+            Self::Account => "account",
+        }
+    }
 }
 
 /// The line of a verdict; `result` is `success`, `failure` or `not asked`.

@@ -1,29 +1,12 @@
-//! What libpam has and pam-bindings lacks: the log and the environment of a handle.
+//! What libpam and libc have and no safe crate offers: `pam_syslog`, the environment of a handle, the
+//! name of the host program.
 //!
 //! One of the two files of this crate with `unsafe`; [`crate::keep`] is the other.
-#![allow(unsafe_code, reason = "two functions of libpam, each behind a safe one")]
+#![allow(unsafe_code, reason = "three things of C, each behind a safe function")]
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
 use pam::module::PamHandle;
-
-/// How grave a log line is (`<syslog.h>`; the same numbers on every Linux).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub(crate) enum Level {
-    /// Somebody has to act: what answers at the socket is not mfad.
-    Alert = 1,
-    /// The module cannot do its work: mfad out of reach, or a bad argument.
-    Error = 3,
-    /// Set up in a way that has no effect.
-    Warning = 4,
-    /// A refusal.
-    Notice = 5,
-    /// A success.
-    Info = 6,
-    /// What `debug` asks for.
-    Debug = 7,
-}
 
 #[link(name = "pam")]
 unsafe extern "C" {
@@ -31,16 +14,31 @@ unsafe extern "C" {
     fn pam_getenv(handle: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
-/// Writes one line to the system's log, as `pam_mfa(sshd:auth): LINE`.
-///
-/// A line is never a format: `%n` in a user name is three bytes of a name. A NUL, which no line of
-/// ours has, ends it.
-pub(crate) fn log(handle: &PamHandle, level: Level, line: &str) {
+unsafe extern "C" {
+    /// libc's own: what this program was called, without its path. Set before `main`.
+    static program_invocation_short_name: *const c_char;
+}
+
+/// `pam_syslog`. A line is never a format: `%n` in a user name is three bytes of a name. A NUL,
+/// which no line of ours has, ends it.
+pub(crate) fn pam_log(handle: &PamHandle, level: c_int, line: &str) {
     let end = line.bytes().position(|byte| byte == 0).unwrap_or(line.len());
     let Ok(line) = CString::new(&line[..end]) else { return };
     // SAFETY: the handle is libpam's own and alive while an entry point runs; the format takes one
     // C string, and that is what it is given. Both live through the call.
-    unsafe { pam_syslog(handle, level as c_int, c"%s".as_ptr(), line.as_ptr()) };
+    unsafe { pam_syslog(handle, level, c"%s".as_ptr(), line.as_ptr()) };
+}
+
+/// The name of the host program, as it stands before the lines that libc logs for it.
+pub(crate) fn program() -> Vec<u8> {
+    // SAFETY: libc sets the pointer, to a C string, before any code of a program runs. A program
+    // that sets it anew while another of its threads is in here would break libc's own log too.
+    let name = unsafe { program_invocation_short_name };
+    if name.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: not NULL, so a C string, as above; copied at once.
+    unsafe { CStr::from_ptr(name) }.to_bytes().to_vec()
 }
 
 /// A variable of the handle's own environment, which the application fills: not the process's.

@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,11 +16,11 @@ use mfa_proto::names;
 use nix::errno::Errno;
 use nix::sys;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket, sockopt};
-use zbus::connection::Builder;
-use zruntime::SharedRuntime;
+use zbus::message::Message;
 
-use crate::clock::either;
+use crate::clock::Clock;
 use crate::failed::Failed;
+use crate::line::Line;
 
 /// How long to wait before a socket that was absent or busy is tried again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -58,73 +57,64 @@ impl Place<'static> {
 enum Closed {
     /// Nobody listens.
     Absent,
-    /// So many wait that there is no room: mfad hangs, or has much to do.
+    /// So many wait that there is no room: who listens hangs, or has much to do.
     Full,
     /// This is not to be tried again.
     Failed(Failed),
 }
 
-/// Connects to mfad, having it started by the bus when nobody listens. Runs until it succeeds or
-/// cannot: the caller bounds it.
-pub(crate) async fn reach(place: Place<'_>, runtime: &SharedRuntime) -> Result<UnixStream, Failed> {
-    match knock(place) {
-        Ok(stream) => Ok(stream),
-        Err(Closed::Failed(failed)) => Err(failed),
-        Err(Closed::Full) => keep_knocking(place, runtime).await,
-        // Both at once: a bus that hangs, or has no mfad to start, must not keep us from one that
-        // comes up by itself.
-        Err(Closed::Absent) => {
-            let starting = async {
-                start(place.bus, runtime).await;
-                std::future::pending().await
-            };
-            either(keep_knocking(place, runtime), starting).await
-        }
-    }
-}
-
-async fn keep_knocking(place: Place<'_>, runtime: &SharedRuntime) -> Result<UnixStream, Failed> {
+/// Connects to mfad, having it started by the bus when nobody listens.
+pub(crate) fn reach(place: Place<'_>, clock: Clock) -> Result<OwnedFd, Failed> {
+    let mut starting = None;
     loop {
-        runtime.sleep(RETRY).await;
         match knock(place) {
-            Ok(stream) => return Ok(stream),
+            Ok(socket) => return Ok(socket),
             Err(Closed::Failed(failed)) => return Err(failed),
+            // The bus is asked once, and not waited for: one that hangs, or has no mfad to start,
+            // must not keep us from an mfad that comes up by itself. Nothing that it says is
+            // believed: what counts is whether there is then a socket, and whose.
+            Err(Closed::Absent) if starting.is_none() => starting = start(place.bus, clock).ok(),
             Err(Closed::Absent | Closed::Full) => {}
         }
+        clock.wait(RETRY).map_err(|_| Failed::Unreachable)?;
     }
 }
 
-/// Asks the bus to start mfad. Nothing that the bus says is believed: what counts is whether there
-/// is then a socket, and whose.
-async fn start(bus: &Path, runtime: &SharedRuntime) {
-    let Ok(stream) = reach_bus(bus, runtime).await else { return };
-    let Ok(connection) = Builder::unix_stream(stream).build().await else { return };
-    let (dbus, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
-    let mfad = (names::BUS_NAME, 0_u32);
-    let _ = connection.call_method(Some(dbus), path, Some(dbus), "StartServiceByName", &mfad).await;
-}
-
-/// Connects to the bus, waiting for room in its queue: the caller bounds it.
-pub(crate) async fn reach_bus(bus: &Path, runtime: &SharedRuntime) -> Result<UnixStream, Failed> {
+/// Connects to the bus, waiting for room in its queue.
+pub(crate) fn reach_bus(bus: &Path, clock: Clock) -> Result<OwnedFd, Failed> {
     loop {
         match connect(bus) {
-            Ok(socket) => return Ok(socket.into()),
-            Err(Closed::Full) => runtime.sleep(RETRY).await,
-            Err(Closed::Absent) => return Err(Failed::system("the system bus is not there")),
+            Ok(socket) => return Ok(socket),
             Err(Closed::Failed(failed)) => return Err(failed),
+            Err(Closed::Absent) => return Err(Failed::Unreachable),
+            Err(Closed::Full) => clock.wait(RETRY).map_err(|_| Failed::Unreachable)?,
         }
     }
+}
+
+/// Asks the bus to start mfad. What is handed back is to be kept until mfad is there: a bus may
+/// forget a request whose caller is gone.
+fn start(bus: &Path, clock: Clock) -> Result<Line, Failed> {
+    let socket = connect(bus).map_err(|_| Failed::Unreachable)?;
+    let dbus = "org.freedesktop.DBus";
+    let request = Message::method_call("/org/freedesktop/DBus", "StartServiceByName")
+        .destination(dbus)
+        .interface(dbus)
+        .build(&(names::BUS_NAME, 0_u32))?;
+    let mut line = Line::to_bus(socket, clock)?;
+    line.post(&request)?;
+    Ok(line)
 }
 
 /// Connects to mfad once, and looks who is there before a byte is sent.
-fn knock(place: Place<'_>) -> Result<UnixStream, Closed> {
+fn knock(place: Place<'_>) -> Result<OwnedFd, Closed> {
     let owner = owner(place.folder)?;
     let socket = connect(place.socket)?;
     let peer = getsockopt(&socket, sockopt::PeerCredentials).map_err(closed)?.uid();
     if peer != owner && peer != 0 {
         return Err(Closed::Failed(Failed::Untrusted("another user listens at the socket")));
     }
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Who owns the folder of the socket, if it is a folder that nobody else can write to.

@@ -170,7 +170,7 @@ fn mfad_hangs_up_on_whoever_is_not_root() {
     let machine = machine();
     assert!(machine.mfad().pid().is_some());
     machine.shell("chmod 0666 /run/mfad/pam.sock");
-    let knock = "use IO::Socket::UNIX; $SIG{ALRM} = sub { exit 3 }; alarm 5; \
+    let knock = "use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; $SIG{ALRM} = sub { exit 3 }; alarm 5; \
                  my $s = IO::Socket::UNIX->new('/run/mfad/pam.sock') or exit 2; \
                  syswrite($s, \"\\0AUTH EXTERNAL 30\\r\\n\"); \
                  my $n = sysread($s, my $b, 100); print $b if $n; exit($n ? 0 : 1)";

@@ -59,11 +59,13 @@ fn who_proves_alice_is_not_let_in_as_bob_by_a_module_of_the_account_phase() {
 // S24
 #[test]
 fn a_user_that_is_changed_between_prompt_and_answer_is_refused_there_and_then() {
+    let stack = "auth required pam_mfa.so\nauth required pam_permit.so\naccount required pam_mfa.so\n";
+    let users = ["one", "two", "three", "four", "five"];
     let machine =
-        machine("auth required pam_mfa.so\nauth required pam_permit.so\naccount required pam_mfa.so\n");
-    for other in ["bob", "root", "alice ", "Alice", "alic"] {
-        let code = machine.token("alice").fresh_code();
-        let report = machine.pam_host("door", "alice", &["--answer", &code, "--change-user", other]);
+        Machine::new().users(users.map(enrolled)).pam("door", Stack::raw(stack)).start().with_pam_host();
+    for (user, other) in users.into_iter().zip(["two", "root", "three ", "Four", "fiv"]) {
+        let code = machine.token(user).code();
+        let report = machine.pam_host("door", user, &["--answer", &code, "--change-user", other]);
         assert_eq!(report.phase("authenticate"), Some("PAM_AUTH_ERR"), "{other}: {report}");
     }
     machine.log().wait_for("reason=user_changed");

@@ -51,7 +51,7 @@ fn a_scanner_reads_the_code_from_a_terminal_without_unicode() {
     let token = enrol_by_hand(&machine, setting, |shown| {
         assert!(shown.is_ascii(), "{shown}");
         let [dark, light] =
-            [Ground::Dark, Ground::Light].map(|ground| Picture::of(shown, ground).blurred().scanned());
+            [Ground::Dark, Ground::Light].map(|ground| Picture::of(shown, ground).scanned());
         assert_eq!(dark, light);
         Token::of_uri(&dark)
     });

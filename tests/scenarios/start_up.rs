@@ -26,9 +26,9 @@ fn breaks(script: &str, words: &[&str], mending: &str) {
     let spent = token.code();
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
     machine.mfad().stop();
-    machine.shell(&format!("cp -p {KEY} /root/key; cp -p {DATABASE} /root/mfad.db"));
-    let before = fs::read(machine.path(DATABASE)).expect("a database");
+    machine.shell(&format!("cp -p {KEY} /root/key; cp -a /var/lib/mfad /root/store"));
     machine.shell(script);
+    let left = fs::read(machine.path(DATABASE)).expect("a database");
 
     let ran = refuses_to_start(&machine);
     for word in words {
@@ -39,16 +39,16 @@ fn breaks(script: &str, words: &[&str], mending: &str) {
     let _ = machine.ssh("alice").password("pw").code(&next).assert_refused().assert_within(SOON);
     let _ = machine.sudo("alice").password("pw").code(&next).assert_refused().assert_within(SOON);
 
+    assert_eq!(fs::read(machine.path(DATABASE)).expect("a database"), left, "{script}: the store was touched");
     machine.shell(mending);
-    assert_eq!(fs::read(machine.path(DATABASE)).expect("a database"), before, "{script}: the store changed");
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
     machine.audit().assert_last("spent_code", "alice", "sshd");
     let _ = machine.ssh("alice").password("pw").code(&next).assert_granted();
     machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
 }
 
-/// Puts key and database back as they were.
-const MEND: &str = "cp -p /root/key /etc/mfad/key; cp -p /root/mfad.db /var/lib/mfad/mfad.db";
+/// Puts key and store back as they were.
+const MEND: &str = "cp -p /root/key /etc/mfad/key; rm -f /var/lib/mfad/*; cp -a /root/store/. /var/lib/mfad/";
 
 // S33
 #[test]
@@ -126,9 +126,21 @@ fn the_store_of_a_newer_mfad_is_left_alone() {
 // S31
 #[test]
 fn a_file_that_is_no_store_is_left_alone() {
-    let scribble = "printf 'this is my diary, and no database at all' >/root/diary
+    let scribble = "printf 'this is my diary, and no database at all' >/root/diary; rm /var/lib/mfad/*
                     install -o mfad -g mfad -m 600 /root/diary /var/lib/mfad/mfad.db";
     breaks(scribble, &["not a database"], MEND);
+}
+
+// S22: a file system that was not mounted looks like a host on which nobody has enrolled.
+#[test]
+fn a_store_that_is_gone_exempts_nobody() {
+    let machine = alice_at_sshd_and_sudo().start();
+    let code = machine.token("alice").code();
+    machine.mfad().stop();
+    machine.shell("cp -a /var/lib/mfad /root/store; rm /var/lib/mfad/mfad.db*");
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused().assert_within(SOON);
+    machine.shell("cp -a /root/store/. /var/lib/mfad/");
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 }
 
 // S22

@@ -50,23 +50,6 @@ impl Picture {
         Self { width, height, grey }
     }
 
-    /// The picture as a camera sees it that does not resolve letters: a quarter as wide and as high.
-    #[must_use]
-    pub fn blurred(&self) -> Self {
-        const STEP: usize = 4;
-        let mean = |x: usize, y: usize| {
-            let columns = x.saturating_sub(CELL.0 / 2)..(x + CELL.0 / 2).min(self.width);
-            let rows = y.saturating_sub(CELL.1 / 2)..(y + CELL.1 / 2).min(self.height);
-            let count = columns.len() * rows.len();
-            let row = |y: usize| &self.grey[y * self.width..][columns.clone()];
-            let sum: usize = rows.flat_map(row).map(|&grey| usize::from(grey)).sum();
-            u8::try_from(sum / count).expect("a mean of bytes is a byte")
-        };
-        let (width, height) = (self.width / STEP, self.height / STEP);
-        let grey = (0..width * height).map(|at| mean(at % width * STEP, at / width * STEP)).collect();
-        Self { width, height, grey }
-    }
-
     /// What the scanner reads in it; panics where it reads nothing.
     pub fn scanned(&self) -> String {
         let mut file = format!("P5\n{} {}\n255\n", self.width, self.height).into_bytes();

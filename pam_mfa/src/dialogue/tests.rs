@@ -22,11 +22,11 @@ impl Script {
 }
 
 impl Peer for Script {
-    async fn begin(&mut self) -> Scripted {
+    fn begin(&mut self) -> Scripted {
         self.next("begin".into())
     }
 
-    async fn answer(&mut self, token: &[u8], answer: &Answer) -> Scripted {
+    fn answer(&mut self, token: &[u8], answer: &Answer) -> Scripted {
         let (token, wire) = (token.escape_ascii(), answer.to_wire().escape_ascii());
         self.next(format!("answer {token} {wire}"))
     }
@@ -81,7 +81,7 @@ fn proven(ticket: &str) -> Scripted {
 }
 
 fn play(peer: &mut Script, user: &mut Typist, manner: Manner<'_>) -> Result<Verdict, Failed> {
-    zbus::block_on(run(peer, user, manner))
+    run(peer, user, manner)
 }
 
 #[test]

@@ -43,15 +43,15 @@ fn honest(call: &Message) -> Move {
 }
 
 fn begin(site: &Site) -> Result<Step, Failed> {
-    with(site.place(), Door::Socket, &login(), async |wire| wire.begin().await)
+    Wire::new(site.place(), Door::Socket, &login()).begin()
 }
 
 fn begin_and_answer(site: &Site) -> Result<Step, Failed> {
-    with(site.place(), Door::Socket, &login(), async |wire| {
-        let step = wire.begin().await?;
-        wire.typed();
-        wire.answer(&step.token, &Answer::parse(b"12 34 56")).await
-    })
+    let login = login();
+    let mut wire = Wire::new(site.place(), Door::Socket, &login);
+    let step = wire.begin()?;
+    wire.typed();
+    wire.answer(&step.token, &Answer::parse(b"12 34 56"))
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn every_call_of_the_contract_is_made_as_it_says() {
 
     let proven = begin_and_answer(&site).unwrap();
     assert_eq!((proven.kind(), &proven.token[..]), (Kind::Proven, &b"ticket"[..]));
-    let settled = with(site.place(), Door::Socket, &login(), async |wire| wire.settle(b"ticket").await);
+    let settled = Wire::new(site.place(), Door::Socket, &login()).settle(b"ticket");
     assert_eq!(settled.unwrap().kind(), Kind::Proven);
-    let admitted = with(site.place(), Door::Socket, &login(), async |wire| wire.admit().await);
+    let admitted = Wire::new(site.place(), Door::Socket, &login()).admit();
     assert_eq!(admitted.unwrap().reason(), Some(Reason::Optional));
 
     let calls: Vec<(String, String)> = heard.try_iter().collect();
@@ -153,7 +153,7 @@ fn a_peer_that_hangs_is_given_up_in_time() {
     // Before the handshake.
     let site = Site::new().patient_for(200);
     let _listener = UnixListener::bind(&site.socket).unwrap();
-    assert_eq!(begin(&site), Err(Failed::Unreachable));
+    assert_eq!(begin(&site), Err(Failed::Silent));
     // In the call.
     let site = Site::new().patient_for(200);
     serve(&site.socket, |_| Move::Hang);
@@ -168,13 +168,12 @@ fn a_peer_that_hangs_is_given_up_in_time() {
 fn typing_takes_none_of_the_time() {
     let site = Site::new().patient_for(300);
     serve(&site.socket, honest);
-    let step = with(site.place(), Door::Socket, &login(), async |wire| {
-        let step = wire.begin().await?;
-        thread::sleep(Duration::from_millis(400)); // a conversation holds the thread just so
-        wire.typed();
-        wire.answer(&step.token, &Answer::parse(b"123456")).await
-    });
-    assert_eq!(step.unwrap().kind(), Kind::Proven);
+    let login = login();
+    let mut wire = Wire::new(site.place(), Door::Socket, &login);
+    let step = wire.begin().unwrap();
+    thread::sleep(Duration::from_millis(400));
+    wire.typed();
+    assert_eq!(wire.answer(&step.token, &Answer::parse(b"123456")).unwrap().kind(), Kind::Proven);
 }
 
 /// A full backlog turns a connection away at once, where a blocking one would wait for ever.
@@ -270,10 +269,9 @@ fn a_locker_proves_its_own_user_over_the_bus_and_nobody_else() {
     bus_of(&site, b"alice\xff");
     let ask = |user: &[u8]| {
         let login = Table::login("swaylock", user).read();
-        with(site.place(), Door::Bus, &login, async |wire| {
-            let step = wire.begin().await?;
-            wire.answer(&step.token, &Answer::parse(b"123456")).await
-        })
+        let mut wire = Wire::new(site.place(), Door::Bus, &login);
+        let step = wire.begin()?;
+        wire.answer(&step.token, &Answer::parse(b"123456"))
     };
     assert_eq!(ask(b"alice\xff").unwrap().kind(), Kind::Proven);
     for other in [&b"root"[..], b"alice", b"alice\xfe", b""] {
@@ -284,10 +282,10 @@ fn a_locker_proves_its_own_user_over_the_bus_and_nobody_else() {
 #[test]
 fn a_bus_that_is_not_there_or_hangs_lets_no_locker_pass() {
     let site = Site::new().patient_for(200);
-    let begin = || with(site.place(), Door::Bus, &login(), async |wire| wire.begin().await);
-    assert!(matches!(begin(), Err(Failed::System(_))));
-    let _bus = UnixListener::bind(&site.bus_socket).unwrap();
+    let begin = || Wire::new(site.place(), Door::Bus, &login()).begin();
     assert_eq!(begin(), Err(Failed::Unreachable));
+    let _bus = UnixListener::bind(&site.bus_socket).unwrap();
+    assert_eq!(begin(), Err(Failed::Silent));
 }
 
 /// S27: only what root put there is believed.

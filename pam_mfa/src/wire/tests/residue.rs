@@ -1,8 +1,7 @@
 //! What ten thousand dialogues leave in their process: nothing, memory included. (S36)
 //!
 //! In a process of its own, since the other tests have threads and descriptors; the server is in
-//! this one. Every way in which a dialogue can end takes its turn: it is the unfinished ones that
-//! would leave a task behind, and a thread to run it.
+//! this one. Every way in which a dialogue can end takes its turn.
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +18,7 @@ use crate::context::tests::Table;
 use crate::dialogue::{self, Ended, Manner, User, Verdict};
 use crate::failed::Failed;
 use crate::socket::Place;
-use crate::wire::{Door, with};
+use crate::wire::{Door, Wire};
 
 const ROUNDS: usize = 10_000;
 /// How many rounds there are to one that waits for its time to be over.
@@ -104,10 +103,8 @@ fn ten_thousand_dialogues() {
 fn dialogue(user: &str, place: Place<'_>) -> &'static str {
     let context = Table::login("sshd", user.as_bytes()).read();
     let mut typist = Typist(user != "hangs-up");
-    let verdict = with(place, Door::Socket, &context, async |wire| {
-        dialogue::run(wire, &mut typist, Manner::default()).await
-    });
-    match verdict {
+    let mut wire = Wire::new(place, Door::Socket, &context);
+    match dialogue::run(&mut wire, &mut typist, Manner::default()) {
         Ok(Verdict { ended: Ended::Proven(_), .. }) => "proven",
         Ok(_) => "refused",
         Err(failed) => failed.word(),

@@ -153,8 +153,7 @@ fn the_other_crates_import_the_vocabulary_only() {
 }
 
 /// Where `unsafe` may stand: what libpam and the kernel must be asked through C.
-const UNSAFE: &[&str] =
-    &["pam_mfa/src/shims.rs", "pam_mfa/src/keep.rs", "tests/src/libpam.rs"];
+const UNSAFE: &[&str] = &["pam_mfa/src/shims.rs", "pam_mfa/src/keep.rs", "tests/src/libpam.rs"];
 
 #[test]
 fn unsafe_code_is_in_the_named_files_only() {

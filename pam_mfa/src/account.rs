@@ -83,14 +83,15 @@ fn enforce(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
     {
         Conversation { handle, debug: false }.tell(text);
     }
-    let outcome = judge(handle, &context, step, |step| match step.kind() {
+    judge(handle, &context, step, |step| match step.kind() {
+        // (S24)
+        Kind::Proven | Kind::Waived if !context.still_holds(handle) => Outcome::Denied,
         Kind::Proven => Outcome::Granted,
         Kind::Waived => Outcome::of_waiver(&context),
         Kind::Refused => Outcome::of_account_refusal(step.reason()),
         // There is nobody to ask in this phase.
         Kind::Ask => Outcome::Denied,
-    });
-    if context.still_holds(handle) { outcome } else { Outcome::Denied }
+    })
 }
 
 /// The outcome of a call, and its line in the log.

@@ -17,12 +17,12 @@ use crate::wire::{Door, Wire};
 
 /// Proves the user of the handle, or does not.
 pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
-    // What an earlier round on this handle proved is void, and stays so whatever happens below.
-    drop(keep::take(handle));
     let Some(context) = crate::login(handle, args) else { return Outcome::NoConversation };
     if args.task == Task::KeyPassed {
         return if context.key_passed() { Outcome::Granted } else { Outcome::NotAsked };
     }
+    // What an earlier round on this handle proved is void, and stays so whatever happens below.
+    drop(keep::take(handle));
     let mut user = Conversation { handle, debug: args.debug };
     let manner = Manner {
         prompt: args.prompt.as_deref(),
@@ -40,7 +40,7 @@ pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) 
 
 /// What a verdict of mfad's comes to, here and now.
 fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: PamFlag) -> Outcome {
-    let mut outcome = Outcome::of_auth(&verdict, &context);
+    let outcome = Outcome::of_auth(&verdict, &context);
     if matches!(outcome, Outcome::Granted | Outcome::NotAsked) && !context.still_holds(handle) {
         let line = record::reasoned(Phase::Authentication, "failure", &context, "user_changed");
         log(handle, Phase::Authentication, Level::Error, &line);
@@ -56,7 +56,8 @@ fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: P
         Ended::Proven(ticket) => {
             // What cannot be kept can never be settled: then it is not proven either.
             if keep::put(handle, Proof::new(context, ticket)).is_err() {
-                outcome = Outcome::Unavailable;
+                log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
+                return Outcome::Unavailable;
             }
         }
         Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {

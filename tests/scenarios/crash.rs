@@ -18,9 +18,10 @@ fn kill_in_the_midst_of_it(machine: &Machine) -> usize {
     let judged = || machine.log().matching("mfad[").iter().filter(|line| line.contains("user=")).count();
     let mut seen = judged();
     let mut kill = |_: &usize| {
-        let more = wait::until(Duration::from_secs(10), || (judged() > seen + 3).then(judged));
-        let Some((more, pid)) = more.zip(machine.mfad().pid()) else { return false };
-        seen = more;
+        let found =
+            wait::until(Duration::from_secs(10), || (judged() > seen + 3).then(|| machine.mfad().pid())?);
+        let Some(pid) = found else { return false };
+        seen = judged();
         let _ = machine.exec(&["kill", "-KILL", &pid]);
         true
     };
@@ -56,11 +57,16 @@ fn killed_again_and_again_under_load_it_lets_no_code_in_twice() {
                 }
             });
         }
-        let killed = kill_in_the_midst_of_it(&machine);
-        done.store(true, Ordering::Relaxed);
-        killed
+        let _done = wait::Raises(&done);
+        kill_in_the_midst_of_it(&machine)
     });
-    assert_eq!(killed, KILLS, "mfad did not come again in time");
+    let log = machine.log().lines();
+    assert_eq!(
+        killed,
+        KILLS,
+        "mfad did not come again in time:\n{}",
+        log[log.len().saturating_sub(60)..].join("\n")
+    );
 
     // Each code once more, now that it is quiet.
     for user in 0..USERS {

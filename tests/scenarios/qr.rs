@@ -1,6 +1,6 @@
 //! The QR code of an enrolment, on a real terminal, before a real scanner.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mfa_tests::screen::{Ground, Picture};
 use mfa_tests::terminal::{Next, Terminal};
@@ -18,11 +18,10 @@ fn bob_at_sshd() -> Machine {
 /// Enrols bob by hand at a terminal of that size, reading the secret by `read` from what is shown.
 fn enrol_by_hand(machine: &Machine, setting: &str, read: impl Fn(&str) -> Token) -> Token {
     let mut terminal = Terminal::open(machine.inside(), "bob", &format!("{setting} mfactl enroll"));
-    let deadline = Instant::now() + PATIENCE;
-    let Next::Prompt(shown) = terminal.next(deadline) else { panic!("{}", terminal.transcript()) };
+    let Next::Prompt(shown) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
     let token = read(&shown);
     terminal.answer(token.code_at(-1).as_bytes());
-    assert_eq!(terminal.next(deadline), Next::Ended(Some(0)), "{}", terminal.transcript());
+    assert_eq!(terminal.next_within(PATIENCE), Next::Ended(Some(0)), "{}", terminal.transcript());
     token
 }
 
@@ -50,8 +49,7 @@ fn a_scanner_reads_the_code_from_a_terminal_without_unicode() {
     let setting = "stty rows 50 cols 100; LANG=C LC_ALL=C";
     let token = enrol_by_hand(&machine, setting, |shown| {
         assert!(shown.is_ascii(), "{shown}");
-        let [dark, light] =
-            [Ground::Dark, Ground::Light].map(|ground| Picture::of(shown, ground).scanned());
+        let [dark, light] = [Ground::Dark, Ground::Light].map(|ground| Picture::of(shown, ground).scanned());
         assert_eq!(dark, light);
         Token::of_uri(&dark)
     });
@@ -77,9 +75,7 @@ fn where_the_code_has_no_room_the_secret_can_be_typed() {
 fn an_enrolment_that_is_given_up_leaves_nothing() {
     let machine = bob_at_sshd();
     let mut terminal = Terminal::open(machine.inside(), "bob", "mfactl enroll");
-    let Next::Prompt(shown) = terminal.next(Instant::now() + PATIENCE) else {
-        panic!("{}", terminal.transcript())
-    };
+    let Next::Prompt(shown) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
     let token = Token::of_uri(&Picture::of(&shown, Ground::Dark).scanned());
     terminal.give_up();
     let outcome = machine.ssh("bob").password("pw").assert_granted();

@@ -38,7 +38,11 @@ fn each_mode_asks_whom_it_says() {
     assert_eq!(mode("observe", "nobody is asked"), (Some(1), Some(1)));
     for user in ["alice", "bob"] {
         let observed = [("event", "waived"), ("reason", "observed"), ("user", user)];
-        assert_eq!(machine.audit().with(&observed).len(), 1, "what would have happened to {user} is recorded");
+        assert_eq!(
+            machine.audit().with(&observed).len(),
+            1,
+            "what would have happened to {user} is recorded"
+        );
     }
     assert_eq!(mode("optional", &now), (Some(2), Some(1)), "who has a factor is asked");
     assert_eq!(mode("required", &next), (Some(2), None), "who has none is refused");
@@ -53,15 +57,29 @@ fn settings_that_break_leave_the_last_good_ones_in_force_with_an_alarm() {
         "[policy]\n",
         "[polcy]\nmode = \"off\"\n",
         "",
-        "\u{0}\u{1}[[[",
+        "[[[",
     ] {
         let machine = alice_and_bob().settings(REQUIRED).start();
         set(&machine, broken);
         assert_eq!(questions(&machine, &machine.token("alice").code()), (Some(2), None), "{broken:?}");
         machine.log().wait_for("the last good ones are in force");
-        machine.audited("the broken settings", |row| row.text("event") == "settings_kept");
+        let kept = machine.audited("the broken settings", |row| row.text("event") == "settings_kept");
+        assert!(kept.text("detail").contains(FILE), "{}", kept.text("detail"));
         let checked = machine.exec(&["mfad", "--check"]).assert_exit(1);
         assert!(checked.stderr.contains(FILE), "{checked}");
+    }
+}
+
+// S23, S28: what is wrong with them is told with a piece of them.
+#[test]
+fn settings_that_are_no_text_are_broken_ones_and_the_audit_can_still_be_read() {
+    for noise in [&b"\0\x01[[["[..], b"[policy]\nmode = \"\xff\"\n", b"[policy]\nmode = \"\0\"\n"] {
+        let machine = alice_and_bob().settings(REQUIRED).start();
+        machine.write(FILE, 0o644, noise);
+        machine.mfad().restart();
+        let _ = machine.ssh("bob").password("pw").code("123456").assert_refused();
+        machine.log().wait_for("the last good ones are in force");
+        machine.audited("the broken settings", |row| row.text("event") == "settings_kept");
     }
 }
 

@@ -15,6 +15,7 @@ pub struct Report(Value);
 
 impl Machine {
     /// Puts `pam_host` into the machine.
+    #[must_use]
     pub fn with_pam_host(self) -> Self {
         let program = std::fs::read(product::built("pam_host")).expect("it was built");
         self.write(PROGRAM, 0o755, program);

@@ -119,6 +119,6 @@ fn inked(letter: char, x: usize, y: usize) -> bool {
         '▀' => y < CELL.1 / 2,
         '▄' => y >= CELL.1 / 2,
         '#' => HASH[y] >> (7 - x) & 1 == 1,
-        _ => (4..12).contains(&y) && (1..7).contains(&x) && (x + y) % 3 == 0,
+        _ => (4..12).contains(&y) && (1..7).contains(&x) && (x + y).is_multiple_of(3),
     }
 }

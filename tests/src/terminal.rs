@@ -82,6 +82,11 @@ impl Terminal {
         }
     }
 
+    /// Reads until the program asks or ends, for that long.
+    pub fn next_within(&mut self, patience: Duration) -> Next {
+        self.next(Instant::now() + patience)
+    }
+
     /// What the program showed, without the Enter that ended the last answer and without that answer's echo.
     fn without_echo<'a>(&self, since: &'a str) -> &'a str {
         let typed = String::from_utf8_lossy(&self.last_answer);

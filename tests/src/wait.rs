@@ -1,5 +1,6 @@
 //! Waiting for conditions, under deadlines.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,4 +25,14 @@ pub fn until<T>(deadline: Duration, mut found: impl FnMut() -> Option<T>) -> Opt
 pub fn for_condition(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
     let held = until(deadline, || holds().then_some(()));
     assert!(held.is_some(), "waited {deadline:?} in vain: {what}");
+}
+
+/// Raises a flag when it is dropped, so that those who work until then end, whether a test goes well or panics.
+#[derive(Debug)]
+pub struct Raises<'a>(pub &'a AtomicBool);
+
+impl Drop for Raises<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -1,4 +1,4 @@
-//! `SQLite`: WAL, `synchronous=FULL`, one thread that writes and one that reads.
+//! `SQLite`: WAL, `synchronous=FULL`, one thread that writes, and one connection to read.
 //!
 //! A batch is whatever queued while the last fsync ran: each job has a savepoint of its own, all
 //! share one commit. No two share a verdict: jobs run one after the other, each sees what the one
@@ -10,7 +10,7 @@ mod schema;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
 
@@ -25,10 +25,10 @@ const QUEUE: usize = 1024;
 /// Jobs that share one commit.
 const BATCH: usize = 32;
 
-/// The engine: two queues.
+/// The engine: a queue to write, a connection to read.
 pub struct Sqlite {
     jobs: mpsc::SyncSender<Box<dyn Job>>,
-    looks: mpsc::SyncSender<Box<dyn Look>>,
+    reader: Mutex<Db>,
 }
 
 impl Sqlite {
@@ -41,20 +41,8 @@ impl Sqlite {
         let mut reader = Db::new(schema::open_to_read(path)?);
         reader.share_soundness(&writer.db);
         let (jobs, to_write) = mpsc::sync_channel(QUEUE);
-        let (looks, to_read) = mpsc::sync_channel::<Box<dyn Look>>(QUEUE);
         spawn("store-write", move || writer.serve(&to_write));
-        spawn("store-read", move || {
-            while let Ok(look) = to_read.recv() {
-                // One snapshot a look, locked once. A look that panics ends as an error for its
-                // caller, whose channel it drops.
-                match reader.execute("BEGIN") {
-                    Ok(()) => drop(catch_unwind(AssertUnwindSafe(|| look.run(Ok(&mut reader))))),
-                    Err(error) => look.run(Err(error)),
-                }
-                let _ = reader.execute("ROLLBACK"); // nothing was written
-            }
-        });
-        Ok((Self { jobs, looks }, sound))
+        Ok((Self { jobs, reader: Mutex::new(reader) }, sound))
     }
 }
 
@@ -67,12 +55,17 @@ impl Engine for Sqlite {
         }
     }
 
+    /// Runs the look at once, where it is: a few rows that lie in memory cost less than handing
+    /// them to another thread and back (measured). One snapshot a look, locked once; nobody who
+    /// writes is waited for.
     fn look(&self, look: Box<dyn Look>) {
-        match self.looks.try_send(look) {
-            Ok(()) => {}
-            Err(mpsc::TrySendError::Full(look)) => look.run(Err(StoreError::Busy)),
-            Err(mpsc::TrySendError::Disconnected(look)) => look.run(Err(StoreError::Closed)),
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        match reader.execute("BEGIN") {
+            // A look that panics ends as an error for its caller, whose channel it drops.
+            Ok(()) => drop(catch_unwind(AssertUnwindSafe(|| look.run(Ok(&mut *reader))))),
+            Err(error) => look.run(Err(error)),
         }
+        let _ = reader.execute("ROLLBACK"); // nothing was written
     }
 }
 

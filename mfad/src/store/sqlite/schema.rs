@@ -50,6 +50,9 @@ const MIGRATIONS: [&str; 1] = ["
 const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// "mfad": tells file(1) and us what the file is.
 const APPLICATION: i32 = 0x6d66_6164;
+/// The size that the log of changes is given, in bytes: the 1,000 pages at which a checkpoint is
+/// made, and their headers.
+const ROOM: u64 = 1000 * (4096 + 24);
 /// How long to wait for a lock that another program holds on the file.
 const LOCKED: Duration = Duration::from_secs(1);
 
@@ -61,7 +64,28 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     pragma(&conn, "synchronous", "FULL")?; // NORMAL loses the last commit at a power cut: a replay
     pragma(&conn, "secure_delete", "ON")?; // an ended factor leaves no seed in a free page
     migrate(&mut conn, path)?;
+    make_room(&conn, path)?;
     Ok(conn)
+}
+
+/// Grows the log of changes to the size that a checkpoint lets it have, so that a commit
+/// overwrites blocks that are there: one that makes the file longer costs the file system a
+/// commit of its own, several times as much (measured).
+fn make_room(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() >= ROOM) {
+        return Ok(());
+    }
+    let steps = format!(
+        "PRAGMA secure_delete = OFF;
+         CREATE TABLE room (bytes BLOB);
+         INSERT INTO room VALUES (zeroblob({ROOM}));
+         DROP TABLE room;
+         PRAGMA wal_checkpoint(RESTART);
+         PRAGMA secure_delete = ON;"
+    );
+    conn.execute_batch(&steps).map_err(|error| database(&error))
 }
 
 /// Opens to read what was committed.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use mfa_proto::names::RUN_DIR;
-use mfad::{keys, settings, world::KernelEntropy};
+use mfad::{keys, settings, store::sqlite::Sqlite, world::KernelEntropy};
 use nix::unistd::{User, geteuid};
 
 use crate::serve::{STATE_DIR, USER};
@@ -38,9 +38,7 @@ pub(crate) fn run() -> Result<(), String> {
     folder("/etc/mfad", 0o755, None)?;
     folder(STATE_DIR, 0o700, Some((uid, gid)))?;
     folder(RUN_DIR, 0o755, Some((uid, gid)))?;
-    if !Path::new(keys::KEY_FILE).exists() {
-        make_key(uid, gid)?;
-    }
+    make_key_and_store(uid, gid)?;
     if !Path::new(settings::FILE).exists() {
         let write = || {
             let mut file =
@@ -52,18 +50,30 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// A key is made only where no database is: another key would open none of its rows.
-fn make_key(uid: u32, gid: u32) -> Result<(), String> {
-    let database = Path::new(STATE_DIR).join(crate::serve::DATABASE);
-    if database.exists() {
-        return Err(format!(
-            "{} is missing, and {} is sealed under it: put the key back. (To begin anew and lose every \
-             enrolment, move the database away.)",
-            keys::KEY_FILE,
-            database.display()
-        ));
+/// Key and store are made together, and only together: another key would open none of the rows,
+/// and a new store under an old key would say that nobody is enrolled.
+fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
+    let (key, database) = (Path::new(keys::KEY_FILE), Path::new(STATE_DIR).join(crate::serve::DATABASE));
+    let gone = |gone: &Path, left: &Path| {
+        let (gone, left) = (gone.display(), left.display());
+        format!(
+            "{gone} is missing, and {left} is there: neither is of use without the other. Put it back, or restore a \
+             backup. (To begin anew and lose every enrolment, move the other away too.)"
+        )
+    };
+    match (key.exists(), database.exists()) {
+        (true, true) => return Ok(()),
+        (true, false) => return Err(gone(&database, key)),
+        (false, true) => return Err(gone(key, &database)),
+        (false, false) => {}
     }
-    let file = keys::create(Path::new(keys::KEY_FILE), &KernelEntropy).map_err(|error| error.to_string())?;
+    let file = keys::create(key, &KernelEntropy).map_err(|error| error.to_string())?;
+    let made = keys::read(key, geteuid().as_raw()).map_err(|error| error.to_string())?;
+    Sqlite::create(&database, &made).map_err(|error| error.to_string())?;
+    for entry in fs::read_dir(STATE_DIR).map_err(|error| format!("{STATE_DIR}: {error}"))? {
+        let path = entry.map_err(|error| format!("{STATE_DIR}: {error}"))?.path();
+        chown(&path, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     fchown(&file, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", keys::KEY_FILE))
 }
 

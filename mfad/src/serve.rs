@@ -12,7 +12,7 @@ use mfad::{
     auth::{Auth, Policy},
     bus,
     crypto::Keys,
-    deliver::Log,
+    deliver::{Log, log::last_words},
     keys,
     settings::{self, Settings},
     store::{Context, MetaKey, Store, StoreError, sqlite::Sqlite},
@@ -37,8 +37,13 @@ pub(crate) const DATABASE: &str = "mfad.db";
 /// Seals the kept settings to their purpose.
 const KEPT: &[u8] = b"mfad 1 settings";
 
-/// Serves until it is ended.
+/// Serves until it is ended. Why it does not start is in the log too: where the bus starts it,
+/// nobody reads its error stream.
 pub(crate) fn run() -> Result<(), String> {
+    serve().inspect_err(|why| last_words(&format!("mfad does not serve: {why}")))
+}
+
+fn serve() -> Result<(), String> {
     harden()?;
     let clock = Arc::new(KernelClock::new().map_err(|error| format!("boot id: {error}"))?);
     let names = Names::of_host(clock.clone());

@@ -47,6 +47,21 @@ fn su_from_root_runs_with_mfad_gone() {
     let _ = machine.su("root").to("alice").assert_granted();
 }
 
+// S22: sshd calls the account phase, and no other, for a login by key alone.
+#[test]
+fn a_login_by_key_alone_runs_with_mfad_gone() {
+    let machine = Machine::new()
+        .user(enrolled("alice").ssh_key())
+        .pam("sshd", Stack::password_then_mfa())
+        .sshd("AuthenticationMethods publickey")
+        .settings(REQUIRED)
+        .start();
+    machine.mfad().remove();
+    machine.bus().stop();
+    let outcome = machine.ssh("alice").key("alice").assert_granted();
+    assert!(outcome.took < Duration::from_secs(4), "something was waited for: {outcome}");
+}
+
 #[test]
 fn an_expired_account_is_refused_though_password_and_code_are_right() {
     let machine = Machine::new()

@@ -9,44 +9,31 @@ use crate::people::alice_at_sshd_and_sudo;
 /// How long a refusal may take that nobody could judge.
 const SOON: Duration = Duration::from_secs(6);
 
-/// Puts the store of a machine on a disk of its own, of one MiB.
-fn on_a_tiny_disk(machine: &Machine) {
+/// Puts the store of a machine on a disk of its own, of 24 MiB.
+fn on_a_small_disk(machine: &Machine) {
     machine.mfad().stop();
     machine.shell(
         "cp -a /var/lib/mfad /root/kept
-         mount -t tmpfs -o size=1m,mode=700,uid=$(id -u mfad),gid=$(id -g mfad) tmpfs /var/lib/mfad
+         mount -t tmpfs -o size=24m,mode=700,uid=$(id -u mfad),gid=$(id -g mfad) tmpfs /var/lib/mfad
          cp -a /root/kept/. /var/lib/mfad/",
     );
     machine.mfad().start();
 }
 
-// S32
+// S32: the room that the store keeps for itself lets logins go on; what is spent stays spent.
 #[test]
-fn a_full_disk_refuses_in_time_and_recovers_without_a_restart() {
+fn with_a_full_disk_logins_go_on_from_the_room_that_the_store_keeps() {
     let machine = alice_at_sshd_and_sudo().start();
-    on_a_tiny_disk(&machine);
+    on_a_small_disk(&machine);
     let (token, pid) = (machine.token("alice"), machine.mfad().pid());
-    let spent = token.code();
-    let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
-
     let _ = machine.exec(&["sh", "-c", "cat /dev/zero >/var/lib/mfad/filler"]).assert_exit(1);
-    let next = token.code_at(1);
-    // What room the log of the database still has may serve some; then nobody is let in.
-    let wrong = token.wrong_code();
-    let refused = wait::until(Duration::from_secs(60), || {
-        let report = machine.sudo("alice").password("pw").code(&wrong).assert_refused().assert_within(SOON);
-        let unjudged = report.log.iter().rev().find(|line| line.contains("pam_mfa(sudo:auth)"));
-        unjudged.filter(|line| line.contains("mfad_fault")).cloned()
-    });
-    assert!(refused.is_some(), "a full disk kept nobody out");
-    let _ = machine.ssh("alice").password("pw").code(&next).assert_refused().assert_within(SOON);
-    machine.log().wait_for("full");
-
-    machine.shell("rm /var/lib/mfad/filler");
-    machine.exec(&["mfactl", "user", "unlock", "alice", "--reason", "the disk was full"]).stdout_of_success();
-    let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
+    let (code, next) = (token.code(), token.code_at(1));
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
     machine.audit().assert_last("spent_code", "alice", "sshd");
-    let _ = machine.ssh("alice").password("pw").code(&next).assert_granted();
+    let _ = machine.sudo("alice").password("pw").code(&next).assert_granted();
+    machine.shell("rm /var/lib/mfad/filler");
+    let _ = machine.ssh("alice").password("pw").code(&next).assert_refused();
     assert_eq!(machine.mfad().pid(), pid, "it was not started again");
     machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
 }
@@ -55,7 +42,7 @@ fn a_full_disk_refuses_in_time_and_recovers_without_a_restart() {
 #[test]
 fn a_read_only_disk_refuses_in_time_and_recovers_by_itself() {
     let machine = alice_at_sshd_and_sudo().start();
-    on_a_tiny_disk(&machine);
+    on_a_small_disk(&machine);
     machine.mfad().stop();
     machine.shell("mount -o remount,ro /var/lib/mfad");
     let code = machine.token("alice").code();

@@ -28,15 +28,28 @@ fn failures(machine: &Machine) -> Vec<(String, u64)> {
     doors.map(|door| (door["what"].to_string(), door["failures"].as_u64().expect("a count"))).collect()
 }
 
-// S9, S13
+// S9
 #[test]
-fn the_sixth_try_is_refused_though_right_and_the_user_told_to_wait() {
+fn the_sixth_try_is_refused_though_right() {
     let machine = alice_at_sshd_and_sudo().start();
     use_up(&machine);
     let right = machine.token("alice").code();
     let attempt = machine.ssh("alice").from(STRANGER).password("pw").code(&right);
     let _ = attempt.assert_refused();
     machine.audit().assert_last("limited", "alice", "sshd");
+}
+
+// S13: at sudo, since sshd shows nothing after the last question.
+#[test]
+fn who_showed_the_password_is_told_how_long_to_wait() {
+    let machine = alice_at_sshd_and_sudo().start();
+    let wrong = machine.token("alice").wrong_code();
+    let sudo = || machine.sudo("alice").password("pw").password("pw").password("pw");
+    let _ = sudo().code(&wrong).code(&wrong).code(&wrong).assert_refused();
+    let _ = sudo().code(&wrong).code(&wrong).assert_refused();
+    let outcome = sudo().code(&machine.token("alice").code()).assert_refused();
+    machine.audit().assert_last("limited", "alice", "sudo");
+    let _ = outcome.assert_shown("Try again in 5 minutes");
 }
 
 // S9

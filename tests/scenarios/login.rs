@@ -54,6 +54,7 @@ fn who_showed_the_password_is_told_that_the_code_was_wrong_and_asked_again() {
     let outcome = attempt.assert_granted();
     let [first, second] = outcome.code_prompts()[..] else { panic!("asked twice: {outcome}") };
     assert_ne!(first, second);
+    assert!(second.contains("That code is not right."), "a stranger is told less: {second:?}");
     assert!(second.ends_with("Verification code: "), "the question comes last: {second:?}");
 }
 

@@ -13,6 +13,7 @@ mod enrolment;
 mod false_mfad;
 mod fixture;
 mod hostile_caller;
+mod hostile_host;
 mod limits;
 mod login;
 mod name_services;

@@ -70,14 +70,18 @@ fn without_its_key_mfad_does_not_start_and_makes_no_other() {
 
 // S33
 #[test]
-fn init_makes_no_second_key_where_a_store_is() {
+fn init_makes_neither_key_nor_store_where_one_of_them_is_missing() {
     let machine = alice_at_sshd_and_sudo().start();
     machine.mfad().stop();
     machine.shell(&format!("mv {KEY} /root/key"));
     let ran = machine.exec(&["mfad", "init"]).assert_exit(1);
-    assert!(ran.stderr.contains("put the key back"), "{ran}");
+    assert!(ran.stderr.contains("Put it back"), "{ran}");
     assert!(!machine.exists(KEY));
     machine.shell(&format!("mv /root/key {KEY}"));
+    machine.shell("mv /var/lib/mfad/mfad.db /root/");
+    let ran = machine.exec(&["mfad", "init"]).assert_exit(1);
+    assert!(ran.stderr.contains("Put it back") && !machine.exists("/var/lib/mfad/mfad.db"), "{ran}");
+    machine.shell("mv /root/mfad.db /var/lib/mfad/");
     let code = machine.token("alice").code();
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 }

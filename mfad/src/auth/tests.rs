@@ -99,6 +99,9 @@ impl Host {
 
 fn open(db: &std::path::Path, passwd: &std::path::Path, clock: &Arc<FakeClock>, policy: &Policy) -> Auth {
     let keys = Arc::new(Keys::new(&Secret::new([7; 32])));
+    if !db.exists() {
+        Sqlite::create(db, &keys).unwrap();
+    }
     let (engine, _) = Sqlite::open(db, &keys).unwrap();
     Auth::new(Store::new(engine, keys, world(clock, passwd), Arc::new(|_| {})), policy.clone())
 }
@@ -622,6 +625,21 @@ fn every_algorithm_and_length_logs_in() {
         assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
         assert_eq!(Totp::new(algorithm, digits, period).map(|t| t.digits()), Ok(digits));
     }
+}
+
+// S30: nothing is the same as a store in which nobody is enrolled.
+#[test]
+fn a_store_that_is_gone_empty_or_without_its_head_is_never_taken_for_a_new_one() {
+    let keys = Arc::new(Keys::new(&Secret::new([7; 32])));
+    let host = Host::new(Mode::Optional);
+    host.enrol(1000);
+    host.sql("DELETE FROM meta; DELETE FROM account; DELETE FROM account_state; DELETE FROM audit");
+    assert!(matches!(Sqlite::open(&host.db(), &keys), Err(crate::store::StoreError::WrongKey)));
+    assert!(Sqlite::create(&host.db(), &keys).is_err(), "and none is made over it");
+    let empty = host.dir.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    assert!(matches!(Sqlite::open(&empty, &keys), Err(crate::store::StoreError::NoStore { .. })));
+    assert!(Sqlite::open(&host.dir.path().join("gone"), &keys).is_err());
 }
 
 // S23

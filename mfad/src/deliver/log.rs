@@ -82,6 +82,13 @@ impl Log {
     }
 }
 
+/// Says one thing to the log before the process ends, which waits for nothing else.
+pub fn last_words(text: &str) {
+    if let Some(mut logger) = connect() {
+        let _ = logger.alert(escaped(text.as_bytes())); // it is on the error stream too
+    }
+}
+
 fn write(lines: &mpsc::Receiver<Line>, lost: &AtomicU64) {
     let mut logger = None;
     while let Ok(line) = lines.recv() {

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RosterEntry, Rows, StoreError, rows::MetaKey};
+use super::{RosterEntry, Rows, StoreError, Txn, rows::MetaKey};
 use crate::{
     crypto::{Keys, Purpose, Tag},
     world::Moment,
@@ -38,16 +38,15 @@ pub struct RosterFault {
 }
 
 impl Head {
-    fn empty() -> Self {
-        Self { audit_seq: 0, audit_tag: [0; 32], accounts: 0, digest: [0; 32], clock: None }
+    /// Gives a new store its first head: from then on, a store without one is not ours.
+    pub(super) fn begin(txn: &mut dyn Txn, keys: &Keys) -> Result<(), StoreError> {
+        let empty = Self { audit_seq: 0, audit_tag: [0; 32], accounts: 0, digest: [0; 32], clock: None };
+        txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
 
-    /// Reads and verifies the head. A store without any is new, if it has no account either.
+    /// Reads and verifies the head.
     pub fn read(rows: &mut dyn Rows, keys: &Keys) -> Result<Self, StoreError> {
-        let Some(stored) = rows.meta(MetaKey::Head)? else {
-            let empty = rows.accounts(&mfa_proto::identity::UserName::from(""), 1)?.is_empty();
-            return if empty { Ok(Self::empty()) } else { Err(StoreError::WrongKey) };
-        };
+        let stored = rows.meta(MetaKey::Head)?.ok_or(StoreError::WrongKey)?;
         let (tag, body) = stored.split_at_checked(32).ok_or(StoreError::Malformed("meta"))?;
         if !keys.verify(Purpose::Meta, &[b"head", body], tag) {
             return Err(StoreError::WrongKey);

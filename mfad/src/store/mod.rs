@@ -58,6 +58,12 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// There is a file, and no store in it.
+    #[error("{path}: is no store of mfad, or an empty one: put it back, or restore a backup")]
+    NoStore {
+        /// The file.
+        path: PathBuf,
+    },
     /// The head does not verify under this key.
     #[error(
         "the store was sealed under another key, or its head was altered: put the right key back, or restore a backup"

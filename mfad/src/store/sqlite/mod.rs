@@ -32,7 +32,13 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, made if there is none, and starts its threads. Verifies the
+    /// Makes a new, empty store at `path`, under `keys`; an error where a file is.
+    pub fn create(path: &Path, keys: &Keys) -> Result<(), StoreError> {
+        let mut db = Db::new(schema::create(path)?);
+        Head::begin(&mut db, keys)
+    }
+
+    /// Opens the database at `path`, which is there, and starts its thread. Verifies the
     /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
     pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
         let mut writer = Writer { db: Db::new(schema::open(path)?), keys: Arc::clone(keys), seen: 0 };
@@ -167,6 +173,7 @@ mod tests {
         conformance::holds(|| {
             number.set(number.get() + 1);
             let path = folders.path().join(number.get().to_string());
+            Sqlite::create(&path, &keys()).unwrap();
             let open = move || Sqlite::open(&path, &keys()).unwrap().0;
             (open(), Box::new(open) as Box<dyn Fn() -> Sqlite>)
         });
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn a_commit_is_durable() {
         let folder = tempfile::tempdir().unwrap();
-        let conn = schema::open(&folder.path().join("db")).unwrap();
+        let conn = schema::create(&folder.path().join("db")).unwrap();
         let pragma = |name| {
             conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
         };
@@ -198,6 +205,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
+        Sqlite::create(&path, &keys()).unwrap();
         let (engine, _) = Sqlite::open(&path, &keys()).unwrap();
         let outcome = || {
             let (done, outcome) = mpsc::channel();

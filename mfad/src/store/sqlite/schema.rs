@@ -1,6 +1,6 @@
 //! The tables, and how a database file is opened.
 
-use std::{path::Path, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -56,14 +56,29 @@ const ROOM: u64 = 1000 * (4096 + 24);
 /// How long to wait for a lock that another program holds on the file.
 const LOCKED: Duration = Duration::from_secs(1);
 
-/// Opens to write: made, brought to our schema, and set to survive a power cut.
+/// Makes a new database; an error where a file is.
+pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
+    let refused = |error: std::io::Error| StoreError::Database(format!("{}: {error}", path.display()).into());
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(refused)?;
+    prepare(path, 0)
+}
+
+/// Opens to write: brought to our schema, and set to survive a power cut. Never made: a store
+/// that is gone must not look like one in which nobody is enrolled.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut conn = connect(path, flags)?;
+    prepare(path, 1)
+}
+
+fn prepare(path: &Path, oldest: u32) -> Result<Connection, StoreError> {
+    let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let found = version(&conn)?;
+    if found < oldest {
+        return Err(StoreError::NoStore { path: path.to_owned() });
+    }
     pragma(&conn, "journal_mode", "WAL")?;
     pragma(&conn, "synchronous", "FULL")?; // NORMAL loses the last commit at a power cut: a replay
     pragma(&conn, "secure_delete", "ON")?; // an ended factor leaves no seed in a free page
-    migrate(&mut conn, path)?;
+    migrate(&mut conn, found, path)?;
     make_room(&conn, path)?;
     Ok(conn)
 }
@@ -108,10 +123,11 @@ fn connect(path: &Path, how: OpenFlags) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let version =
-        |conn: &Connection| conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
-    let found = version(conn).map_err(|error| database(&error))?;
+fn version(conn: &Connection) -> Result<u32, StoreError> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| database(&error))
+}
+
+fn migrate(conn: &mut Connection, found: u32, path: &Path) -> Result<(), StoreError> {
     if found > SCHEMA {
         return Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA });
     }

@@ -1,0 +1,353 @@
+//! Hosts as they come, and what the module leaves behind in them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+
+use mfa_tests::host::Report;
+use mfa_tests::{Machine, Stack, product};
+use serde_json::{Value, json};
+
+use crate::people::{REQUIRED, enrolled, not_enrolled};
+
+/// How many refusals are made at one time; a refusal is mostly waiting.
+const AT_ONCE: usize = 16;
+
+/// What may stay mapped after a login: our module, which cannot be unloaded, and what libpam and NSS load.
+const STAYING: [&str; 3] = ["/pam_mfa.so", "/libgcc_s.so.1", "/libnss_"];
+
+/// What a login may make the host grow by beyond a login without us, in bytes. One forgotten allocation is more.
+const GROWTH_LIMIT_BYTES: u64 = 16;
+
+/// Waived where nothing is required, and what succeeds beside it: a module that ignores lets nobody in by itself.
+fn beside_permit(module: &str) -> Stack {
+    Stack::raw(&format!(
+        "auth required {module}\nauth required pam_permit.so\naccount required {module}\naccount required pam_permit.so\n"
+    ))
+}
+
+/// What `pam_host state` says of many logins in one process.
+struct State(Value);
+
+impl State {
+    /// Logs `user` in that often, and panics where the host is not as it was.
+    fn kept(machine: &Machine, service: &str, user: &str, rounds: usize, arguments: &[&str]) -> Self {
+        let rounds_text = rounds.to_string();
+        let ran = machine.exec(&[&["pam_host", "state", service, user, &rounds_text], arguments].concat());
+        let exit = ran.status.code();
+        let state: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("no report: {error}\n{ran}"));
+        assert_eq!(state["changes"], json!([]), "{arguments:?} changed the host");
+        assert_eq!(state["changes_after_first"], json!([]), "{arguments:?} changed the host");
+        let state = Self(state);
+        assert_eq!(state.0["logins"], rounds);
+        let all = state.results().get("PAM_SUCCESS") == Some(&rounds);
+        assert_eq!(exit, Some(i32::from(!all)), "{:?}", state.results());
+        state
+    }
+
+    /// How often each result came.
+    fn results(&self) -> BTreeMap<String, usize> {
+        serde_json::from_value(self.0["results"].clone()).expect("results with their numbers")
+    }
+
+    /// The files that stay mapped.
+    fn libraries(&self) -> Vec<&str> {
+        let libraries = self.0["libraries_left"].as_array().expect("libraries").iter();
+        libraries.map(|library| library.as_str().expect("a path")).collect()
+    }
+
+    /// Panics where a file stays mapped that is none of `staying`.
+    fn assert_only_left(&self, staying: &[&str]) {
+        let strange: Vec<&str> = self
+            .libraries()
+            .into_iter()
+            .filter(|path| !staying.iter().any(|part| path.contains(part)))
+            .collect();
+        assert_eq!(strange, Vec::<&str>::new(), "they stay mapped");
+    }
+
+    /// A figure of the host's memory, at one of the three moments.
+    fn memory(&self, moment: &str, figure: &str) -> u64 {
+        self.0["memory"][moment][figure].as_u64().expect("a figure of memory")
+    }
+
+    /// What memory grew by after the first login, in bytes.
+    fn growth_bytes(&self) -> u64 {
+        let of = |moment| self.memory(moment, "anonymous_kib");
+        of("after").saturating_sub(of("after_first")) * 1024
+    }
+}
+
+// S36
+#[test]
+fn ten_thousand_authentications_in_one_process_leave_the_host_as_it_was() {
+    const ROUNDS: usize = 10_000;
+    let machine = Machine::new()
+        .user(not_enrolled("alice"))
+        .pam("door", beside_permit("pam_mfa.so"))
+        .pam("without", beside_permit("pam_permit.so"))
+        .start()
+        .with_pam_host();
+    let without = State::kept(&machine, "without", "alice", ROUNDS, &[]);
+    let state = State::kept(&machine, "door", "alice", ROUNDS, &[]);
+    assert_eq!(state.results(), BTreeMap::from([("PAM_SUCCESS".to_owned(), ROUNDS)]));
+    state.assert_only_left(&STAYING);
+    let more = state.growth_bytes().saturating_sub(without.growth_bytes());
+    assert!(
+        more <= GROWTH_LIMIT_BYTES * ROUNDS as u64,
+        "{more} bytes more than without us: {}",
+        state.0["memory"]
+    );
+}
+
+// S36
+#[test]
+fn logins_with_a_question_granted_and_refused_leave_the_host_as_it_was() {
+    const ROUNDS: usize = 20;
+    let machine =
+        Machine::new().user(enrolled("alice")).pam("door", Stack::mfa_alone()).start().with_pam_host();
+    let code = machine.token("alice").code();
+    let state = State::kept(&machine, "door", "alice", ROUNDS, &["--answer", &code]);
+    assert_eq!(state.results().get("PAM_SUCCESS"), Some(&1), "{:?}", state.results());
+    state.assert_only_left(&STAYING);
+    let (first, last) = (state.memory("after_first", "mappings"), state.memory("after", "mappings"));
+    assert_eq!(first, last, "mappings");
+}
+
+/// Hosts that a login must not mind, by the options of `pam_host`.
+const BAD_HOSTS: [&[&str]; 6] = [
+    &["--closed-stdio"],
+    &["--fsize", "0"],
+    &["--block-signals"],
+    &["--ignore-sigchld"],
+    &["--umask", "0"],
+    &["--closed-stdio", "--fsize", "0", "--block-signals", "--ignore-sigchld", "--umask", "0"],
+];
+
+// S36
+#[test]
+fn a_host_in_a_bad_state_gets_its_user_in_and_stays_as_it_was() {
+    let names: Vec<String> = (0..BAD_HOSTS.len()).map(|number| format!("user{number}")).collect();
+    let machine = Machine::new()
+        .users(names.iter().map(|name| enrolled(name)))
+        .pam("door", Stack::mfa_alone())
+        .start()
+        .with_pam_host();
+    for (name, host) in names.iter().zip(BAD_HOSTS) {
+        let code = machine.token(name).code();
+        let state = State::kept(&machine, "door", name, 3, &[&["--answer", code.as_str()], host].concat());
+        let results = state.results();
+        assert_eq!(results.get("PAM_SUCCESS"), Some(&1), "{host:?}: {results:?}");
+        assert_eq!(state.0["first"]["result"], "PAM_SUCCESS", "{host:?}: {}", state.0);
+        state.assert_only_left(&STAYING);
+    }
+}
+
+/// A stack whose auth phase an ignored module would pass, and whose account phase it would not.
+fn lenient_auth() -> Stack {
+    Stack::raw("auth required pam_mfa.so\nauth required pam_permit.so\naccount required pam_mfa.so\n")
+}
+
+// S22
+#[test]
+fn a_host_without_descriptors_to_spare_is_refused_until_it_has_some() {
+    let machine = Machine::new().user(enrolled("alice")).pam("door", lenient_auth()).start().with_pam_host();
+    let code = machine.token("alice").code();
+    let login = |limit: usize, options: &[&str]| {
+        let limit = limit.to_string();
+        machine.pam_host("door", "alice", &[&["--answer", &code, "--nofile", &limit], options].concat())
+    };
+    // Where all three are open, libpam itself comes to nothing.
+    assert_eq!(login(3, &[]).result(), "PAM_ABORT");
+
+    // Where they are closed, libpam reads its files with them, and leaves us none above them.
+    let closed = |limit| login(limit, &["--closed-stdio", "--keep-going"]);
+    for limit in [3, 4] {
+        let report = closed(limit);
+        assert_eq!(report.phase("authenticate"), Some("PAM_AUTHINFO_UNAVAIL"), "{limit}: {report}");
+        assert_ne!(report.phase("acct_mgmt"), Some("PAM_SUCCESS"), "{limit}: {report}");
+    }
+    let reports: Vec<Report> = (5..16).map(closed).collect();
+    let enough = reports.iter().position(Report::granted);
+    let enough = enough.unwrap_or_else(|| panic!("no number of them was enough: {reports:?}"));
+    let refused = reports[..enough].iter().map(|report| report.phase("authenticate"));
+    assert!(refused.into_iter().all(|code| code == Some("PAM_AUTHINFO_UNAVAIL")), "{reports:?}");
+}
+
+// S22
+#[test]
+fn a_host_that_cannot_ask_is_told_so_and_gets_nobody_in() {
+    let machine = Machine::new().user(enrolled("alice")).pam("door", lenient_auth()).start().with_pam_host();
+    for host in ["--no-conversation", "--failing-conversation", "--null-replies"] {
+        let report = machine.pam_host("door", "alice", &[host, "--keep-going"]);
+        assert_eq!(report.phase("authenticate"), Some("PAM_CONV_ERR"), "{host}: {report}");
+        assert_ne!(report.phase("acct_mgmt"), Some("PAM_SUCCESS"), "{host}: {report}");
+    }
+    let code = machine.token("alice").code();
+    assert!(machine.pam_host("door", "alice", &["--answer", &code]).granted());
+}
+
+/// Errors that calls are made to fail with.
+const ERRORS: [&str; 4] = ["EIO", "ENOMEM", "EINTR", "EMFILE"];
+
+/// How often a login may be asked for a code.
+const PROMPTS: usize = 3;
+
+/// Ours between two files that nobody has, which the trace shows being looked for. What ours ignores, the auth
+/// phase passes; the account phase fails there, since nothing else in it says yes.
+fn marked() -> Stack {
+    let phase = |name: &str| {
+        let echo = format!("{name} optional pam_echo.so file=");
+        format!("{echo}/ours-begins\n{name} required pam_mfa.so\n{echo}/ours-ends\n")
+    };
+    Stack::raw(&(phase("auth") + "auth required pam_permit.so\n" + &phase("account")))
+}
+
+/// The system calls that our module makes in `trace`, each with how many of its name came before in the process.
+fn calls_of_ours(trace: &str) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    let mut ours = false;
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((name, _)) = line.split_once('(') else { continue };
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        if line.contains("\"/ours-begins\"") {
+            ours = true;
+        } else if line.contains("\"/ours-ends\"") {
+            ours = false;
+        } else if ours {
+            calls.push((name.to_owned(), *count));
+        }
+    }
+    calls
+}
+
+/// One login of `user` under strace with these options, who types the same at every prompt.
+fn under_strace(machine: &Machine, user: &str, typed: &str, options: &[&str]) -> Value {
+    let answers = ["--answer", typed].repeat(PROMPTS);
+    let host = [&["pam_host", "login", "door", user, "--keep-going"], &answers[..]].concat();
+    let ran = machine.exec(&[&["strace", "-qq"], options, &host].concat());
+    serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{options:?} ended the host: {error}\n{ran}"))
+}
+
+/// What the phase of that name answered in a login.
+fn code_of<'a>(report: &'a Value, phase: &str) -> Option<&'a str> {
+    let phases = report["phases"].as_array()?;
+    phases.iter().find(|one| one["phase"] == phase)?["code"].as_str()
+}
+
+/// Lets each call of ours fail with each of the errors, in logins that are to be refused anyway: all of them
+/// are, and most of the faults came about (a fault may end the login before the next one of its kind).
+fn assert_no_fault_lets_in(machine: &Machine, users: &[(String, String)]) {
+    let (user, typed) = &users[0];
+    // mfad is started by the first.
+    for _ in 0..2 {
+        let _ = under_strace(machine, user, typed, &["-o", "/tmp/trace"]);
+    }
+    let calls = calls_of_ours(&machine.read("/tmp/trace"));
+    assert!(calls.len() > 20, "too few calls of ours: {calls:?}");
+    let faults: Vec<String> = calls
+        .iter()
+        .flat_map(|(name, when)| ERRORS.map(|error| format!("inject={name}:error={error}:when={when}")))
+        .collect();
+    let faults: Vec<(usize, &String)> = faults.iter().enumerate().collect();
+    let mut injected = 0;
+    for some in faults.chunks(AT_ONCE) {
+        injected += thread::scope(|scope| {
+            let trying = some.iter().map(|(number, fault)| {
+                let (user, typed) = &users[number % users.len()];
+                scope.spawn(move || {
+                    let trace = format!("/tmp/trace{number}");
+                    let report = under_strace(machine, user, typed, &["-o", &trace, "-e", fault]);
+                    for phase in ["authenticate", "acct_mgmt"] {
+                        let code = code_of(&report, phase)
+                            .unwrap_or_else(|| panic!("{fault}: no {phase}: {report}"));
+                        assert!(!["PAM_SUCCESS", "PAM_IGNORE"].contains(&code), "{fault}: {phase}: {report}");
+                    }
+                    usize::from(machine.read(trace).contains("(INJECTED)"))
+                })
+            });
+            let trying: Vec<_> = trying.collect();
+            trying.into_iter().map(|thread| thread.join().expect("refused")).sum::<usize>()
+        });
+    }
+    assert!(injected * 10 >= faults.len() * 9, "only {injected} of {} faults came about", faults.len());
+}
+
+// S22
+#[test]
+fn no_system_call_that_fails_lets_in_who_typed_a_wrong_code() {
+    let names: Vec<String> = (0..24).map(|number| format!("user{number}")).collect();
+    let machine = Machine::new()
+        .users(names.iter().map(|name| enrolled(name)))
+        .pam("door", marked())
+        .start()
+        .with_pam_host();
+    let users: Vec<(String, String)> =
+        names.into_iter().map(|name| (name.clone(), machine.token(&name).wrong_code())).collect();
+    assert_no_fault_lets_in(&machine, &users);
+}
+
+// S22
+#[test]
+fn no_system_call_that_fails_lets_in_who_must_have_a_factor_and_has_none() {
+    let machine = Machine::new()
+        .user(not_enrolled("alice"))
+        .pam("door", marked())
+        .settings(REQUIRED)
+        .start()
+        .with_pam_host();
+    assert_no_fault_lets_in(&machine, &[("alice".into(), "123456".into())]);
+}
+
+/// Where the dynamic section of an ELF file of 64 bits is, in the file: its offset and its length.
+fn dynamic_section(elf: &[u8]) -> (usize, usize) {
+    const PT_DYNAMIC: usize = 2;
+    let number = |at: usize, length: usize| {
+        let bytes = elf[at..at + length].iter().rev();
+        bytes.fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    assert_eq!(elf[..6], *b"\x7fELF\x02\x01", "64 bits, the lowest byte first");
+    let (first, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    let headers = (0..count).map(|header| first + header * size);
+    let dynamic = headers.into_iter().find(|at| number(*at, 4) == PT_DYNAMIC).expect("a dynamic section");
+    (number(dynamic + 8, 8), number(dynamic + 32, 8))
+}
+
+/// Our module as the linker would make it without `-z nodelete`.
+fn that_can_be_unloaded() -> Vec<u8> {
+    const DT_FLAGS_1: u64 = 0x6fff_fffb;
+    const DF_1_NODELETE: u8 = 0x8;
+    let mut module = fs::read(product::built("libpam_mfa.so")).expect("it was built");
+    let (offset, length) = dynamic_section(&module);
+    let entries = module[offset..offset + length].chunks_exact_mut(16);
+    let mut flags = entries.filter(|entry| entry[..8] == DT_FLAGS_1.to_le_bytes());
+    let flags = flags.next().expect("our module has flags");
+    assert_ne!(flags[8] & DF_1_NODELETE, 0, "our module can be unloaded as it is");
+    flags[8] &= !DF_1_NODELETE;
+    module
+}
+
+// S36: it cannot be unloaded, and would do no harm if it were.
+#[test]
+fn a_module_that_is_unloaded_after_each_login_leaves_nothing_running() {
+    const MODULE: &str = "/usr/local/lib/pam_unloaded.so";
+    let machine = Machine::new()
+        .user(not_enrolled("alice"))
+        .user(enrolled("bob"))
+        .pam("door", beside_permit(MODULE))
+        .start()
+        .with_pam_host();
+    machine.write(MODULE, 0o755, that_can_be_unloaded());
+    let others: Vec<&str> = STAYING.into_iter().filter(|library| *library != "/pam_mfa.so").collect();
+    let waived = State::kept(&machine, "door", "alice", 300, &[]);
+    assert_eq!(waived.results(), BTreeMap::from([("PAM_SUCCESS".to_owned(), 300)]));
+    waived.assert_only_left(&others);
+    let code = machine.token("bob").code();
+    let asked = State::kept(&machine, "door", "bob", 10, &["--answer", &code]);
+    assert_eq!(asked.results().get("PAM_SUCCESS"), Some(&1), "{:?}", asked.results());
+    asked.assert_only_left(&others);
+}

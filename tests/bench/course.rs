@@ -185,8 +185,6 @@ fn scale(amounts: &Amounts, place: Place<'_>, say: &dyn Fn(&str)) -> Result<Scal
         Ok(ground)
     };
     let (mut small, mut large) = (start(amounts.few)?, start(amounts.many)?);
-    let memory_of_few = memory(&mut small)?;
-    let memory_of_many = memory(&mut large)?;
     let (mut few, mut many) = (Vec::new(), Vec::new());
     // The small house has few people, so all of them come again at each new step.
     let people = amounts.few.min(amounts.many);
@@ -209,6 +207,9 @@ fn scale(amounts: &Amounts, place: Place<'_>, say: &dyn Fn(&str)) -> Result<Scal
             done += count;
         }
     }
+    // Idle again, and started by the first login: before it none runs.
+    let memory_of_few = memory(&mut small)?;
+    let memory_of_many = memory(&mut large)?;
     Ok(Scale { few, many, memory_of_few, memory_of_many })
 }
 

@@ -84,7 +84,7 @@ impl Auth {
             // An attested user without a factor is told so before being asked in vain.
             let told = standing == Standing::NotEnrolled && login.attested;
             let reason = if told { Reason::NotEnrolled } else { Reason::Plain };
-            return self.ask(login, found, 0, 0, reason);
+            return self.ask(login, found, (0, 0), Refusal::new(reason));
         }
         Ok(Step::refused(Reason::Altered, 0, words::farewell(Reason::Altered, login.attested, 0)))
     }
@@ -123,16 +123,20 @@ impl Auth {
         self.store.write(rule).await.map(Outcome::from)
     }
 
+    /// Asks, saying first why the last answer was refused. `(tries, rounds)`: answers so far.
     fn ask(
         &self,
         login: Login,
         target: Target,
-        tries: u8,
-        rounds: u8,
-        reason: Reason,
+        (tries, rounds): (u8, u8),
+        Refusal { reason, seconds }: Refusal,
     ) -> Result<Step, Failure> {
         let (entropy, asked) = (&*self.world().entropy, self.world().clock.now());
-        let text = words::prompt(reason, login.attested, Totp::default().seconds_left(asked.wall));
+        let left = match reason {
+            Reason::Spent => u32::try_from(Totp::default().seconds_left(asked.wall)).unwrap_or(u32::MAX),
+            _ => seconds,
+        };
+        let text = words::prompt(reason, login.attested, left);
         let question = Question { nonce: nonce(entropy)?, asked, login, target, tries, rounds };
         let token = question.seal(self.store.keys(), entropy)?;
         Ok(Step::ask(reason, reason == Reason::Visible, QUESTION_SECONDS, token, text))
@@ -164,15 +168,15 @@ impl Auth {
         let was_try = !matches!(reason, Reason::Help | Reason::Visible);
         let (tries, rounds) = (tries + u8::from(was_try), rounds + 1);
         let ends = match reason {
-            // Strangers are asked again as after a wrong code, so that nothing is told.
-            Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::NotEnrolled => login.attested,
+            // Nothing that is answered can help. All else is said in another prompt, since that is
+            // what every host shows; strangers are asked again alike, so that nothing is told.
             Reason::Altered | Reason::Ambiguous | Reason::Clock | Reason::NoCaller => login.attested,
             _ => false,
         };
         if ends || u32::from(tries) >= TRIES || rounds >= ROUNDS {
             return Ok(Step::refused(reason, seconds, words::farewell(reason, login.attested, seconds)));
         }
-        self.ask(login, target, tries, rounds, reason)
+        self.ask(login, target, (tries, rounds), refusal)
     }
 
     fn ticket(&self, question: Question) -> Result<Vec<u8>, Failure> {

@@ -9,8 +9,8 @@ use mfa_proto::step::Reason;
 pub const QUESTION: &str = "Verification code: ";
 
 /// The next prompt after `reason`. `attested`: whether more may be told than that it was not
-/// accepted; `left`: seconds until the app shows another code.
-pub fn prompt(reason: Reason, attested: bool, left: u64) -> String {
+/// accepted; `seconds`: until the app shows another code, or until another try is judged.
+pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
     let said = match (reason, attested) {
         (Reason::Plain, _) => return QUESTION.to_owned(),
         (Reason::Help, _) => {
@@ -22,7 +22,7 @@ pub fn prompt(reason: Reason, attested: bool, left: u64) -> String {
         (_, false) => NOT_ACCEPTED,
         (Reason::Spent, true) => {
             return format!(
-                "\nThat code was used already. Your app shows a new one in {left} s.\n{QUESTION}"
+                "\nThat code was used already. Your app shows a new one in {seconds} s.\n{QUESTION}"
             );
         }
         (Reason::NoCode, true) => "That cannot be a code: a code has 6 to 8 digits.",
@@ -30,6 +30,9 @@ pub fn prompt(reason: Reason, attested: bool, left: u64) -> String {
         (Reason::NotEnrolled, true) => {
             "This account has no second factor, and one is required here.\n\
              Ask your administrator."
+        }
+        (Reason::Limited | Reason::DoorClosed | Reason::Disabled, true) => {
+            return format!("\n{}\n{QUESTION}", farewell(reason, attested, seconds));
         }
         (_, true) => "That code is not right. Is the time on your phone right?",
     };

@@ -1,12 +1,13 @@
 //! The use cases: logins, enrolment, administration. The only code that opens a transaction.
 //!
-//! A login is a dialogue of questions and answers ([`login`]); what goes between two calls is in
+//! A login is a dialogue of questions and answers ([`login`], judged in `judge`); what goes between two calls is in
 //! the sealed token ([`question`]), so nothing is stored for a question and a restart forgets
 //! nothing. What a person reads is in [`words`], and nowhere else.
 
 pub mod administer;
 pub mod enrol;
 pub mod identify;
+mod judge;
 pub mod login;
 pub mod question;
 #[cfg(test)]

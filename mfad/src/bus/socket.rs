@@ -17,7 +17,7 @@ use mfa_proto::{
     answer::Answer,
     facts::{self, Facts},
     fault::Fault,
-    identity::{ServiceName, UserName},
+    identity::{LONGEST_USER_NAME, ServiceName, UserName},
     names::AUTHENTICATOR,
     step::Step,
 };
@@ -153,11 +153,13 @@ async fn answer(message: &Message, auth: &Auth, clock: &dyn Clock) -> Result<Ste
 
 type Context = (Vec<u8>, Vec<u8>, Facts);
 
-/// A name that is too long to be anybody's is an unknown user's, as any other odd name.
-fn context((user, service, mut facts): Context) -> Result<(UserName, ServiceName, Facts), Failure> {
+/// A name that is too long to be anybody's is an unknown user's, as any other odd name. It is cut
+/// to a length that is still nobody's, so that strangers do not fill the audit.
+fn context((mut user, service, mut facts): Context) -> Result<(UserName, ServiceName, Facts), Failure> {
     if user.len() > facts::LONGEST || service.len() > SERVICE {
         return Err(bad("the user or the service is too long"));
     }
+    user.truncate(LONGEST_USER_NAME + 1);
     facts.retain(|_, value| value.len() <= facts::LONGEST);
     Ok((UserName::new(user), ServiceName::new(service), facts))
 }

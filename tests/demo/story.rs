@@ -147,11 +147,11 @@ fn looks(paper: &Paper, session: &mut Session) -> Result<(), Failure> {
          codes at one close that one, and spent ones none, so nobody locks her out.",
     );
     let account = session.run("mfactl user show alice", ROOT_AT_SERVER)?;
-    for (door, is_known) in [("192.0.2.10 ", true), ("203.0.113.66 ", false)] {
+    for (door, is_known) in [("192.0.2.10:", true), ("203.0.113.66:", false)] {
         let line = account.lines().find(|line| line.contains(door)).unwrap_or_default();
         holds(line, "no failure")?;
         if line.contains("not known") == is_known {
-            return Err(Failure::of(format!("the door {door}to be known: {is_known}"), line));
+            return Err(Failure::of(format!("the door {door} to be known: {is_known}"), line));
         }
     }
     paper.tell(

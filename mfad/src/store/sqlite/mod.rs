@@ -62,7 +62,7 @@ impl Engine for Sqlite {
     }
 
     /// Runs the look at once, where it is: a few rows that lie in memory cost less than handing
-    /// them to another thread and back (measured). One snapshot a look, locked once; nobody who
+    /// them to another thread and back. One snapshot a look, locked once; nobody who
     /// writes is waited for.
     fn look(&self, look: Box<dyn Look>) {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

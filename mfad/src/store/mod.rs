@@ -108,7 +108,7 @@ pub trait Look: Send {
 pub trait Engine: Send + Sync + 'static {
     /// Queues a job, or settles it with an error.
     fn submit(&self, job: Box<dyn Job>);
-    /// Queues a look, or runs it with an error.
+    /// Runs a look, at once or soon, or runs it with an error.
     fn look(&self, look: Box<dyn Look>);
 }
 

@@ -136,7 +136,7 @@ impl<'a> Sound<'a> {
         Ok(self.keys.open(&context, &sealed).ok())
     }
 
-    /// A page of the audit; the flag says whether each row decodes.
+    /// A page of the audit, oldest first, those above `after`; an error where a row does not decode.
     pub fn audit(
         &mut self,
         after: u64,

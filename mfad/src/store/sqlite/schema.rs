@@ -85,7 +85,7 @@ fn prepare(path: &Path, oldest: u32) -> Result<Connection, StoreError> {
 
 /// Grows the log of changes to the size that a checkpoint lets it have, so that a commit
 /// overwrites blocks that are there: one that makes the file longer costs the file system a
-/// commit of its own, several times as much (measured).
+/// commit of its own, several times as much where fsync reaches a disk.
 fn make_room(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

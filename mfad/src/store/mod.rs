@@ -104,7 +104,7 @@ pub trait Look: Send {
     fn run(self: Box<Self>, rows: Result<&mut dyn Rows, StoreError>);
 }
 
-/// What a database must offer. `SQLite` is a thread that writes and one that reads.
+/// What a database must offer. `SQLite` is a thread that writes and a connection to read.
 pub trait Engine: Send + Sync + 'static {
     /// Queues a job, or settles it with an error.
     fn submit(&self, job: Box<dyn Job>);

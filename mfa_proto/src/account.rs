@@ -6,6 +6,17 @@
 //! | `EnrollBegin` | [`EnrollRequest`] | [`Enrollment`] |
 //! | `EnrollConfirm` | enrollment `s`, code `ay` | [`Enrolled`] |
 //! | `EnrollCancel` | enrollment `s` | |
+//! | `StepUpBegin` | | [`Step`](crate::step::Step) |
+//! | `StepUpAnswer` | token `ay`, answer `ay` | [`Step`](crate::step::Step) |
+//! | `FactorRename` | factor `s`, label `s` | |
+//! | `FactorRemove` | factor `s` | |
+//! | `CodesRenew` | | backup codes `as`, shown this once |
+//! | `NotMe` | | what was undone, for people `s` |
+//!
+//! `FactorRename`, `FactorRemove`, `CodesRenew` and an `EnrollBegin` of an account that has a factor
+//! need a proof of the account in the same connection, at most five minutes old: `StepUpBegin` and
+//! `StepUpAnswer`, which are the login's dialogue. Without one they end in
+//! [`Fault::NeedsProof`](crate::fault::Fault::NeedsProof).
 //!
 //! `org.mfad1.Locker` is the login's dialogue for the caller's own account: `Begin(ay service)` and
 //! `Answer(ay token, ay answer)`, each answering a [`Step`](crate::step::Step).
@@ -20,13 +31,13 @@ pub struct Factor {
     pub id: String,
     /// What the user calls it.
     pub label: String,
-    /// `totp`.
+    /// `totp` or `hotp`.
     pub kind: String,
     /// `SHA1`, `SHA256` or `SHA512`.
     pub algorithm: String,
     /// 6 to 8.
     pub digits: u32,
-    /// The length of a step, in seconds.
+    /// The length of a step, in seconds; 0 for `hotp`, which has none.
     pub period: u32,
     /// Unix time, in seconds.
     pub created: u64,
@@ -34,6 +45,17 @@ pub struct Factor {
     pub last_used: u64,
     /// Whether 100 attested failures switched it off.
     pub disabled: bool,
+}
+
+/// The backup codes of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Codes {
+    /// Not used yet.
+    pub left: u32,
+    /// Of these, how many came from another system and are weak.
+    pub weak: u32,
+    /// Unix time at which the set was made, in seconds; 0: there is none.
+    pub made: u64,
 }
 
 /// What `Status` answers.
@@ -45,6 +67,12 @@ pub struct Status {
     pub mode: String,
     /// The account's factors, oldest first.
     pub factors: Vec<Factor>,
+    /// Backup codes that are left, and how many of them came from another system and are weak.
+    pub codes: Codes,
+    /// Whether the account is locked.
+    pub locked: bool,
+    /// Unix time until which nobody is hindered for having no factor, in seconds; 0: no such time.
+    pub grace_ends: u64,
     /// The daemon's time, Unix seconds.
     pub time: u64,
 }
@@ -52,7 +80,7 @@ pub struct Status {
 /// What `EnrollBegin` takes. Empty strings and zeros mean the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct EnrollRequest {
-    /// `totp` (default).
+    /// `totp` (default) or `hotp`.
     pub kind: String,
     /// At most 64 bytes of printable text; default: `phone`.
     pub label: String,
@@ -60,8 +88,12 @@ pub struct EnrollRequest {
     pub algorithm: String,
     /// 6 (default), 7 or 8.
     pub digits: u32,
-    /// Seconds, 15 to 120; default 30.
+    /// Seconds, 15 to 120; default 30. Not for `hotp`.
     pub period: u32,
+    /// Label or id of the factor that ends when the new one is confirmed.
+    pub replace: String,
+    /// An invitation or a recovery code; empty when there is none.
+    pub code: Vec<u8>,
 }
 
 /// What `EnrollBegin` answers.
@@ -71,7 +103,7 @@ pub struct Enrollment {
     pub enrollment: String,
     /// Base32 without padding (RFC 4648, section 6).
     pub secret: String,
-    /// `otpauth://totp/…`, the shortest form that the app needs.
+    /// `otpauth://totp/…` or `otpauth://hotp/…`, the shortest form that the app needs.
     pub uri: String,
     /// How long the enrolment stays open, in seconds.
     pub seconds: u32,

@@ -4,18 +4,79 @@
 //! |---|---|---|
 //! | `UserList` | after `ay`, at most `u` | array of [`UserRow`], by name, the first above `after` |
 //! | `UserShow` | user `ay` | [`UserDetail`] |
-//! | `UserReset` | user `ay`, reason `s` | number `u` of factors that ended |
-//! | `UserUnlock` | user `ay`, reason `s`, mend the clock `b` | number `u` of doors that were opened |
+//! | `StepUpBegin` | administrator `ay` | [`Step`](crate::step::Step) |
+//! | `StepUpAnswer` | token `ay`, answer `ay` | [`Step`](crate::step::Step) |
+//! | `UserInvite` | user `ay`, hours `u`, [`Why`] | invitation `s` |
+//! | `UserRecover` | user `ay`, verified by `s`, ticket `s`, [`Why`] | recovery code `s` |
+//! | `UserReset` | user `ay`, [`Why`] | number `u` of factors that ended |
+//! | `UserLock` | user `ay`, [`Why`] | |
+//! | `UserUnlock` | user `ay`, mend the clock `b`, [`Why`] | number `u` of doors that were opened |
+//! | `UserRemove` | user `ay`, [`Why`] | number `u` of factors that ended |
+//! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
+//!
+//! Whatever takes a [`Why`] changes something: it needs a proof of an administrator's own factor in
+//! the same connection, at most five minutes old (`StepUpBegin` names who acts), or the glass broken.
 
 use serde::{Deserialize, Serialize};
 use zbus::Type;
 
-use crate::account::Factor;
+use crate::account::{Codes, Factor};
 
 /// The most rows that one call of a paged method answers.
 pub const PAGE: u32 = 500;
+
+/// Why an administrator acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Why {
+    /// For the audit; never empty.
+    pub reason: String,
+    /// Why no factor of the administrator's was proven: an alarm. Empty: one was.
+    pub break_glass: String,
+}
+
+/// A factor that another system had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Import {
+    /// Whose.
+    pub user: Vec<u8>,
+    /// What the user is to call it.
+    pub label: String,
+    /// `totp` or `hotp`.
+    pub kind: String,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// 6 to 8.
+    pub digits: u32,
+    /// Seconds of a step; 0 for `hotp`.
+    pub period: u32,
+    /// The seed, raw.
+    pub secret: Vec<u8>,
+    /// `totp`: one above the highest step that is known to be used. `hotp`: the next counter. 0: nothing
+    /// is known to be used. The replay mark becomes at least what the window allows now, in any case.
+    pub next: u64,
+    /// Unused scratch codes, as ASCII digits.
+    pub scratch_codes: Vec<Vec<u8>>,
+    /// Whether a seed below 128 bits is taken.
+    pub allow_weak: bool,
+    /// Whether to raise the mark of a factor that was imported before, and nothing else.
+    pub refresh: bool,
+    /// Whether only to tell what would happen.
+    pub dry_run: bool,
+}
+
+/// What became of an [`Import`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Imported {
+    /// `imported`, `known` (that seed is the account's already), `refreshed`, `weak` (refused),
+    /// `ended` (that seed was the account's and was ended: refused), `nothing` (nothing to refresh).
+    pub outcome: String,
+    /// How many scratch codes came along.
+    pub scratch_codes: u32,
+    /// The length of the seed, in bits.
+    pub bits: u32,
+}
 
 /// One account in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -26,6 +87,10 @@ pub struct UserRow {
     pub uid: u32,
     /// How many factors it has.
     pub factors: u32,
+    /// How many backup codes are left.
+    pub codes: u32,
+    /// Whether it is locked.
+    pub locked: bool,
     /// How many doors are closed or waiting.
     pub limited: u32,
     /// Unix time of the last accepted code, in seconds; 0 when there was none.
@@ -58,6 +123,12 @@ pub struct UserDetail {
     pub uid: u32,
     /// Its factors, oldest first.
     pub factors: Vec<Factor>,
+    /// Its backup codes.
+    pub codes: Codes,
+    /// Whether it is locked.
+    pub locked: bool,
+    /// What is open: `invitation` or `recovery` with its end, for people; mostly empty.
+    pub open: String,
     /// The doors on record.
     pub doors: Vec<Door>,
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+use crate::one_time::OneTimeCode;
+
 /// The fewest and the most digits of a one-time code (RFC 4226, 5.3; RFC 6238).
 pub const DIGITS: std::ops::RangeInclusive<usize> = 6..=8;
 /// The longest answer that is looked at, in bytes.
@@ -69,6 +71,12 @@ impl fmt::Debug for Code {
 pub enum Answer {
     /// A code to be judged.
     Code(Code),
+    /// A backup code, an invitation or a recovery code.
+    OneTime(OneTimeCode),
+    /// `e`: enrol now, where that was offered.
+    Enrol,
+    /// Enter alone: go on, where that was offered.
+    Nothing,
     /// `b`: ask again, showing what is typed.
     Visible,
     /// `?`: ask again, with help.
@@ -83,7 +91,12 @@ impl Answer {
         match typed.trim_ascii() {
             b"b" | b"B" => Self::Visible,
             b"?" => Self::Help,
-            trimmed => Code::parse(trimmed).map_or(Self::NoCode, Self::Code),
+            b"e" | b"E" => Self::Enrol,
+            b"" => Self::Nothing,
+            trimmed => {
+                let one_time = || OneTimeCode::parse(trimmed).map(Self::OneTime);
+                Code::parse(trimmed).map(Self::Code).or_else(one_time).unwrap_or(Self::NoCode)
+            }
         }
     }
 
@@ -91,6 +104,9 @@ impl Answer {
     pub fn to_wire(&self) -> &[u8] {
         match self {
             Self::Code(code) => code.digits(),
+            Self::OneTime(code) => code.canonical(),
+            Self::Enrol => b"e",
+            Self::Nothing => b"",
             Self::Visible => b"b",
             Self::Help => b"?",
             Self::NoCode => NO_CODE,
@@ -113,7 +129,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_code_never_travels() {
         let junk: [&[u8]; 9] = [
-            b"",
+            b"0",
             b"12345",
             b"123456789",
             b"hunter2",
@@ -132,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_wire_form_means_the_same_to_its_reader() {
-        for typed in [&b"b"[..], b"?", b"12 34 56 78", b"x"] {
+        for typed in [&b"b"[..], b"?", b"12 34 56 78", b"x", b"", b"E", b"r-7kq2m-x4tpd-h9wc"] {
             let answer = Answer::parse(typed);
             assert_eq!(Answer::parse(answer.to_wire()).to_wire(), answer.to_wire());
         }

@@ -24,6 +24,8 @@ macro_rules! faults {
 faults! {
     /// The caller may not do this.
     NotPermitted;
+    /// A factor must be proven first, in this same connection.
+    NeedsProof;
     /// The account has no factor.
     NotEnrolled;
     /// The account has a factor already.

@@ -20,7 +20,8 @@ pub struct Step {
     /// Ask: to be sent back with the answer. Proven: the ticket to settle with; empty when
     /// nothing is pending.
     pub token: Vec<u8>,
-    /// Ask: the whole prompt, the question last. Otherwise what the user may be told, or empty.
+    /// Ask: the whole prompt, the question last. Proven: what the user must read now (backup codes),
+    /// to be shown in a prompt; mostly empty. Otherwise what the user may be told, or empty.
     pub text: String,
 }
 
@@ -120,6 +121,14 @@ reasons! {
     NoProof = 20, "no_proof";
     /// Three tries were answered, or too many questions in one login.
     TriesUsedUp = 21, "tries_used_up";
+    /// An administrator or the user locked the account.
+    Locked = 22, "locked";
+    /// A factor will be required, and until then nobody without one is hindered.
+    Grace = 23, "grace";
+    /// A factor is being enrolled in this login.
+    Enrolling = 24, "enrolling";
+    /// The host's policy does not let this account enrol by itself.
+    MayNotEnrol = 25, "may_not_enrol";
 }
 
 impl Step {

@@ -50,7 +50,7 @@ impl From<Exit> for ExitCode {
 impl From<Fault> for Exit {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::NotPermitted => Self::NotPermitted,
+            Fault::NotPermitted | Fault::NeedsProof => Self::NotPermitted,
             Fault::NotEnrolled => Self::NotEnrolled,
             Fault::AlreadyEnrolled | Fault::NotFound | Fault::WrongCode | Fault::Expired => Self::Refused,
             Fault::InvalidArgument => Self::Usage,
@@ -93,6 +93,7 @@ mod tests {
     fn every_fault_has_its_exit_code_and_none_is_success() {
         let expected = [
             (Fault::NotPermitted, 4),
+            (Fault::NeedsProof, 4),
             (Fault::NotEnrolled, 3),
             (Fault::AlreadyEnrolled, 1),
             (Fault::NotFound, 1),

@@ -124,6 +124,7 @@ impl From<zbus::Error> for Failure {
 fn advice(fault: Fault) -> &'static str {
     match fault {
         Fault::NotPermitted => "you may not do this",
+        Fault::NeedsProof => "a code of an own factor is needed first",
         Fault::NotEnrolled => "the account has no factor; its user enrols one with `mfactl enroll`",
         Fault::AlreadyEnrolled => {
             "the account has a factor already; an administrator ends it with `mfactl user reset`"

@@ -133,6 +133,10 @@ fn why(reason: Option<Reason>) -> &'static str {
         Some(Reason::NoCaller) => "mfad could not tell who asks",
         Some(Reason::NoSettings) => "mfad has no settings that it can use; tell an administrator",
         Some(Reason::NoProof) => "no proof was given",
+        Some(Reason::Locked) => "your account is locked; tell an administrator",
+        Some(Reason::Grace) => "you have no factor yet, and will need one soon; run `mfactl enroll`",
+        Some(Reason::Enrolling) => "a factor is being enrolled",
+        Some(Reason::MayNotEnrol) => "you may not enrol by yourself; ask an administrator for an invitation",
         Some(Reason::TriesUsedUp) => "no try is left in this login; start again",
     }
 }

@@ -74,8 +74,15 @@ mod tests {
     // S29
     #[test]
     fn an_account_without_a_factor_is_told_what_to_do() {
-        let status =
-            Status { user: b"al\x1b".to_vec(), mode: "optional".into(), factors: Vec::new(), time: 0 };
+        let status = Status {
+            user: b"al\x1b".to_vec(),
+            mode: "optional".into(),
+            factors: Vec::new(),
+            codes: mfa_proto::account::Codes::default(),
+            locked: false,
+            grace_ends: 0,
+            time: 0,
+        };
         let text = lines(&status).join("\n");
         assert!(text.contains(r"al\x1b"), "{text}");
         assert!(text.contains("mfactl enroll"), "{text}");

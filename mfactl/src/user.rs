@@ -161,7 +161,15 @@ mod tests {
 
     #[test]
     fn rows_stand_under_their_heads() {
-        let row = UserRow { name: b"alice".to_vec(), uid: 1000, factors: 1, limited: 0, last_used: 0 };
+        let row = UserRow {
+            name: b"alice".to_vec(),
+            uid: 1000,
+            factors: 1,
+            codes: 0,
+            locked: false,
+            limited: 0,
+            last_used: 0,
+        };
         let line = list_line(&row);
         assert_eq!(line, "alice                          1000        1        0  never");
         for head in ["UID", "FACTORS", "LIMITED"] {
@@ -173,7 +181,15 @@ mod tests {
     // S29
     #[test]
     fn a_name_forges_no_row() {
-        let row = UserRow { name: b"a\nroot\x1b[8m".to_vec(), uid: 1, factors: 1, limited: 0, last_used: 0 };
+        let row = UserRow {
+            name: b"a\nroot\x1b[8m".to_vec(),
+            uid: 1,
+            factors: 1,
+            codes: 0,
+            locked: false,
+            limited: 0,
+            last_used: 0,
+        };
         assert!(list_line(&row).starts_with(r"a\x0aroot\x1b[8m "));
     }
 

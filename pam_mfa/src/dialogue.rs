@@ -126,8 +126,8 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
 /// type by junk, and they must run out of tries exactly as everybody else does. (S21)
 fn is_a_try(answer: &Answer) -> bool {
     match answer {
-        Answer::Code(_) | Answer::NoCode => true,
-        Answer::Visible | Answer::Help => false,
+        Answer::Code(_) | Answer::OneTime(_) | Answer::Nothing | Answer::NoCode => true,
+        Answer::Visible | Answer::Help | Answer::Enrol => false,
     }
 }
 
@@ -135,7 +135,9 @@ impl Manner<'_> {
     /// What the answer counts as.
     fn read(self, answer: Answer) -> Answer {
         match answer {
-            Answer::Visible | Answer::Help if !self.helpful => Answer::NoCode,
+            Answer::Visible | Answer::Help | Answer::Enrol | Answer::Nothing if !self.helpful => {
+                Answer::NoCode
+            }
             answer => answer,
         }
     }

@@ -121,6 +121,7 @@ fn request(wish: &Wish) -> EnrollRequest {
         algorithm: wish.algorithm.map(|algorithm| algorithm.word().to_owned()).unwrap_or_default(),
         digits: wish.digits.unwrap_or_default(),
         period: wish.period.unwrap_or_default(),
+        ..EnrollRequest::default()
     }
 }
 

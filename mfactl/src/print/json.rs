@@ -145,6 +145,8 @@ impl From<&AuditRow> for AuditView {
 
 #[cfg(test)]
 mod tests {
+    use mfa_proto::account::Codes;
+
     use super::*;
 
     fn text(value: &impl Serialize) -> String {
@@ -169,8 +171,15 @@ mod tests {
 
     #[test]
     fn a_status_has_this_shape() {
-        let status =
-            Status { user: b"al".to_vec(), mode: "optional".into(), factors: vec![factor()], time: 9 };
+        let status = Status {
+            user: b"al".to_vec(),
+            mode: "optional".into(),
+            factors: vec![factor()],
+            codes: Codes::default(),
+            locked: false,
+            grace_ends: 0,
+            time: 9,
+        };
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}]}}"#)
@@ -179,14 +188,30 @@ mod tests {
 
     #[test]
     fn a_user_has_these_shapes() {
-        let row = UserRow { name: b"a\n\xff".to_vec(), uid: 7, factors: 1, limited: 2, last_used: 3 };
+        let row = UserRow {
+            name: b"a\n\xff".to_vec(),
+            uid: 7,
+            factors: 1,
+            codes: 0,
+            locked: false,
+            limited: 2,
+            last_used: 3,
+        };
         assert_eq!(
             text(&UserView::from(&row)),
             r#"{"name":"a\\x0a\\xff","uid":7,"factors":1,"limited":2,"last_used":3}"#
         );
         let door =
             Door { what: "console".into(), known: true, failures: 5, wait: 60, closed: false, last_used: 3 };
-        let user = UserDetail { name: b"al".to_vec(), uid: 7, factors: vec![factor()], doors: vec![door] };
+        let user = UserDetail {
+            name: b"al".to_vec(),
+            uid: 7,
+            factors: vec![factor()],
+            codes: Codes::default(),
+            locked: false,
+            open: String::new(),
+            doors: vec![door],
+        };
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use mfa_proto::{
+    account::Codes,
     admin::{AuditRow, AuditState, Door as DoorInfo, PAGE, UserDetail, UserRow},
     fault::Fault,
     identity::{UnixTime, UserName},
@@ -48,7 +49,15 @@ impl Auth {
         let UserRow { name, uid, .. } = row(&account, now);
         let factors = account.state.factors.iter().map(describe).collect();
         let doors = account.state.doors.iter().map(|state| door(state, now)).collect();
-        Ok(UserDetail { name, uid, factors, doors })
+        Ok(UserDetail {
+            name,
+            uid,
+            factors,
+            codes: Codes::default(),
+            locked: false,
+            open: String::new(),
+            doors,
+        })
     }
 
     /// Ends every factor of an account. Their replay marks stay.
@@ -197,6 +206,8 @@ fn row(account: &Account, now: UnixTime) -> UserRow {
         name: state.names.first().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         uid: state.uid.unwrap_or(u32::MAX),
         factors: count(state.factors.len()),
+        codes: 0,
+        locked: false,
         limited: state.limited(now),
         last_used: state.last_used().map_or(0, |time| time.0),
     }

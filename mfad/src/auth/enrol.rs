@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use mfa_proto::{
-    account::{EnrollRequest, Enrolled, Enrollment, Factor as FactorInfo, Status},
+    account::{Codes, EnrollRequest, Enrolled, Enrollment, Factor as FactorInfo, Status},
     answer::Code,
     fault::Fault,
     identity::{UnixTime, UserName},
@@ -53,7 +53,15 @@ impl Auth {
             Standing::Unclear => return Err(altered()),
         };
         let (mode, time) = (rules.mode.word().to_owned(), self.world().clock.now().wall.0);
-        Ok(Status { user: name.as_bytes().to_vec(), mode, factors, time })
+        Ok(Status {
+            user: name.as_bytes().to_vec(),
+            mode,
+            factors,
+            codes: Codes::default(),
+            locked: false,
+            grace_ends: 0,
+            time,
+        })
     }
 
     /// Begins an enrolment; an earlier one that was not confirmed ends.

@@ -89,7 +89,9 @@ pub(super) fn rule(
         Answer::Code(code) => code,
         Answer::Help => return Ok(Ruling::Refused(Refusal::new(Reason::Help))),
         Answer::Visible => return Ok(Ruling::Refused(Refusal::new(Reason::Visible))),
-        Answer::NoCode => return refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0),
+        Answer::OneTime(_) | Answer::Enrol | Answer::Nothing | Answer::NoCode => {
+            return refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0);
+        }
     };
     let permitted = match decide(mode, standing) {
         Decision::Ask(permitted) => Some(permitted),

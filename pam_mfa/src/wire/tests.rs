@@ -249,7 +249,18 @@ fn bus_of(site: &Site, own: &'static [u8]) {
             ("org.freedesktop.DBus", "Hello") => return reply(call, &":1.7"),
             (names::ACCOUNT, "Status") => {
                 let (user, mode, factors) = (own.to_vec(), "required".into(), Vec::new());
-                return reply(call, &Status { user, mode, factors, time: 0 });
+                return reply(
+                    call,
+                    &Status {
+                        user,
+                        mode,
+                        factors,
+                        codes: mfa_proto::account::Codes::default(),
+                        locked: false,
+                        grace_ends: 0,
+                        time: 0,
+                    },
+                );
             }
             (names::LOCKER, "Begin") => {
                 let (service,): (Vec<u8>,) = call.body().deserialize().unwrap();

@@ -4,8 +4,21 @@ const DAY: u64 = 86_400;
 
 /// `2026-11-23 09:05:00 UTC`.
 pub(crate) fn utc(seconds: u64) -> String {
+    format!("{} {} UTC", day(seconds), clock(seconds))
+}
+
+/// `2026-11-23`, the day in UTC.
+pub(crate) fn day(seconds: u64) -> String {
     let (year, month, day) = date(seconds / DAY);
-    format!("{year:04}-{month:02}-{day:02} {} UTC", clock(seconds))
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// `6 days`, `1 day`: from `now` until `then`, a day that has begun counted as one; 0 when over.
+pub(crate) fn days_until(then: u64, now: u64) -> String {
+    match then.saturating_sub(now).div_ceil(DAY) {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
 }
 
 /// `09:05:00`, the time of day in UTC.
@@ -52,6 +65,16 @@ mod tests {
         for (seconds, text) in known {
             assert_eq!(utc(seconds), text, "{seconds}");
         }
+    }
+
+    #[test]
+    fn days_that_are_left_are_counted_with_the_one_that_runs() {
+        let left = |seconds| days_until(1_000_000 + seconds, 1_000_000);
+        assert_eq!(
+            [0, 1, DAY, DAY + 1, 14 * DAY].map(left),
+            ["0 days", "1 day", "1 day", "2 days", "14 days"]
+        );
+        assert_eq!(days_until(5, 10), "0 days");
     }
 
     #[test]

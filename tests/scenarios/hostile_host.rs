@@ -115,6 +115,21 @@ fn logins_with_a_question_granted_and_refused_leave_the_host_as_it_was() {
     assert_eq!(first, last, "mappings");
 }
 
+// S36
+#[test]
+fn logins_that_hand_a_password_on_leave_the_host_as_it_was() {
+    const ROUNDS: usize = 6;
+    let machine = Machine::new()
+        .user(enrolled("alice"))
+        .pam("door", Stack::mfa_alone().mfa_arguments("forward_pass"))
+        .start()
+        .with_pam_host();
+    let both = format!("a password of alice's{}", machine.token("alice").code());
+    let state = State::kept(&machine, "door", "alice", ROUNDS, &["--answer", &both]);
+    assert_eq!(state.results().get("PAM_SUCCESS"), Some(&1), "{:?}", state.results());
+    state.assert_only_left(&STAYING);
+}
+
 /// Hosts that a login must not mind, by the options of `pam_host`.
 const BAD_HOSTS: [&[&str]; 6] = [
     &["--closed-stdio"],

@@ -25,14 +25,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 
+use mfa_proto::account::{Codes, Status};
 use zbus::connection::Builder;
 use zbus::{Connection, Guid, interface};
 
 /// As `mfa_proto` has it: kind, reason, echo, seconds, token, text.
 type Step = (u32, u32, bool, u32, Vec<u8>, String);
-
-/// A factor, as `Status` tells of it; the impostor has none to tell of.
-type Factor = (String, String, String, String, u32, u32, u64, u64, bool);
 
 /// "The factor is proven, and nothing is left to settle."
 fn proven(call: &str) -> Step {
@@ -91,9 +89,17 @@ struct Account {
 
 #[interface(name = "org.mfad1.Account")]
 impl Account {
-    fn status(&self) -> (Vec<u8>, String, Vec<Factor>, u64) {
+    fn status(&self) -> Status {
         println!("Account.Status");
-        (self.caller.clone().into_bytes(), "required".into(), Vec::new(), 0)
+        Status {
+            user: self.caller.clone().into_bytes(),
+            mode: "required".into(),
+            factors: Vec::new(),
+            codes: Codes::default(),
+            locked: false,
+            grace_ends: 0,
+            time: 0,
+        }
     }
 }
 

@@ -58,6 +58,7 @@ fn enrol(records: &mut Records<'_>, now: Moment, person: &Person) -> Result<(), 
         last_used: None,
         seed: records.fingerprint(&person.secret),
         attested_failures: 0,
+        ahead: None,
     });
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Enrolled { label: "phone".to_owned() }, Context::user(&name))

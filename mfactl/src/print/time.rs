@@ -1,6 +1,6 @@
 //! Times for people.
 
-pub(crate) use mfa_proto::time::{clock, utc};
+pub(crate) use mfa_proto::time::{clock, day, days_until, utc};
 
 /// [`utc`], or `never` for 0.
 pub(crate) fn utc_or_never(seconds: u64) -> String {

@@ -259,7 +259,8 @@ pub(super) fn grant(
         (true, true) => {
             account.state.settle(&login.door, now.wall);
             if news::is_visit(&account.state, login) {
-                account.state.news.settled(now.wall); // the prompt told it
+                account.state.news.settled(now.wall); // the prompt told it, but for what happens now
+                account.state.news.backup_used = matched.backup_place().map(|_| now.wall);
             }
         }
         (true, false) => {}

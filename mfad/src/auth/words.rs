@@ -3,7 +3,11 @@
 //! Until the first factor is attested, all refusals read alike. What must be read is in the
 //! prompt, the question last; a first line is left to the client, which writes before it.
 
-use mfa_proto::{identity::UnixTime, step::Reason, time::utc};
+use mfa_proto::{
+    identity::UnixTime,
+    step::Reason,
+    time::{day, days_until},
+};
 use zeroize::Zeroizing;
 
 /// The ordinary question.
@@ -47,11 +51,11 @@ pub const CONFIRM: &str = "Code that the app shows now: ";
 
 /// The offer to enrol, until `ends`.
 pub fn offer(ends: UnixTime, now: UnixTime) -> String {
-    let days = ends.since(now).div_ceil(86_400);
     format!(
-        "\nA second factor is required here from {} on: {days} days are left.\n\
+        "\nA second factor is required here from {} on: {} left.\n\
          Type e to set one up now (you need an authenticator app), or press Enter to go on: ",
-        utc(ends.0)
+        day(ends.0),
+        days_until(ends.0, now.0)
     )
 }
 

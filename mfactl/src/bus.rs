@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
-use mfa_proto::admin::{AuditRow, AuditState, PAGE, UserDetail, UserRow};
+use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::step::Step;
 use serde::Serialize;
@@ -117,6 +117,11 @@ impl Bus {
         self.admin("UserUnlock", &(user, reason, clock)).await
     }
 
+    /// Takes over a factor of another system.
+    pub(crate) async fn import(&self, import: &Import, why: &Why) -> Result<Imported, Failure> {
+        self.admin("Import", &(import, why)).await
+    }
+
     /// The first rows above number `after`, oldest first; none: the audit has ended.
     pub(crate) async fn audit(&self, after: u64, user: &[u8]) -> Result<Vec<AuditRow>, Failure> {
         self.admin("Audit", &(after, PAGE, user)).await
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn arguments_travel_as_the_interface_says() {
-        assert_eq!(body(&EnrollRequest::default()), "sssuu");
+        assert_eq!(body(&EnrollRequest::default()), "sssuusay");
         assert_eq!(body(&("id", &b"123456"[..])), "say");
         assert_eq!(body(&"id"), "s");
         assert_eq!(body(&&b"sshd"[..]), "ay");

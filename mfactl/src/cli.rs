@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::enroll::qr::QrForm;
 use crate::exit::Exit;
+use crate::import::Import;
 
 /// Second factors: enrol one, test it, look after those of others.
 #[derive(Debug, Parser)]
@@ -32,6 +33,9 @@ pub(crate) enum Verb {
     User(User),
     /// Read the audit (root)
     Audit(Audit),
+    /// Take over the factors of other systems (root)
+    #[command(subcommand)]
+    Import(Import),
 }
 
 /// How the answer is printed.
@@ -194,7 +198,8 @@ pub(crate) enum AuditVerb {
     Verify(Shape),
 }
 
-fn said(reason: &str) -> Result<String, &'static str> {
+/// A reason has to say something.
+pub(crate) fn said(reason: &str) -> Result<String, &'static str> {
     let reason = reason.trim();
     if reason.is_empty() { Err("a reason is needed") } else { Ok(reason.to_owned()) }
 }

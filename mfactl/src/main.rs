@@ -12,6 +12,7 @@ mod cli;
 mod enroll;
 mod exit;
 mod failure;
+mod import;
 mod print;
 mod rehearse;
 mod status;
@@ -50,6 +51,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Test(shape) => rehearse::test(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Import(verb) => import::import(verb).await,
     }
 }
 

@@ -14,6 +14,7 @@ mod false_mfad;
 mod fixture;
 mod hostile_caller;
 mod hostile_host;
+mod import_files;
 mod limits;
 mod login;
 mod name_services;

@@ -48,6 +48,11 @@ fn outcome(ran: &Ran) -> String {
     rows[0]["outcome"].as_str().unwrap_or_else(|| panic!("{ran}")).to_owned()
 }
 
+/// The one factor of a run for one user.
+fn factor(ran: &Ran) -> Value {
+    rows(ran)[0]["factors"][0].clone()
+}
+
 /// What a token comes to that nothing stands against, where mfad cannot be asked.
 const COMES_OVER: &str = "not_asked";
 
@@ -63,6 +68,66 @@ fn a_dry_run_tells_what_would_come_over_and_shows_no_secret() {
     let people = machine.exec(&DRY_RUN[..5]).assert_exit(7);
     assert!(people.stdout.contains("Nothing was changed."), "{people}");
     assert_eq!(machine.read(FILE), STATE);
+}
+
+// S3
+#[test]
+fn a_file_as_the_module_and_its_program_write_it_comes_over() {
+    let machine = alice_and_mallory();
+    machine.write("/etc/pam.d/google", 0o644, "auth required pam_google_authenticator.so\n");
+    for (kind, arguments) in [("totp", "-t -d -w 3"), ("hotp", "-c -w 3")] {
+        let make = format!("google-authenticator -f -q -u -C -e 5 {arguments}");
+        let make: Vec<&str> = make.split(' ').collect();
+        machine.exec_as("alice", &make).stdout_of_success();
+        let fresh = factor(&machine.exec(DRY_RUN).assert_exit(7));
+        assert_eq!(
+            (fresh["kind"].as_str(), fresh["scratch_codes"].as_u64()),
+            (Some(kind), Some(5)),
+            "{fresh}"
+        );
+        let file = machine.read(FILE);
+        let seed = file.lines().next().expect("a seed");
+        let code = match kind {
+            "totp" => machine.shell(&format!("oathtool --totp -b {seed}")),
+            _ => machine.shell(&format!("oathtool --hotp -c 1 -b {seed}")),
+        };
+
+        let login = ["pamtester", "google", "alice", "authenticate"];
+        machine.exec_with("alice", &login, code.as_bytes()).stdout_of_success();
+        let used = factor(&machine.exec(DRY_RUN).assert_exit(7));
+        let now = machine.shell("date +%s").trim().parse::<u64>().expect("a number") / 30;
+        let next = used["next"].as_u64().expect("a number");
+        match kind {
+            "totp" => assert!((now..=now + 1).contains(&next), "{used} at {now}"),
+            _ => assert_eq!((fresh["next"].as_u64(), next), (Some(1), 2)),
+        }
+    }
+}
+
+// S3
+#[test]
+fn a_users_file_as_pam_oath_writes_it_comes_over_without_the_code_that_was_used() {
+    let machine = alice_and_mallory();
+    machine.write("/etc/pam.d/oath", 0o644, "auth required pam_oath.so usersfile=/etc/users.oath window=9\n");
+    const KEY: &str = "3132333435363738393031323334353637383930";
+    for (line, code, counter) in [
+        (format!("HOTP alice - {KEY}"), format!("oathtool --hotp -c 3 {KEY}"), Some(4)),
+        (format!("HOTP/T30 alice - {KEY}"), format!("oathtool --totp {KEY}"), None),
+    ] {
+        machine.write("/etc/users.oath", 0o600, format!("{line}\n"));
+        let code = machine.shell(&code);
+        let login = ["pamtester", "oath", "alice", "authenticate"];
+        machine.exec_with("root", &login, code.as_bytes()).stdout_of_success();
+        let used = factor(
+            &machine.exec(&["mfactl", "import", "oath", "alice", "--dry-run", "--json"]).assert_exit(7),
+        );
+        let next = used["next"].as_u64().expect("a number");
+        let now = machine.shell("date +%s").trim().parse::<u64>().expect("a number") / 30;
+        match counter {
+            Some(counter) => assert_eq!(next, counter, "{}", machine.read("/etc/users.oath")),
+            None => assert!((now - 24 * 120..=now + 1).contains(&next), "{used} at {now}"),
+        }
+    }
 }
 
 #[test]

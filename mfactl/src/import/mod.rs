@@ -64,7 +64,7 @@ async fn from_google(asked: Google) -> Result<Exit, Failure> {
     }
     drop(progress);
     telling.ask(ready).await?;
-    let left = telling.tally.files_left();
+    let left = telling.tally.files_left(asked.owner.as_deref());
     telling.end(&left, !asked.whom.all)
 }
 

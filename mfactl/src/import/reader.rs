@@ -16,7 +16,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub(crate) struct ReadFile {
 /// Reads the file at `place` with the rights of `owner`, whose file it has to be.
 pub(crate) fn fetch(place: &Place, owner: Owner, limit: usize) -> Result<Content, Unread> {
     // std clears the supplementary groups whenever root sets another uid; the reader looks for itself.
-    let mut child = Command::new("/proc/self/exe")
+    let child = Command::new("/proc/self/exe")
         .arg0("mfactl")
         .args(["import", "read-file"])
         .args([owner.uid.to_string(), owner.gid.to_string(), limit.to_string()])
@@ -77,10 +77,15 @@ pub(crate) fn fetch(place: &Place, owner: Owner, limit: usize) -> Result<Content
         .gid(owner.gid)
         .spawn()
         .map_err(|_| Unread::NotDropped)?;
+    collect(child, limit, PATIENCE)
+}
+
+/// What `child` has to say, within `patience`.
+fn collect(mut child: Child, limit: usize, patience: Duration) -> Result<Content, Unread> {
     let Some(pipe) = child.stdout.take() else { return Err(Unread::Failed) };
     let (send, arrived) = mpsc::channel();
     thread::spawn(move || send.send(drain(pipe, limit)));
-    let answer = arrived.recv_timeout(PATIENCE);
+    let answer = arrived.recv_timeout(patience);
     let _ = child.kill(); // it may have been stopped, or hang: it has said what it had to say
     match answer {
         Ok(answer) => {
@@ -166,6 +171,19 @@ mod tests {
         for garbled in [&b""[..], b"\0", b"Zab", b"\xff"] {
             assert_eq!(read(garbled), Err(Unread::Failed), "{garbled:?}");
         }
+    }
+
+    fn collected(program: &[&str], patience: Duration) -> Result<usize, Unread> {
+        let child = Command::new(program[0]).args(&program[1..]).stdout(Stdio::piped()).spawn().unwrap();
+        collect(child, 1000, patience).map(|content| content.bytes.len())
+    }
+
+    #[test]
+    fn a_reader_that_hangs_is_left_and_one_without_end_is_cut() {
+        assert_eq!(collected(&["sleep", "1000"], Duration::from_millis(50)), Err(Unread::Late));
+        assert_eq!(collected(&["yes", "Pa"], PATIENCE), Err(Unread::TooLarge));
+        assert_eq!(collected(&["true"], PATIENCE), Err(Unread::Failed));
+        assert_eq!(collected(&["printf", "Pab"], PATIENCE), Ok(2));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a run says: a row or an object a user, a summary, and what is left to do.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,8 @@ pub(crate) struct Factor {
     digits: u32,
     period: u32,
     bits: u32,
+    /// The first step or counter that is not known to be used; 0: nothing is known.
+    next: u64,
     scratch_codes: usize,
 }
 
@@ -41,6 +44,7 @@ impl Factor {
             digits: token.digits,
             period: token.moving.period(),
             bits: token.bits(),
+            next: token.next,
             scratch_codes: token.scratch_codes.len(),
         }
     }
@@ -165,8 +169,8 @@ impl Tally {
         if parts.is_empty() { users } else { format!("{users}: {}", parts.join(", ")) }
     }
 
-    /// How the files of `pam_google_authenticator` are removed.
-    pub(crate) fn files_left(&self) -> Vec<String> {
+    /// How the files of `pam_google_authenticator` are removed: by `owner`, or each by its user.
+    pub(crate) fn files_left(&self, owner: Option<&OsStr>) -> Vec<String> {
         const SHOWN: usize = 3;
         if self.moved.is_empty() {
             return Vec::new();
@@ -174,10 +178,11 @@ impl Tally {
         let mut lines = vec![
             "The files stay, and so do their codes wherever pam_google_authenticator is in a PAM stack."
                 .to_owned(),
-            "When it is out of all of them, remove each file with its user's rights:".to_owned(),
+            "When it is out of all of them, remove each file with its owner's rights:".to_owned(),
         ];
         for (user, file) in self.moved.iter().take(SHOWN) {
             let file = file.as_deref().unwrap_or(Path::new("FILE"));
+            let user = owner.map_or(user.as_slice(), OsStr::as_bytes);
             lines.push(format!("  runuser -u {} -- rm -- {}", word(user), word(file.as_os_str().as_bytes())));
         }
         if self.moved.len() > SHOWN {
@@ -238,6 +243,7 @@ mod tests {
             digits: 6,
             period: 30,
             bits: 80,
+            next: 0,
             scratch_codes: 5,
         });
         row.pieces[0].notes.push(Note::WideWindow { codes: 17 });
@@ -289,9 +295,10 @@ mod tests {
     fn a_summary_counts_users() {
         let tally = tally(&[Outcome::Imported, Outcome::NoFile, Outcome::NoFile]);
         assert_eq!(tally.summary(true), "3 users: 1 would be imported, 2 no file");
-        assert_eq!(tally.files_left().len(), 3);
-        assert!(tally.files_left()[2].ends_with("runuser -u x -- rm -- /home/x/.ga"));
-        assert!(Tally::default().files_left().is_empty());
+        assert_eq!(tally.files_left(None).len(), 3);
+        assert!(tally.files_left(None)[2].ends_with("runuser -u x -- rm -- /home/x/.ga"));
+        assert!(tally.files_left(Some(OsStr::new("root")))[2].contains("-u root "));
+        assert!(Tally::default().files_left(None).is_empty());
     }
 
     // S29

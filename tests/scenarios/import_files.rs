@@ -213,6 +213,33 @@ fn the_reader_has_the_rights_of_the_user_and_no_group_of_root_s() {
     assert_eq!(outcome(&ran), "refused", "a link on the way: {ran}");
 }
 
+// CVE-2016-2779
+#[test]
+fn the_reader_lets_go_of_root_and_of_the_terminal_before_it_opens_anything_of_the_user_s() {
+    let machine = alice_with_a_file();
+    let (uid, gid) = machine.ids("alice");
+    let strace = ["strace", "-f", "-o", "/root/trace", "-e", "trace=setsid,/^set.*(id|groups),/^open"];
+    let _ = machine.exec(&[&strace[..], DRY_RUN].concat()).assert_exit(7);
+    let trace = machine.read("/root/trace");
+    let at = |call: &str| {
+        trace
+            .lines()
+            .position(|line| line.contains(call))
+            .unwrap_or_else(|| panic!("{call} is not in {trace}"))
+    };
+    let steps = [
+        at("setsid()"),
+        at("setgroups(0, "),
+        at(&format!("setresgid({gid}, {gid}, {gid})")),
+        at(&format!("setresuid({uid}, {uid}, {uid})")),
+        at("\"/home/alice"),
+        at("\".google_authenticator\""),
+    ];
+    assert!(steps.is_sorted(), "{steps:?} in {trace}");
+    let opened = trace.lines().filter(|line| line.contains("google_authenticator")).count();
+    assert_eq!(opened, 1, "nobody else opens it: {trace}");
+}
+
 #[test]
 fn a_home_that_cannot_be_read_now_is_not_one_without_a_file() {
     let machine = alice_with_a_file();

@@ -1,14 +1,16 @@
-//! The reader: this very program, started anew with the rights of the file's owner and nothing else.
+//! The reader: this very program, started anew, which becomes the file's owner before it opens anything.
 //!
 //! ```text
-//!   mfactl import (root)                       mfactl import read-file (the owner's uid and gid)
-//!     starts it, waits under a deadline  ────▶   gives its own rights a look, opens, checks, reads
-//!     bounded, then wiped                ◀────   one byte of verdict, then the content
+//!   mfactl import (root)                       mfactl import read-file
+//!     starts it, waits under a deadline  ────▶   leaves the terminal, becomes the owner for good,
+//!     bounded, then wiped                ◀────   reads: one byte of verdict, then the content
 //! ```
 //!
-//! The owner can do to the reader whatever the owner can do to any process of that uid: stop it, trace
-//! it, answer in its place. What comes back is therefore believed as little as the file itself, and
-//! never more than `limit` of it is taken.
+//! It changes its rights after it was started, not before: a program that starts with the owner's rights
+//! could be traced by the owner from its first instruction, and so lend its terminal and whatever
+//! descriptors it was born with. A process that gave up rights is closed to tracing. The owner can
+//! still stop and kill it, and writes the file, so what comes back is believed as little as the file
+//! itself, and never more than `limit` of it is taken.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,7 +24,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use nix::unistd::{getegid, getgroups, getresgid, getresuid};
+use nix::errno::Errno;
+use nix::sys::prctl::{set_dumpable, set_no_new_privs};
+use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
 use zeroize::Zeroizing;
 
 use super::open::{self, Content};
@@ -60,7 +64,6 @@ pub(crate) struct ReadFile {
 
 /// Reads the file at `place` with the rights of `owner`, whose file it has to be.
 pub(crate) fn fetch(place: &Place, owner: Owner, limit: usize) -> Result<Content, Unread> {
-    // std clears the supplementary groups whenever root sets another uid; the reader looks for itself.
     let child = Command::new("/proc/self/exe")
         .arg0("mfactl")
         .args(["import", "read-file"])
@@ -73,10 +76,8 @@ pub(crate) fn fetch(place: &Place, owner: Owner, limit: usize) -> Result<Content
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .uid(owner.uid)
-        .gid(owner.gid)
         .spawn()
-        .map_err(|_| Unread::NotDropped)?;
+        .map_err(|_| Unread::Failed)?;
     collect(child, limit, PATIENCE)
 }
 
@@ -127,10 +128,9 @@ fn understood(said: &[u8], limit: usize) -> Result<Content, Unread> {
 /// The reader's side: one answer on standard output, whatever happens.
 pub(crate) fn serve(asked: ReadFile) -> io::Result<()> {
     let ReadFile { uid, gid, limit, base, below } = asked;
-    let answer = if has_rights_of(Owner { uid, gid }) {
-        open::read(&Place { base, below }, uid, limit)
-    } else {
-        Err(Unread::NotDropped)
+    let answer = match become_for_good(Owner { uid, gid }) {
+        Ok(()) => open::read(&Place { base, below }, uid, limit),
+        Err(_) => Err(Unread::NotDropped),
     };
     // Past std's buffer of lines, which would keep a copy.
     let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
@@ -143,13 +143,25 @@ pub(crate) fn serve(asked: ReadFile) -> io::Result<()> {
     }
 }
 
-/// Whether this process is `owner` for good, and a member of no group but the owner's first.
-fn has_rights_of(owner: Owner) -> bool {
-    let uids = getresuid()
-        .is_ok_and(|ids| [ids.real, ids.effective, ids.saved].iter().all(|uid| uid.as_raw() == owner.uid));
-    let gids = getresgid()
-        .is_ok_and(|ids| [ids.real, ids.effective, ids.saved].iter().all(|gid| gid.as_raw() == owner.gid));
-    uids && gids && getgroups().is_ok_and(|groups| groups.iter().all(|group| *group == getegid()))
+/// Takes on the rights of `owner`, with no way back, and looks whether that is so.
+fn become_for_good(owner: Owner) -> nix::Result<()> {
+    setsid()?; // no terminal into which keys could be pushed
+    set_no_new_privs()?;
+    let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    set_dumpable(false)?;
+    // An id of all ones, for one, means "leave as it is".
+    if is_for_good(uid, gid)? { Ok(()) } else { Err(Errno::EPERM) }
+}
+
+/// Whether this process is `uid` and `gid` in every respect, and in no other group.
+fn is_for_good(uid: Uid, gid: Gid) -> nix::Result<bool> {
+    let (uids, gids) = (getresuid()?, getresgid()?);
+    Ok([uids.real, uids.effective, uids.saved] == [uid; 3]
+        && [gids.real, gids.effective, gids.saved] == [gid; 3]
+        && getgroups()?.is_empty())
 }
 
 #[cfg(test)]
@@ -188,6 +200,7 @@ mod tests {
 
     #[test]
     fn the_rights_of_another_are_not_ours() {
-        assert!(!has_rights_of(Owner { uid: 4_000_000_000, gid: 0 }));
+        let gid = nix::unistd::getegid();
+        assert!(!is_for_good(Uid::from_raw(4_000_000_000), gid).unwrap());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! This crate does no I/O and decides nothing. It names things once: the addresses, the methods
 //! and their shapes ([`names`], [`step`], [`account`], [`admin`]), what a person may type
-//! ([`answer`], [`one_time`]), the facts a login host reports ([`facts`]), and the closed set of errors
+//! ([`answer`], [`one_time`]), the facts a login host reports ([`facts`]), times for people ([`time`]), and the closed set of errors
 //! ([`fault`]). It is linked into login processes, so it stays small.
 #![forbid(unsafe_code)]
 
@@ -16,3 +16,4 @@ pub mod names;
 pub mod one_time;
 pub mod secret;
 pub mod step;
+pub mod time;

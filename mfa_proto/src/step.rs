@@ -129,6 +129,8 @@ reasons! {
     Enrolling = 24, "enrolling";
     /// The host's policy does not let this account enrol by itself.
     MayNotEnrol = 25, "may_not_enrol";
+    /// The code is of a counter too far ahead: the next one in a row is accepted.
+    Ahead = 26, "token_ahead";
 }
 
 impl Step {

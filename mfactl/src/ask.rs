@@ -1,7 +1,8 @@
 //! Reads one line: from the terminal after a prompt, or from standard input without one.
 //!
 //! Prompts go to standard error, so that standard output holds the answer only. What is read is
-//! wiped when dropped, and no buffer of ours keeps a copy.
+//! wiped when dropped, and no buffer of ours keeps a copy. Without a terminal the line has to be
+//! there: an input that stays open and says nothing holds nobody up.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,16 +19,40 @@ use crate::failure::Failure;
 /// The longest line that is kept, in bytes; the rest is read and dropped.
 const LONGEST: usize = 256;
 
+/// How long a program's line may take to come, in milliseconds.
+const PATIENCE: u16 = 10_000;
+
 /// What was typed, without its line break.
 pub(crate) type Line = Zeroizing<Vec<u8>>;
+
+/// Who types: a person at the terminal, or a program that has left lines on standard input.
+pub(crate) trait Typist {
+    /// Whether it is a person, who can be asked again.
+    fn is_person(&self) -> bool;
+    /// The next line; `None`: there is none.
+    fn line(&mut self, prompt: &str, echo: bool) -> Result<Option<Line>, Failure>;
+}
+
+/// Standard input.
+pub(crate) struct Stdin;
+
+impl Typist for Stdin {
+    fn is_person(&self) -> bool {
+        is_terminal()
+    }
+
+    fn line(&mut self, prompt: &str, echo: bool) -> Result<Option<Line>, Failure> {
+        line(prompt, echo)
+    }
+}
 
 /// Whether somebody sits at standard input.
 pub(crate) fn is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// The next line, or `None` at the end of the input. A terminal is shown `prompt` first, and what
-/// is typed only if `echo`.
+/// The next line, or `None` at the end of the input, or where no line comes. A terminal is shown
+/// `prompt` first, and what is typed only if `echo`.
 pub(crate) fn line(prompt: &str, echo: bool) -> Result<Option<Line>, Failure> {
     let stdin = io::stdin();
     ask(stdin.as_fd(), stdin.is_terminal(), prompt, echo).map_err(Failure::Input)
@@ -35,18 +60,18 @@ pub(crate) fn line(prompt: &str, echo: bool) -> Result<Option<Line>, Failure> {
 
 fn ask(from: BorrowedFd<'_>, terminal: bool, prompt: &str, echo: bool) -> io::Result<Option<Line>> {
     if !terminal {
-        return read_line(from);
+        return read_line(from, PollTimeout::from(PATIENCE));
     }
     loop {
         let mut stderr = io::stderr();
         stderr.write_all(prompt.as_bytes())?;
         stderr.flush()?;
         if echo {
-            return read_line(from);
+            return read_line(from, PollTimeout::NONE);
         }
         let hidden = Hidden::hide(from)?;
         if hidden.wait_for_input()? {
-            return read_line(from);
+            return read_line(from, PollTimeout::NONE);
         }
         // A signal is pending: it takes effect when `hidden` goes, with the echo on again. If the
         // person comes back from it (Ctrl-Z and fg), the question is asked anew.
@@ -55,11 +80,18 @@ fn ask(from: BorrowedFd<'_>, terminal: bool, prompt: &str, echo: bool) -> io::Re
     }
 }
 
-/// Byte by byte, so that what follows the line is left for the next reader.
-fn read_line(from: BorrowedFd<'_>) -> io::Result<Option<Line>> {
+/// Byte by byte, so that what follows the line is left for the next reader. Whatever has not ended
+/// when nothing more came for `patience` is no line.
+fn read_line(from: BorrowedFd<'_>, patience: PollTimeout) -> io::Result<Option<Line>> {
     let mut line = Line::new(Vec::with_capacity(LONGEST));
     let mut byte = Zeroizing::new([0u8; 1]);
     loop {
+        match poll(&mut [PollFd::new(from, PollFlags::POLLIN)], patience) {
+            Err(Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+        }
         match nix::unistd::read(from, &mut *byte) {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -118,6 +150,43 @@ impl Drop for Hidden<'_> {
     }
 }
 
+/// A typist whose lines were written beforehand.
+#[cfg(test)]
+pub(crate) struct Script {
+    person: bool,
+    lines: std::collections::VecDeque<&'static str>,
+    /// What it was asked.
+    pub(crate) prompts: Vec<String>,
+}
+
+#[cfg(test)]
+impl Script {
+    pub(crate) fn of_person(lines: &[&'static str]) -> Self {
+        Self { person: true, lines: lines.iter().copied().collect(), prompts: Vec::new() }
+    }
+
+    pub(crate) fn of_program(lines: &[&'static str]) -> Self {
+        Self { person: false, ..Self::of_person(lines) }
+    }
+
+    /// How many lines were not read.
+    pub(crate) fn left(&self) -> usize {
+        self.lines.len()
+    }
+}
+
+#[cfg(test)]
+impl Typist for Script {
+    fn is_person(&self) -> bool {
+        self.person
+    }
+
+    fn line(&mut self, prompt: &str, _echo: bool) -> Result<Option<Line>, Failure> {
+        self.prompts.push(prompt.to_owned());
+        Ok(self.lines.pop_front().map(|line| Line::new(line.as_bytes().to_vec())))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
@@ -131,7 +200,7 @@ mod tests {
     fn a_line_ends_at_its_break_and_leaves_the_next() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         File::from(writer).write_all(b"123 456\n\nrest").unwrap();
-        let next = || read_line(reader.as_fd()).unwrap().map(|line| line.to_vec());
+        let next = || read_line(reader.as_fd(), PollTimeout::NONE).unwrap().map(|line| line.to_vec());
         assert_eq!(next().as_deref(), Some(&b"123 456"[..]));
         assert_eq!(next().as_deref(), Some(&b""[..]));
         assert_eq!(next().as_deref(), Some(&b"rest"[..]));
@@ -139,10 +208,20 @@ mod tests {
     }
 
     #[test]
+    fn an_input_that_says_nothing_holds_nobody_up() {
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let next = || read_line(reader.as_fd(), PollTimeout::from(20u8)).unwrap();
+        assert!(next().is_none());
+        let mut writer = File::from(writer);
+        writer.write_all(b"1234").unwrap();
+        assert!(next().is_none(), "half a line is no answer");
+    }
+
+    #[test]
     fn a_flood_is_cut() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         File::from(writer).write_all(&[b'1'; 5000]).unwrap();
-        assert_eq!(read_line(reader.as_fd()).unwrap().unwrap().len(), LONGEST);
+        assert_eq!(read_line(reader.as_fd(), PollTimeout::NONE).unwrap().unwrap().len(), LONGEST);
     }
 
     #[test]
@@ -156,7 +235,7 @@ mod tests {
         let mut master = File::from(pty.master);
         master.write_all(b"654321\n").unwrap();
         assert!(hidden.wait_for_input().unwrap());
-        assert_eq!(*read_line(pty.slave.as_fd()).unwrap().unwrap(), b"654321");
+        assert_eq!(*read_line(pty.slave.as_fd(), PollTimeout::NONE).unwrap().unwrap(), b"654321");
         drop(hidden);
         assert!(echoes(&pty.slave));
         drop(pty.slave);

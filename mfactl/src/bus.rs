@@ -64,7 +64,7 @@ impl Bus {
         B: Serialize + DynamicType,
         R: DeserializeOwned + Type,
     {
-        self.call(ADMIN, method, body, CALL).await.map_err(Failure::of_admin)
+        self.call(ADMIN, method, body, CALL).await.map_err(of_admin)
     }
 
     /// The caller's account.
@@ -87,6 +87,36 @@ impl Bus {
         self.account("EnrollCancel", &enrollment).await
     }
 
+    /// Opens the dialogue that proves the caller's own factor to this connection.
+    pub(crate) async fn step_up_begin(&self) -> Result<Step, Failure> {
+        self.account("StepUpBegin", &()).await
+    }
+
+    /// Answers the question of [`Self::step_up_begin`] that came with `token`.
+    pub(crate) async fn step_up_answer(&self, token: &[u8], answer: &[u8]) -> Result<Step, Failure> {
+        self.account("StepUpAnswer", &(token, answer)).await
+    }
+
+    /// Gives the factor of this id another label.
+    pub(crate) async fn factor_rename(&self, id: &str, label: &str) -> Result<(), Failure> {
+        self.account("FactorRename", &(id, label)).await
+    }
+
+    /// Ends the factor of this id.
+    pub(crate) async fn factor_remove(&self, id: &str) -> Result<(), Failure> {
+        self.account("FactorRemove", &id).await
+    }
+
+    /// Puts a new set of backup codes in the place of the old one.
+    pub(crate) async fn codes_renew(&self) -> Result<Vec<String>, Failure> {
+        self.account("CodesRenew", &()).await
+    }
+
+    /// Undoes what somebody else may have done with the account; what that was, for people.
+    pub(crate) async fn not_me(&self) -> Result<String, Failure> {
+        self.account("NotMe", &()).await
+    }
+
     /// Opens a login's dialogue for the caller's own account.
     pub(crate) async fn login_begin(&self, service: &[u8]) -> Result<Step, Failure> {
         self.call(LOCKER, "Begin", &service, CALL).await
@@ -107,14 +137,51 @@ impl Bus {
         self.admin("UserShow", &user).await
     }
 
-    /// Ends every factor of `user`; how many there were.
-    pub(crate) async fn user_reset(&self, user: &[u8], reason: &str) -> Result<u32, Failure> {
-        self.admin("UserReset", &(user, reason)).await
+    /// Opens the dialogue that proves the factor of `administrator` to this connection.
+    pub(crate) async fn admin_step_up_begin(&self, administrator: &[u8]) -> Result<Step, Failure> {
+        self.admin("StepUpBegin", &administrator).await
     }
 
-    /// Opens the doors of `user`, and mends a mark that a wrong clock left; how many doors.
-    pub(crate) async fn user_unlock(&self, user: &[u8], reason: &str, clock: bool) -> Result<u32, Failure> {
-        self.admin("UserUnlock", &(user, reason, clock)).await
+    /// Answers the question of [`Self::admin_step_up_begin`] that came with `token`.
+    pub(crate) async fn admin_step_up_answer(&self, token: &[u8], answer: &[u8]) -> Result<Step, Failure> {
+        self.admin("StepUpAnswer", &(token, answer)).await
+    }
+
+    /// Lets `user` enrol for the first time, within `hours`; the invitation.
+    pub(crate) async fn user_invite(&self, user: &[u8], hours: u32, why: &Why) -> Result<String, Failure> {
+        self.admin("UserInvite", &(user, hours, why)).await
+    }
+
+    /// Lets `user` enrol again, who has lost everything; the recovery code.
+    pub(crate) async fn user_recover(
+        &self,
+        user: &[u8],
+        verified_by: &str,
+        ticket: &str,
+        why: &Why,
+    ) -> Result<String, Failure> {
+        self.admin("UserRecover", &(user, verified_by, ticket, why)).await
+    }
+
+    /// Ends every factor of `user`; how many there were.
+    pub(crate) async fn user_reset(&self, user: &[u8], why: &Why) -> Result<u32, Failure> {
+        self.admin("UserReset", &(user, why)).await
+    }
+
+    /// Refuses every login of `user` that asks for a code.
+    pub(crate) async fn user_lock(&self, user: &[u8], why: &Why) -> Result<(), Failure> {
+        self.admin("UserLock", &(user, why)).await
+    }
+
+    /// Opens the account and the doors of `user`, and with `clock` mends a mark that a wrong clock
+    /// left; how many doors.
+    pub(crate) async fn user_unlock(&self, user: &[u8], clock: bool, why: &Why) -> Result<u32, Failure> {
+        self.admin("UserUnlock", &(user, clock, why)).await
+    }
+
+    /// Ends the account of `user` and every factor of it; how many there were.
+    pub(crate) async fn user_remove(&self, user: &[u8], why: &Why) -> Result<u32, Failure> {
+        self.admin("UserRemove", &(user, why)).await
     }
 
     /// Takes over a factor of another system.
@@ -129,8 +196,12 @@ impl Bus {
 
     /// Reads the whole chain.
     pub(crate) async fn audit_verify(&self) -> Result<AuditState, Failure> {
-        self.call(ADMIN, "AuditVerify", &(), LONG_CALL).await.map_err(Failure::of_admin)
+        self.call(ADMIN, "AuditVerify", &(), LONG_CALL).await.map_err(of_admin)
     }
+}
+
+fn of_admin(failure: Failure) -> Failure {
+    failure.of_admin(nix::unistd::geteuid().is_root())
 }
 
 fn late(limit: Duration) -> String {
@@ -155,7 +226,12 @@ mod tests {
         assert_eq!(body(&&b"sshd"[..]), "ay");
         assert_eq!(body(&(&b"token"[..], &b"123456"[..])), "ayay");
         assert_eq!(body(&(&b"al"[..], PAGE)), "ayu");
-        assert_eq!(body(&(&b"al"[..], "why", true)), "aysb");
+        let (user, why) = (&b"al"[..], &Why::default());
+        assert_eq!(body(&("id", "label")), "ss");
+        assert_eq!(body(&(user, why)), "ay(ss)");
+        assert_eq!(body(&(user, 72u32, why)), "ayu(ss)");
+        assert_eq!(body(&(user, "verified", "ticket", why)), "ayss(ss)");
+        assert_eq!(body(&(user, true, why)), "ayb(ss)");
         assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
     }
 }

@@ -1,15 +1,18 @@
 //! The command line: verbs and their arguments.
 
+mod account;
+mod users;
+
 use std::ffi::OsString;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::enroll::qr::QrForm;
+pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
+pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
 use crate::import::Import;
 
-/// Second factors: enrol one, test it, look after those of others.
+/// Second factors: enrol one, test it, look after it and after those of others.
 #[derive(Debug, Parser)]
 #[command(name = "mfactl", version, after_help = Exit::help())]
 pub(crate) struct Cli {
@@ -21,13 +24,20 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Enrol an authenticator app for your own account
     Enroll(Enroll),
-    /// Show your own account: mode and factors
+    /// Show your own account: mode, factors and backup codes
     Status(Shape),
     /// Ask for a code as a login would, and say whether it is granted
     ///
     /// The code is judged, counted and spent as in a login. Without a terminal, one line of
     /// standard input is the code.
     Test(Shape),
+    /// Look after your own factors
+    #[command(subcommand)]
+    Factor(Factor),
+    /// Show how many backup codes are left, or make a new set
+    Codes(Codes),
+    /// Say that it was not you: undoes what another may have done with your account
+    NotMe(Shape),
     /// Look after the accounts of others (root)
     #[command(subcommand)]
     User(User),
@@ -44,137 +54,6 @@ pub(crate) struct Shape {
     /// Print JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Enroll {
-    #[command(subcommand)]
-    pub(crate) stage: Option<Stage>,
-    #[command(flatten)]
-    pub(crate) wish: Wish,
-}
-
-/// The two-step form, for programs and for machines without a terminal.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Stage {
-    /// Open an enrolment, and print its secret
-    Begin {
-        #[command(flatten)]
-        wish: Wish,
-        #[command(flatten)]
-        shape: Shape,
-    },
-    /// Confirm an enrolment with a code of the app; the code is spent by this
-    Confirm {
-        /// The enrolment that `enroll begin` named
-        #[arg(value_name = "ID")]
-        enrollment: String,
-        /// The code; `-` or nothing: one line of standard input
-        #[arg(value_name = "CODE")]
-        code: Option<OsString>,
-        #[command(flatten)]
-        shape: Shape,
-    },
-    /// End an enrolment that was not confirmed
-    Cancel {
-        /// The enrolment that `enroll begin` named
-        #[arg(value_name = "ID")]
-        enrollment: String,
-    },
-}
-
-/// What kind of factor it shall be.
-#[derive(Args, Debug)]
-pub(crate) struct Wish {
-    /// The kind of factor
-    #[arg(long = "type", value_enum, default_value_t = FactorKind::Totp)]
-    pub(crate) kind: FactorKind,
-    /// What you call it, such as `phone` or `tablet`
-    #[arg(long)]
-    pub(crate) label: Option<String>,
-    /// The hash; many apps know SHA1 only
-    #[arg(long, value_enum, ignore_case = true)]
-    pub(crate) algorithm: Option<Algorithm>,
-    /// The length of a code: 6 to 8 digits
-    #[arg(long, value_parser = clap::value_parser!(u32).range(6..=8))]
-    pub(crate) digits: Option<u32>,
-    /// How long a code is shown, in seconds: 15 to 120
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=120))]
-    pub(crate) period: Option<u32>,
-    /// How the QR code is shown: auto, utf8, ascii, none, png=FILE or svg=FILE
-    #[arg(long, value_name = "FORM", default_value = "auto",
-          value_parser = OsStringValueParser::new().try_map(|form| QrForm::parse(&form)))]
-    pub(crate) qr: QrForm,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum FactorKind {
-    /// Codes by time (RFC 6238)
-    Totp,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Algorithm {
-    #[value(name = "SHA1")]
-    Sha1,
-    #[value(name = "SHA256")]
-    Sha256,
-    #[value(name = "SHA512")]
-    Sha512,
-}
-
-impl Algorithm {
-    /// The word on the wire.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-            Self::Sha512 => "SHA512",
-        }
-    }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum User {
-    /// List every account, by name
-    List(Shape),
-    /// Show an account: factors, and the doors that tries came through
-    Show {
-        /// The user's name
-        user: OsString,
-        #[command(flatten)]
-        shape: Shape,
-    },
-    /// End every factor of a user, who can then enrol again
-    Reset {
-        /// The user's name
-        user: OsString,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        shape: Shape,
-    },
-    /// Open the doors that wrong codes closed for a user
-    Unlock {
-        /// The user's name
-        user: OsString,
-        #[command(flatten)]
-        why: Why,
-        /// Also forget codes that a wrong clock let the account see from the future
-        #[arg(long)]
-        clock: bool,
-        #[command(flatten)]
-        shape: Shape,
-    },
-}
-
-/// Why an administrator acts: kept in the audit.
-#[derive(Args, Debug)]
-pub(crate) struct Why {
-    /// Why: kept in the audit
-    #[arg(long, value_name = "TEXT", value_parser = said)]
-    pub(crate) reason: String,
 }
 
 #[derive(Args, Debug)]
@@ -232,11 +111,29 @@ mod tests {
             "enroll confirm 00ff - --json",
             "enroll confirm 00ff",
             "enroll cancel 00ff",
+            "enroll --type hotp --replace phone --invitation",
+            "enroll begin --recovery --json",
             "status --json",
             "test --json",
+            "factor list --json",
+            "factor rename phone tablet --json",
+            "factor remove 00112233445566778899aabbccddeeff",
+            "codes",
+            "codes --json",
+            "codes renew --json",
+            "not-me --json",
             "user list --json",
+            "user list --gone",
+            "user list --single --json",
+            "user list --not-enrolled",
             "user show alice --json",
+            "user invite alice --reason new",
+            "user invite alice --hours 24 --reason new --as ada --json",
+            "user recover alice --verified-by passport",
+            "user recover alice --verified-by passport --ticket 7 --reason lost --break-glass night",
             "user reset alice --reason lost",
+            "user lock alice --reason odd --json",
+            "user remove alice --reason left --as ada",
             "user unlock alice --reason typo --clock",
             "audit",
             "audit --user alice --since-seq 7 --json",
@@ -261,6 +158,16 @@ mod tests {
             "user reset alice",
             "user show",
             "user reset alice --reason=",
+            "user reset alice --reason lost --break-glass=",
+            "user recover alice",
+            "user recover alice --verified-by=",
+            "user invite alice",
+            "user invite alice --reason new --hours 0",
+            "user list --gone --single",
+            "enroll --invitation --recovery",
+            "enroll --code I-7KQ2M-X4TPD-H9WC",
+            "factor rename phone",
+            "codes --json renew",
             "audit --since-seq -1",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), i32::from(Exit::Usage.number()), "{line:?}");

@@ -3,10 +3,12 @@
 use std::io;
 
 use mfa_proto::fault::Fault;
+use mfa_proto::step::Reason;
 use zbus::DBusError as _;
 
 use crate::exit::Exit;
 use crate::print::escape::shown;
+use crate::reason::why;
 
 /// What stopped a run. Shown after `mfactl: `, with the words of mfad or of the bus in brackets.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,12 @@ pub(crate) enum Failure {
     /// mfad answered with one of its own errors, and a sentence.
     #[error("{}{}", advice(*.0), said(.1))]
     Fault(Fault, String),
+    /// The same, where the verb knows better than [`advice`] what to do next.
+    #[error("{}{}", .1, said(.2))]
+    Explained(Fault, String, String),
+    /// The code that was asked for was not given: nothing was changed.
+    #[error("nothing was done: {}{}", why(*.0), wait(*.1))]
+    NotProven(Option<Reason>, u32),
     /// An administrator's verb, called by another.
     #[error("only root may do this; try it with sudo")]
     RootOnly,
@@ -41,6 +49,9 @@ pub(crate) enum Failure {
     /// The person gave up, or the tries are over.
     #[error("{0}")]
     GivenUp(String),
+    /// A file could not be read.
+    #[error("cannot read {}: {}", .0, .1)]
+    Unread(String, io::Error),
     /// A file could not be written.
     #[error("cannot write {}: {}", .0, .1)]
     File(String, io::Error),
@@ -56,12 +67,15 @@ impl Failure {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Fault(fault, _) => (*fault).into(),
+            Self::Fault(fault, _) | Self::Explained(fault, ..) => (*fault).into(),
+            Self::NotProven(reason, _) => Exit::of_refusal(*reason),
             Self::RootOnly | Self::BusRefused(_) => Exit::NotPermitted,
             Self::BusLimits(_) => Exit::Limited,
             Self::NoBus(_) | Self::NoDaemon(_) | Self::NoAnswer(_) | Self::Garbled(_) => Exit::Unreachable,
             Self::Usage(_) => Exit::Usage,
-            Self::GivenUp(_) | Self::File(..) | Self::Output(_) | Self::Input(_) => Exit::Refused,
+            Self::GivenUp(_) | Self::Unread(..) | Self::File(..) | Self::Output(_) | Self::Input(_) => {
+                Exit::Refused
+            }
         }
     }
 
@@ -72,13 +86,22 @@ impl Failure {
 
     /// Whether this is mfad's `fault`.
     pub(crate) fn is(&self, fault: Fault) -> bool {
-        matches!(self, Self::Fault(found, _) if *found == fault)
+        matches!(self, Self::Fault(found, _) | Self::Explained(found, ..) if *found == fault)
     }
 
-    /// The same failure of an administrator's call, where "not permitted" means "not root".
-    pub(crate) fn of_admin(self) -> Self {
+    /// The same failure, with `words` for it where it is mfad's `fault`.
+    pub(crate) fn explained(self, fault: Fault, words: impl FnOnce() -> String) -> Self {
         match self {
-            Self::Fault(Fault::NotPermitted, _) | Self::BusRefused(_) => Self::RootOnly,
+            Self::Fault(found, text) if found == fault => Self::Explained(fault, words(), text),
+            other => other,
+        }
+    }
+
+    /// The same failure of an administrator's call: where `root` does not call, "not permitted"
+    /// means "not root".
+    pub(crate) fn of_admin(self, root: bool) -> Self {
+        match self {
+            Self::Fault(Fault::NotPermitted, _) | Self::BusRefused(_) if !root => Self::RootOnly,
             other => other,
         }
     }
@@ -124,10 +147,13 @@ impl From<zbus::Error> for Failure {
 fn advice(fault: Fault) -> &'static str {
     match fault {
         Fault::NotPermitted => "you may not do this",
-        Fault::NeedsProof => "a code of an own factor is needed first",
+        Fault::NeedsProof => {
+            "this needs a code of your own factor, and mfad does not take the one that was given; try again"
+        }
         Fault::NotEnrolled => "the account has no factor; its user enrols one with `mfactl enroll`",
         Fault::AlreadyEnrolled => {
-            "the account has a factor already; an administrator ends it with `mfactl user reset`"
+            "the account has a factor already; `mfactl factor list` shows what it has, and \
+             `mfactl enroll --replace LABEL` puts another in its place"
         }
         Fault::NotFound => "there is no such user, factor or enrolment",
         Fault::InvalidArgument => "mfad does not take that",
@@ -136,6 +162,11 @@ fn advice(fault: Fault) -> &'static str {
         Fault::Limited => "too many tries; wait a few minutes, then try again",
         Fault::Unavailable => "mfad could not decide; its log says why (journalctl -u mfad)",
     }
+}
+
+/// How long to wait until another try is judged.
+fn wait(seconds: u32) -> String {
+    if seconds == 0 { String::new() } else { format!("; try again in {seconds} s") }
 }
 
 /// The other side's own words, made safe for a terminal.
@@ -184,11 +215,39 @@ mod tests {
         for failure in
             [Failure::Fault(Fault::NotPermitted, String::new()), Failure::BusRefused(String::new())]
         {
-            let failure = failure.of_admin();
+            let failure = failure.of_admin(false);
             assert_eq!(failure.exit(), Exit::NotPermitted);
             assert!(failure.to_string().contains("only root"), "{failure}");
         }
-        assert!(Failure::Fault(Fault::NotFound, String::new()).of_admin().is(Fault::NotFound));
+        assert!(Failure::Fault(Fault::NotFound, String::new()).of_admin(false).is(Fault::NotFound));
+        let of_root = Failure::Fault(Fault::NotPermitted, "not so".into()).of_admin(true);
+        assert_eq!(of_root.to_string(), "you may not do this (not so)");
+    }
+
+    #[test]
+    fn better_words_keep_the_fault_and_what_mfad_said() {
+        let failure = || Failure::Fault(Fault::NotPermitted, "the grace is over".into());
+        let told = failure().explained(Fault::NotPermitted, || "ask for an invitation".into());
+        assert!(told.is(Fault::NotPermitted));
+        assert_eq!(told.exit(), Exit::NotPermitted);
+        assert_eq!(told.to_string(), "ask for an invitation (the grace is over)");
+        let other = failure().explained(Fault::NotFound, || "wrong words".into());
+        assert_eq!(other.to_string(), failure().to_string());
+    }
+
+    #[test]
+    fn a_proof_that_failed_says_why_and_for_how_long_to_wait() {
+        let failure = Failure::NotProven(Some(Reason::Limited), 240);
+        assert_eq!(failure.exit(), Exit::Limited);
+        assert_eq!(failure.to_string(), "nothing was done: too many tries; try again in 240 s");
+        assert_eq!(Failure::NotProven(Some(Reason::NotEnrolled), 0).exit(), Exit::NotEnrolled);
+        assert_eq!(Failure::NotProven(Some(Reason::WrongCode), 0).exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn every_fault_says_what_to_do_in_its_own_words() {
+        let words: std::collections::BTreeSet<_> = Fault::ALL.iter().copied().map(advice).collect();
+        assert_eq!(words.len(), Fault::ALL.len());
     }
 
     #[test]

@@ -1,21 +1,29 @@
 //! `mfactl`: second factors at the terminal.
 //!
-//! Users enrol a factor and try it; administrators list, reset, unlock and read the audit. Nothing
-//! is decided here: each verb is a call or two to mfad ([`bus`]), and words or JSON for the answer
-//! ([`print`]). How a run ends is in [`exit`]; why it could not do its work, in [`failure`].
+//! Users enrol a factor, try it and look after it; administrators invite, recover, list, lock and
+//! read the audit. Nothing is decided here: each verb is a call or two to mfad ([`bus`]), a code
+//! where mfad wants one first ([`step_up`]), and words or JSON for the answer ([`print`]). How a run
+//! ends is in [`exit`]; why it could not do its work, in [`failure`].
 #![forbid(unsafe_code)]
 
+mod acting;
 mod ask;
 mod audit;
 mod bus;
 mod cli;
+mod codes;
+mod dialogue;
 mod enroll;
 mod exit;
+mod factor;
 mod failure;
 mod import;
+mod not_me;
 mod print;
+mod reason;
 mod rehearse;
 mod status;
+mod step_up;
 mod user;
 
 use std::io::Write;
@@ -49,6 +57,9 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Enroll(verb) => enroll::enroll(verb).await,
         Verb::Status(shape) => status::status(shape).await,
         Verb::Test(shape) => rehearse::test(shape).await,
+        Verb::Factor(verb) => factor::factor(verb).await,
+        Verb::Codes(verb) => codes::codes(verb).await,
+        Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
         Verb::Import(verb) => import::import(verb).await,

@@ -1,26 +1,28 @@
 //! `mfactl test`: the login's dialogue for the caller's own account.
 
-use mfa_proto::answer::Answer;
-use mfa_proto::names::TRIES;
 use mfa_proto::step::{Kind, Reason, Step};
 use serde::Serialize;
 
-use crate::ask;
+use crate::ask::Stdin;
 use crate::bus::Bus;
 use crate::cli::Shape;
+use crate::dialogue::{self, Examiner};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::print::escape::{shown, shown_lines};
+use crate::reason::why;
 
 /// The service that the daemon is told.
 const SERVICE: &[u8] = b"mfactl";
-/// How many questions are answered at most, those about help and visibility included.
-const ROUNDS: u32 = 10;
 
 /// Asks, sends, and says how a login would have ended.
 pub(crate) async fn test(shape: Shape) -> Result<Exit, Failure> {
-    let ending = dialogue(&Bus::connect().await?).await?;
+    let bus = Bus::connect().await?;
+    let Some(last) = dialogue::hold(&Locker(&bus), &mut Stdin).await? else {
+        return Err(Failure::Usage("no code on standard input; nothing was judged".to_owned()));
+    };
+    let ending = Ending(last);
     let mut out = Out::stdout()?;
     if shape.json {
         out.json(&ending.view())?;
@@ -31,21 +33,17 @@ pub(crate) async fn test(shape: Shape) -> Result<Exit, Failure> {
     Ok(ending.exit())
 }
 
-/// The daemon may ask again: as often as a login would at a terminal, once for a line of input.
-async fn dialogue(bus: &Bus) -> Result<Ending, Failure> {
-    let mut step = bus.login_begin(SERVICE).await?;
-    let (mut tries, mut rounds) = (0, 0);
-    let tries_allowed = if ask::is_terminal() { TRIES } else { 1 };
-    while step.kind() == Kind::Ask && tries < tries_allowed && rounds < ROUNDS {
-        let Some(typed) = ask::line(&shown_lines(&step.text), step.echo)? else {
-            return Err(Failure::Usage("no code on standard input; nothing was judged".to_owned()));
-        };
-        let answer = Answer::parse(&typed);
-        rounds += 1;
-        tries += u32::from(matches!(answer, Answer::Code(_)) || !ask::is_terminal());
-        step = bus.login_answer(&step.token, answer.to_wire()).await?;
+/// The dialogue of a screen locker, which is that of a login without its context.
+struct Locker<'bus>(&'bus Bus);
+
+impl Examiner for Locker<'_> {
+    async fn begin(&self) -> Result<Step, Failure> {
+        self.0.login_begin(SERVICE).await
     }
-    Ok(Ending(step))
+
+    async fn answer(&self, token: &[u8], answer: &[u8]) -> Result<Step, Failure> {
+        self.0.login_answer(token, answer).await
+    }
 }
 
 /// The last step: one that asks again is a refusal for the reason it gives.
@@ -97,7 +95,10 @@ impl Ending {
     fn words(&self) -> String {
         match (self.0.kind(), self.0.reason()) {
             (Kind::Proven, _) => {
-                "Granted. That code is now spent: the next login needs the next one.".to_owned()
+                let granted = "Granted. That code is now spent: the next login needs the next one.";
+                // What a login would show: how many backup codes are left, once one was used.
+                let told = shown_lines(&self.0.text);
+                [granted, told.trim()].join("\n").trim_end().to_owned()
             }
             (Kind::Waived, reason) => format!("A login would not be hindered: {}.", why(reason)),
             (Kind::Ask | Kind::Refused, reason) => {
@@ -108,36 +109,6 @@ impl Ending {
                 format!("Refused: {}.{wait}", why(reason))
             }
         }
-    }
-}
-
-fn why(reason: Option<Reason>) -> &'static str {
-    match reason {
-        Some(Reason::Plain) | None => "mfad gives no reason",
-        Some(Reason::WrongCode) => "the code is not right",
-        Some(Reason::Spent) => "the code was used before; wait for the next one",
-        Some(Reason::Limited) => "too many tries",
-        Some(Reason::NotEnrolled) => "a factor is required and you have none; run `mfactl enroll`",
-        Some(Reason::DoorClosed) => "too many wrong codes from here; an administrator has to unlock it",
-        Some(Reason::NoCode) => "what was typed cannot be a code",
-        Some(Reason::Expired) => "the question had expired; start again",
-        Some(Reason::Help | Reason::Visible) => "no code was given",
-        Some(Reason::PolicyOff) => "the mode is `off`, nobody is asked",
-        Some(Reason::Observed) => "the mode is `observe`, codes are judged and hinder nobody",
-        Some(Reason::Optional) => "you have no factor, and the mode is `optional`; run `mfactl enroll`",
-        Some(Reason::UnknownUser) => "mfad does not know your user",
-        Some(Reason::Altered) => "your account's record does not verify; tell an administrator",
-        Some(Reason::Disabled) => "your factor was switched off after too many wrong codes",
-        Some(Reason::Ambiguous) => "your name and your uid belong to two accounts; tell an administrator",
-        Some(Reason::Clock) => "the server's clock cannot be believed; tell an administrator",
-        Some(Reason::NoCaller) => "mfad could not tell who asks",
-        Some(Reason::NoSettings) => "mfad has no settings that it can use; tell an administrator",
-        Some(Reason::NoProof) => "no proof was given",
-        Some(Reason::Locked) => "your account is locked; tell an administrator",
-        Some(Reason::Grace) => "you have no factor yet, and will need one soon; run `mfactl enroll`",
-        Some(Reason::Enrolling) => "a factor is being enrolled",
-        Some(Reason::MayNotEnrol) => "you may not enrol by yourself; ask an administrator for an invitation",
-        Some(Reason::TriesUsedUp) => "no try is left in this login; start again",
     }
 }
 
@@ -154,6 +125,13 @@ mod tests {
         assert_eq!(Ending(again).exit(), Exit::Refused);
         let unknown = Step { kind: 99, ..Step::proven(Vec::new()) };
         assert!(!Ending(unknown).granted());
+    }
+
+    #[test]
+    fn what_a_login_would_show_is_shown() {
+        let told = Step { text: "Backup code used; 3 left.\n".into(), ..Step::proven(Vec::new()) };
+        assert!(Ending(told).words().ends_with("the next one.\nBackup code used; 3 left."));
+        assert!(Ending(Step::proven(Vec::new())).words().ends_with("the next one."));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `mfactl status`: the caller's own account.
 
-use mfa_proto::account::{Factor, Status};
+use mfa_proto::account::{Codes, Factor, Status};
 use mfa_proto::identity::escaped;
 
 use crate::bus::Bus;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::print::Out;
 use crate::print::escape::shown;
 use crate::print::json::StatusView;
-use crate::print::time::{utc, utc_or_never};
+use crate::print::time::{day, days_until, utc, utc_or_never};
 
 /// Prints the account. An account without a factor is told by the exit code too.
 pub(crate) async fn status(shape: Shape) -> Result<Exit, Failure> {
@@ -33,28 +33,53 @@ fn lines(status: &Status) -> Vec<String> {
         format!("Mode:     {}{}", shown(&status.mode), meaning(&status.mode)),
         format!("Time:     {} (the server's clock)", utc(status.time)),
     ];
+    if status.locked {
+        lines.push("Locked:   YES, no code is accepted; ask an administrator to unlock it".to_owned());
+    }
+    if status.grace_ends > status.time {
+        let (from, left) = (day(status.grace_ends), days_until(status.grace_ends, status.time));
+        lines.push(format!("Grace:    a factor is required from {from}, {left} left"));
+    }
     if status.factors.is_empty() {
         lines.push("Factors:  none; enrol one with `mfactl enroll`".to_owned());
     } else {
         lines.push("Factors:".to_owned());
         lines.extend(status.factors.iter().map(factor_line));
     }
+    if !status.factors.is_empty() || status.codes.made > 0 {
+        lines.push(format!("Codes:    {}", codes_words(&status.codes)));
+    }
     lines
 }
 
 /// One factor, for people.
 pub(crate) fn factor_line(factor: &Factor) -> String {
+    let by = if factor.kind == "hotp" { "by counter".to_owned() } else { format!("{} s", factor.period) };
     format!(
-        "  {}: {} {}, {} digits, {} s{}\n      made {}, last used {}",
+        "  {}: {} {}, {} digits, {by}{}\n      made {}, last used {}",
         shown(&factor.label),
         shown(&factor.kind),
         shown(&factor.algorithm),
         factor.digits,
-        factor.period,
         if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
         utc(factor.created),
         utc_or_never(factor.last_used),
     )
+}
+
+/// The backup codes, for people who may have to make new ones.
+pub(crate) fn codes_words(codes: &Codes) -> String {
+    if codes.left == 0 {
+        let none = if codes.made == 0 { "none" } else { "none left" };
+        return format!("{none}; `mfactl codes renew` makes a new set");
+    }
+    let weak = match codes.weak {
+        0 => String::new(),
+        weak => {
+            format!("; {weak} of them WEAK, from another system: `mfactl codes renew` makes a new set")
+        }
+    };
+    format!("{} left, made {}{weak}", codes.left, utc_or_never(codes.made))
 }
 
 fn meaning(mode: &str) -> &'static str {
@@ -71,21 +96,53 @@ fn meaning(mode: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    // S29
-    #[test]
-    fn an_account_without_a_factor_is_told_what_to_do() {
-        let status = Status {
+    fn status() -> Status {
+        Status {
             user: b"al\x1b".to_vec(),
             mode: "optional".into(),
             factors: Vec::new(),
-            codes: mfa_proto::account::Codes::default(),
+            codes: Codes::default(),
             locked: false,
             grace_ends: 0,
             time: 0,
-        };
-        let text = lines(&status).join("\n");
+        }
+    }
+
+    // S29
+    #[test]
+    fn an_account_without_a_factor_is_told_what_to_do() {
+        let text = lines(&status()).join("\n");
         assert!(text.contains(r"al\x1b"), "{text}");
         assert!(text.contains("mfactl enroll"), "{text}");
+        for word in ["Codes:", "Locked:", "Grace:"] {
+            assert!(!text.contains(word), "{text}");
+        }
+    }
+
+    // S13, S14, S19
+    #[test]
+    fn what_hinders_the_user_soon_or_now_is_told() {
+        let status = Status {
+            locked: true,
+            grace_ends: 1_795_424_700,
+            time: 1_795_424_700 - 5 * 86_400,
+            codes: Codes { left: 2, weak: 1, made: 5 },
+            ..status()
+        };
+        let text = lines(&status).join("\n");
+        assert!(text.contains("Locked:   YES"), "{text}");
+        assert!(text.contains("required from 2026-11-23, 5 days left"), "{text}");
+        assert!(text.contains("Codes:    2 left") && text.contains("1 of them WEAK"), "{text}");
+        let over = Status { time: status.grace_ends, ..status };
+        assert!(!lines(&over).join("\n").contains("Grace:"));
+    }
+
+    #[test]
+    fn codes_that_are_used_up_are_told_apart_from_none() {
+        assert!(codes_words(&Codes::default()).starts_with("none; `mfactl codes renew`"));
+        assert!(codes_words(&Codes { made: 5, ..Codes::default() }).starts_with("none left; "));
+        let some = Codes { left: 9, weak: 0, made: 1_795_424_700 };
+        assert_eq!(codes_words(&some), "9 left, made 2026-11-23 09:05:00 UTC");
     }
 
     #[test]
@@ -106,5 +163,20 @@ mod tests {
             "  phone: totp SHA1, 6 digits, 30 s; DISABLED after too many wrong codes\n      \
              made 1970-01-01 00:00:00 UTC, last used never"
         );
+    }
+    #[test]
+    fn a_factor_by_counter_has_no_seconds() {
+        let factor = Factor {
+            id: "00".into(),
+            label: "fob".into(),
+            kind: "hotp".into(),
+            algorithm: "SHA1".into(),
+            digits: 6,
+            period: 0,
+            created: 0,
+            last_used: 0,
+            disabled: false,
+        };
+        assert!(factor_line(&factor).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
     }
 }

@@ -26,6 +26,8 @@ pub enum Event {
     Granted {
         /// Whether the first factor was known to be right.
         attested: bool,
+        /// By what: `totp phone`, `backup code 3, 9 left`.
+        with: String,
     },
     /// A login was not let in.
     Refused {
@@ -54,21 +56,79 @@ pub enum Event {
     EnrollmentFailed,
     /// An enrolment was given up, by its user.
     EnrollmentCancelled,
+    /// A factor ended: removed, replaced, or given up for another.
+    Ended {
+        /// What its user called it.
+        label: String,
+    },
+    /// A factor has another label.
+    Renamed {
+        /// Before.
+        from: String,
+        /// Since.
+        to: String,
+    },
+    /// A new set of backup codes; the one before is void.
+    CodesMade,
+    /// An invitation or a recovery code was right: an enrolment began on it.
+    Redeemed {
+        /// `invitation` or `recovery`.
+        what: String,
+    },
+    /// The user says that somebody else was at it.
+    NotMe,
+    /// An administrator invited a user to enrol.
+    Invited {
+        /// Who and why.
+        act: Act,
+        /// For how long.
+        hours: u32,
+    },
+    /// An administrator gave out a recovery code.
+    RecoveryGiven {
+        /// Who and why.
+        act: Act,
+        /// How the user's identity was verified.
+        verified_by: String,
+        /// Of the help desk.
+        ticket: String,
+    },
     /// An administrator ended every factor.
     Reset {
-        /// As given.
-        reason: String,
+        /// Who and why.
+        act: Act,
         /// How many ended.
         factors: u32,
     },
+    /// An administrator locked the account.
+    Locked {
+        /// Who and why.
+        act: Act,
+    },
     /// An administrator opened the doors.
     Unlocked {
-        /// As given.
-        reason: String,
+        /// Who and why.
+        act: Act,
         /// How many were closed or waiting.
         doors: u32,
         /// Whether replay marks of the future were lowered.
         clock: bool,
+    },
+    /// An administrator removed the account's record.
+    Removed {
+        /// Who and why.
+        act: Act,
+        /// How many factors ended.
+        factors: u32,
+    },
+    /// A factor of another system was taken over.
+    Imported {
+        /// Who and why.
+        act: Act,
+        /// What its user calls it.
+        label: String,
+        /// The length of its seed; below 128 it is weak.
+        bits: u32,
     },
     /// The wall clock moved against the boot clock.
     ClockJumped {
@@ -82,6 +142,26 @@ pub enum Event {
         /// What is wrong with the new ones.
         fault: String,
     },
+}
+
+/// An administrator's act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// Who proved a factor; empty where the glass was broken.
+    pub by: String,
+    /// As given.
+    pub reason: String,
+    /// Why no factor was proven; empty where one was.
+    pub break_glass: String,
+}
+
+impl Act {
+    fn detail(&self) -> String {
+        match self.break_glass.as_str() {
+            "" => format!("by {}: {}", self.by, self.reason),
+            why => format!("GLASS BROKEN ({why}): {}", self.reason),
+        }
+    }
 }
 
 /// A [`Reason`], stored by its word.
@@ -114,8 +194,18 @@ impl Event {
             Self::Enrolled { .. } => "enrolled",
             Self::EnrollmentFailed => "enrollment_failed",
             Self::EnrollmentCancelled => "enrollment_cancelled",
+            Self::Ended { .. } => "factor_ended",
+            Self::Renamed { .. } => "factor_renamed",
+            Self::CodesMade => "codes_made",
+            Self::Redeemed { .. } => "redeemed",
+            Self::NotMe => "not_me",
+            Self::Invited { .. } => "invited",
+            Self::RecoveryGiven { .. } => "recovery_given",
             Self::Reset { .. } => "reset",
+            Self::Locked { .. } => "locked",
             Self::Unlocked { .. } => "unlocked",
+            Self::Removed { .. } => "removed",
+            Self::Imported { .. } => "imported",
             Self::ClockJumped { .. } => "clock_jumped",
             Self::RosterAltered => "roster_altered",
             Self::SettingsKept { .. } => "settings_kept",
@@ -143,25 +233,48 @@ impl Event {
                         | Reason::Disabled
                 )
             }
-            Self::ClockJumped { .. } | Self::RosterAltered | Self::SettingsKept { .. } => true,
-            _ => false,
+            Self::ClockJumped { .. } | Self::RosterAltered | Self::SettingsKept { .. } | Self::NotMe => true,
+            other => other.act().is_some_and(|act| !act.break_glass.is_empty()),
+        }
+    }
+
+    /// The administrator's act that it is.
+    pub fn act(&self) -> Option<&Act> {
+        match self {
+            Self::Invited { act, .. }
+            | Self::RecoveryGiven { act, .. }
+            | Self::Reset { act, .. }
+            | Self::Locked { act }
+            | Self::Unlocked { act, .. }
+            | Self::Removed { act, .. }
+            | Self::Imported { act, .. } => Some(act),
+            _ => None,
         }
     }
 
     /// What else there is to know, for people.
     pub fn detail(&self) -> String {
         match self {
-            Self::Granted { attested } | Self::Refused { attested, collapsed: 0, .. } => {
-                said(*attested).to_owned()
-            }
+            Self::Granted { attested, with } => format!("{with}; {}", said(*attested)),
+            Self::Refused { attested, collapsed: 0, .. } => said(*attested).to_owned(),
             Self::Refused { attested, collapsed, .. } => {
                 format!("{}; {collapsed} more like it", said(*attested))
             }
-            Self::Enrolled { label } => format!("label {label}"),
-            Self::Reset { reason, factors } => format!("{factors} factors ended: {reason}"),
-            Self::Unlocked { reason, doors, clock } => {
-                format!("{doors} doors{}: {reason}", if *clock { ", clock mended" } else { "" })
+            Self::Enrolled { label } | Self::Ended { label } => format!("label {label}"),
+            Self::Renamed { from, to } => format!("label {from} is now {to}"),
+            Self::Redeemed { what } => what.clone(),
+            Self::Invited { act, hours } => format!("for {hours} hours, {}", act.detail()),
+            Self::RecoveryGiven { act, verified_by, ticket } => {
+                format!("verified by {verified_by}, ticket {ticket}, {}", act.detail())
             }
+            Self::Reset { act, factors } | Self::Removed { act, factors } => {
+                format!("{factors} factors ended, {}", act.detail())
+            }
+            Self::Locked { act } => act.detail(),
+            Self::Unlocked { act, doors, clock } => {
+                format!("{doors} doors{}, {}", if *clock { ", clock mended" } else { "" }, act.detail())
+            }
+            Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
             _ => String::new(),
@@ -237,7 +350,10 @@ mod tests {
         let record = Record {
             seq: 7,
             time: UnixTime(1),
-            event: Event::Reset { reason: "lost\n\"phone\"".into(), factors: 1 },
+            event: Event::Reset {
+                act: Act { by: "root".into(), reason: "lost\n\"phone\"".into(), break_glass: String::new() },
+                factors: 1,
+            },
             account: None,
             user: UserName::new(b"al\nice granted user=\"root\"".to_vec()),
             subject: None,

@@ -95,6 +95,12 @@ impl Counter {
         }
     }
 
+    /// Takes back one failure: the guess was counted before it was judged, and was right.
+    pub fn take_back(&mut self) {
+        self.consecutive = self.consecutive.saturating_sub(1);
+        self.in_window = self.in_window.saturating_sub(1);
+    }
+
     /// Seconds to wait at `now`. A clock set back to before the wait began starts it again, so
     /// that a wait is never longer than it was meant to be, nor skipped.
     pub fn wait_left(&self, now: UnixTime) -> u32 {

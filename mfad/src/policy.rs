@@ -1,6 +1,6 @@
 //! Who is asked. Pure: settings and facts in, a decision out.
 
-use mfa_proto::step::Reason;
+use mfa_proto::{identity::UnixTime, step::Reason};
 use serde::{Deserialize, Serialize};
 
 /// What the host asks of its users.
@@ -52,6 +52,39 @@ pub struct Rules {
     pub account_enforce: Vec<String>,
     /// What an authenticator app shows beside the user's name.
     pub issuer: String,
+    /// For how long after a factor became required nobody is hindered for having none, in seconds.
+    pub grace: u64,
+    /// See [`AfterGrace`].
+    pub after_grace: AfterGrace,
+    /// Who may change the accounts of others.
+    pub admins: Admins,
+}
+
+/// How a user comes to a first factor once there is no grace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterGrace {
+    /// By an administrator's invitation.
+    #[default]
+    Invite,
+    /// Not at all: an administrator must recover the account.
+    Deny,
+}
+
+/// Whose factor an administrator's change may be proven with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admins {
+    /// By name; root is always one.
+    pub users: Vec<String>,
+    /// Members of these.
+    pub groups: Vec<String>,
+}
+
+impl Default for Admins {
+    /// Whom Debian, Red Hat and SUSE let use sudo.
+    fn default() -> Self {
+        Self { users: Vec::new(), groups: vec!["sudo".into(), "wheel".into()] }
+    }
 }
 
 /// What is known of an account when policy decides.
@@ -82,8 +115,9 @@ pub enum Decision {
     Waive(Permitted, Reason),
 }
 
-/// Decides for one login. An unclear standing is never waived, except where nobody is asked.
-pub fn decide(mode: Mode, standing: Standing) -> Decision {
+/// Decides for one login. `grace`: until when an account without a factor is not hindered, while
+/// that time has not come. An unclear standing is never waived, except where nobody is asked.
+pub fn decide(mode: Mode, standing: Standing, grace: Option<UnixTime>) -> Decision {
     match (mode, standing) {
         (Mode::Off, _) => Decision::Waive(Permitted(()), Reason::PolicyOff),
         (Mode::Observe, _) => Decision::Waive(Permitted(()), Reason::Observed),
@@ -91,8 +125,32 @@ pub fn decide(mode: Mode, standing: Standing) -> Decision {
         (Mode::Optional, Standing::NotEnrolled | Standing::Unknown) => {
             Decision::Waive(Permitted(()), Reason::Optional)
         }
+        (Mode::Required, Standing::NotEnrolled) if grace.is_some() => {
+            Decision::Waive(Permitted(()), Reason::Grace)
+        }
         (Mode::Optional, Standing::Unclear) | (Mode::Required, _) => Decision::AskAndRefuse,
     }
+}
+
+/// On what a first enrolment rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The user's own wish.
+    Wish,
+    /// An administrator's invitation.
+    Invitation,
+    /// An administrator's recovery code.
+    Recovery,
+}
+
+/// Whether an account without a factor may get one now.
+pub fn may_enrol(rules: &Rules, leave: Leave, grace: Option<UnixTime>) -> Option<Permitted> {
+    let allowed = match leave {
+        Leave::Recovery => true,
+        Leave::Invitation => rules.after_grace == AfterGrace::Invite || grace.is_some(),
+        Leave::Wish => rules.mode != Mode::Required || grace.is_some(),
+    };
+    allowed.then_some(Permitted(()))
 }
 
 #[cfg(test)]
@@ -102,18 +160,42 @@ mod tests {
     #[test]
     fn only_off_and_observe_let_an_unclear_account_through() {
         for mode in [Mode::Off, Mode::Observe] {
-            assert!(matches!(decide(mode, Standing::Unclear), Decision::Waive(..)));
+            assert!(matches!(decide(mode, Standing::Unclear, Some(UnixTime(9))), Decision::Waive(..)));
         }
         for mode in [Mode::Optional, Mode::Required] {
-            assert_eq!(decide(mode, Standing::Unclear), Decision::AskAndRefuse);
+            assert_eq!(decide(mode, Standing::Unclear, Some(UnixTime(9))), Decision::AskAndRefuse);
         }
     }
 
     #[test]
     fn required_lets_nobody_through_without_a_factor() {
         for standing in [Standing::NotEnrolled, Standing::Unknown, Standing::Unclear] {
-            assert_eq!(decide(Mode::Required, standing), Decision::AskAndRefuse);
+            assert_eq!(decide(Mode::Required, standing, None), Decision::AskAndRefuse);
         }
-        assert!(matches!(decide(Mode::Required, Standing::Enrolled), Decision::Ask(_)));
+        assert!(matches!(decide(Mode::Required, Standing::Enrolled, None), Decision::Ask(_)));
+    }
+
+    // S19
+    #[test]
+    fn grace_is_for_known_accounts_without_a_factor_and_for_nobody_else() {
+        let grace = Some(UnixTime(9));
+        assert!(matches!(decide(Mode::Required, Standing::NotEnrolled, grace), Decision::Waive(..)));
+        for standing in [Standing::Unknown, Standing::Unclear] {
+            assert_eq!(decide(Mode::Required, standing, grace), Decision::AskAndRefuse);
+        }
+        assert!(matches!(decide(Mode::Required, Standing::Enrolled, grace), Decision::Ask(_)));
+    }
+
+    // S19
+    #[test]
+    fn after_grace_it_takes_an_administrator_to_enrol() {
+        let rules = |after_grace| Rules { mode: Mode::Required, after_grace, ..Rules::default() };
+        let (invite, deny, grace) = (rules(AfterGrace::Invite), rules(AfterGrace::Deny), Some(UnixTime(9)));
+        assert!(may_enrol(&invite, Leave::Wish, None).is_none());
+        assert!(may_enrol(&invite, Leave::Wish, grace).is_some());
+        assert!(may_enrol(&invite, Leave::Invitation, None).is_some());
+        assert!(may_enrol(&deny, Leave::Invitation, None).is_none());
+        assert!(may_enrol(&deny, Leave::Recovery, None).is_some());
+        assert!(may_enrol(&Rules::default(), Leave::Wish, None).is_some());
     }
 }

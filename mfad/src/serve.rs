@@ -9,14 +9,14 @@ use std::{
 use mfa_proto::names::{RUN_DIR, SOCKET};
 use mfad::{
     audit::Event,
-    auth::{Auth, Policy},
+    auth::{Auth, Policy, grace},
     bus,
     crypto::Keys,
     deliver::{Log, log::last_words},
     keys,
     settings::{self, Settings},
     store::{Context, MetaKey, Store, StoreError, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Names, World},
+    world::{KernelClock, KernelEntropy, Names, Slowly, World},
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -47,7 +47,8 @@ fn serve() -> Result<(), String> {
     harden()?;
     let clock = Arc::new(KernelClock::new().map_err(|error| format!("boot id: {error}"))?);
     let names = Names::of_host(clock.clone());
-    let world = World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names };
+    let world =
+        World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names, slowly: Slowly::start() };
     let log = Log::start().map_err(|error| format!("log: {error}"))?;
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
@@ -64,6 +65,7 @@ fn serve() -> Result<(), String> {
         let desk = bus::system::Desk {
             auth: auth.clone(),
             quotas: bus::Quotas::new(clock.clone()),
+            proofs: bus::Proofs::new(clock.clone()),
             clock: clock.clone(),
             log: log.clone(),
         };
@@ -142,6 +144,9 @@ async fn apply_settings(store: &Store, policy: &Policy, log: &Log) {
     let fault = match Settings::read(Path::new(settings::FILE), &host) {
         Ok(settings) => {
             policy.set(Some(settings.rules.clone()));
+            if let Err(error) = grace::keep_date(store, &settings.rules).await {
+                log.warning(&format!("the date from which grace runs was not kept: {error}"));
+            }
             if let Err(error) = keep(store, settings.text).await {
                 log.warning(&format!("the settings are in force, but were not kept for a bad day: {error}"));
             }

@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 use toml::Table;
 
-use crate::policy::{Mode, Rules, SuSubject};
+use crate::policy::{Admins, AfterGrace, Mode, Rules, SuSubject};
 
 /// Where the settings are.
 pub const FILE: &str = "/etc/mfad/mfad.toml";
@@ -56,6 +56,8 @@ struct File {
     service: Services,
     #[serde(default)]
     enroll: Enroll,
+    #[serde(default)]
+    admin: AdminSection,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +66,39 @@ struct PolicySection {
     mode: Mode,
     #[serde(default)]
     account_enforce: Vec<String>,
+    #[serde(default)]
+    grace: Span,
+    #[serde(default)]
+    after_grace: AfterGrace,
+}
+
+/// A length of time: `"12h"` or `"30d"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Span {
+    seconds: u64,
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no length of time: write \"12h\" or \"30d\"");
+        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
+        let unit = match unit {
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return Err(bad()),
+        };
+        let number = number.parse::<u32>().map_err(|_| bad())?;
+        Ok(Self { seconds: u64::from(number) * unit })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminSection {
+    users: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -126,8 +161,21 @@ impl Settings {
         {
             return Err("enroll.issuer: 1 to 64 bytes of printable text without a colon".into());
         }
-        let (mode, account_enforce) = (file.policy.mode, file.policy.account_enforce);
-        let rules = Rules { mode, su: file.service.su.subject, account_enforce, issuer };
+        let defaults = Admins::default();
+        let admins = Admins {
+            users: file.admin.users.unwrap_or(defaults.users),
+            groups: file.admin.groups.unwrap_or(defaults.groups),
+        };
+        let policy = file.policy;
+        let rules = Rules {
+            mode: policy.mode,
+            su: file.service.su.subject,
+            account_enforce: policy.account_enforce,
+            issuer,
+            grace: policy.grace.seconds,
+            after_grace: policy.after_grace,
+            admins,
+        };
         Ok(Self { rules, text: text.to_owned() })
     }
 }
@@ -210,6 +258,18 @@ mod tests {
             "[policy",
         ] {
             assert!(Settings::parse(broken, "host").is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_and_administrators_are_read() {
+        let with = |lines: &str| Settings::parse(&format!("[policy]\nmode=\"required\"\n{lines}"), "host");
+        let rules = with("grace=\"30d\"\nafter_grace=\"deny\"\n[admin]\ngroups=[\"ops\"]\n").unwrap().rules;
+        assert_eq!((rules.grace, rules.after_grace), (30 * 86_400, AfterGrace::Deny));
+        assert_eq!(rules.admins, Admins { users: vec![], groups: vec!["ops".into()] });
+        assert_eq!(with("").unwrap().rules.grace, 0, "nobody is spared where nothing is said");
+        for bad in ["30", "d", "", "-1d", "1w", "1.5h", "99999999999d", "30D", "é"] {
+            assert!(with(&format!("grace=\"{bad}\"\n")).is_err(), "{bad}");
         }
     }
 

@@ -42,13 +42,11 @@ fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
     let unchanged = context.still_holds(handle);
     let (rest, outcome) = match rest {
         Rest::Spoiled => (Rest::Spoiled, Outcome::Denied),
-        _ if !unchanged => {
-            let line = record::reasoned(Phase::Account, "failure", &context, "user_changed");
-            log(handle, Phase::Account, Level::Error, &line);
-            (Rest::Spoiled, Outcome::Denied)
-        }
+        _ if !unchanged => changed(handle, &context),
         Rest::Nothing => (Rest::Nothing, Outcome::Granted),
         Rest::Settle(ticket) => match settle_with_mfad(handle, &context, &ticket) {
+            // Again: a conversation may have come between. (S24)
+            Outcome::Granted if !context.still_holds(handle) => changed(handle, &context),
             Outcome::Granted => (Rest::Nothing, Outcome::Granted),
             refusal => (Rest::Spoiled, refusal),
         },
@@ -60,12 +58,27 @@ fn settle(handle: &mut PamHandle, proof: Proof) -> Outcome {
     }
 }
 
+/// What is left of a proof whose user is not who was proven.
+fn changed(handle: &PamHandle, context: &Context) -> (Rest, Outcome) {
+    let line = record::reasoned(Phase::Account, "failure", context, "user_changed");
+    log(handle, Phase::Account, Level::Error, &line);
+    (Rest::Spoiled, Outcome::Denied)
+}
+
+/// Settles, and shows what comes of it: the backup codes of an enrolment in this login, which exist
+/// nowhere else in the clear. So `PAM_SILENT` does not keep them back, and where they cannot be
+/// shown the login is settled all the same.
 fn settle_with_mfad(handle: &PamHandle, context: &Context, ticket: &Secret<Vec<u8>>) -> Outcome {
-    let step = Wire::new(Place::fixed(), Door::of_this_process(), context).settle(ticket.expose());
-    judge(handle, context, step, |step| match step.kind() {
+    let mut step = Wire::new(Place::fixed(), Door::of_this_process(), context).settle(ticket.expose());
+    let text = Secret::new(step.as_mut().map(|step| std::mem::take(&mut step.text)).unwrap_or_default());
+    let outcome = judge(handle, context, step, |step| match step.kind() {
         Kind::Proven => Outcome::Granted,
         Kind::Ask | Kind::Waived | Kind::Refused => Outcome::Denied,
-    })
+    });
+    if outcome == Outcome::Granted && !text.expose().is_empty() {
+        Conversation { handle, debug: false }.show(text.expose());
+    }
+    outcome
 }
 
 /// Asks mfad about a login that had no auth phase of ours: by key alone, at sshd.

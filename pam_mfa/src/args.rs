@@ -6,6 +6,8 @@
 
 use std::ffi::CStr;
 
+use mfa_proto::answer::DIGITS;
+
 /// What the module does when it is asked to authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -46,8 +48,30 @@ pub(crate) enum Typing {
     Shown,
 }
 
+/// Where the first answer comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From a prompt of this module.
+    #[default]
+    Prompt,
+    /// `try_first_pass`: what an earlier module had typed, where that can hold a code; else a prompt.
+    TryFirst,
+    /// `use_first_pass`: what an earlier module had typed, whatever it is. Nobody is prompted.
+    UseFirst,
+}
+
+/// What is typed into one field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// A code.
+    #[default]
+    Code,
+    /// `forward_pass`: a password, and the code behind it.
+    PasswordAndCode,
+}
+
 /// The arguments of one line.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Args {
     /// `key-passed`, or the ordinary task.
     pub(crate) task: Task,
@@ -55,6 +79,12 @@ pub(crate) struct Args {
     pub(crate) first_factor: FirstFactor,
     /// `account_enforce`.
     pub(crate) account: Account,
+    /// `try_first_pass`, `use_first_pass`.
+    pub(crate) source: Source,
+    /// `forward_pass`.
+    pub(crate) field: Field,
+    /// `digits=N`: how many digits stand behind the password.
+    pub(crate) digits: usize,
     /// `echo`.
     pub(crate) typing: Typing,
     /// `prompt=TEXT`: stands in for the ordinary question.
@@ -67,6 +97,22 @@ pub(crate) struct Args {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadArgument(pub(crate) Vec<u8>);
 
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            task: Task::default(),
+            first_factor: FirstFactor::default(),
+            account: Account::default(),
+            source: Source::default(),
+            field: Field::default(),
+            digits: *DIGITS.start(),
+            typing: Typing::default(),
+            prompt: None,
+            debug: false,
+        }
+    }
+}
+
 impl Args {
     /// Reads the words of a line.
     pub(crate) fn parse(words: &[&CStr]) -> Result<Self, BadArgument> {
@@ -76,13 +122,26 @@ impl Args {
                 b"key-passed" => args.task = Task::KeyPassed,
                 b"first_factor=requisite" => args.first_factor = FirstFactor::Requisite,
                 b"account_enforce" => args.account = Account::Enforce,
+                b"try_first_pass" if args.source != Source::UseFirst => args.source = Source::TryFirst,
+                b"use_first_pass" if args.source != Source::TryFirst => args.source = Source::UseFirst,
+                b"forward_pass" => args.field = Field::PasswordAndCode,
                 b"echo" => args.typing = Typing::Shown,
                 b"debug" => args.debug = true,
-                _ => args.prompt = Some(prompt(word).ok_or_else(|| BadArgument(word.to_vec()))?),
+                _ => match (digits(word), prompt(word)) {
+                    (Some(digits), _) => args.digits = digits,
+                    (None, Some(text)) => args.prompt = Some(text),
+                    (None, None) => return Err(BadArgument(word.to_vec())),
+                },
             }
         }
         Ok(args)
     }
+}
+
+/// The number of `digits=N`.
+fn digits(word: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(word.strip_prefix(b"digits=")?).ok()?;
+    DIGITS.into_iter().find(|digits| digits.to_string() == text)
 }
 
 /// The text of `prompt=TEXT`: not empty, and nothing that a terminal would act upon.
@@ -112,6 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn the_family_of_the_first_pass_is_read() {
+        let parse = |words: &[&CStr]| Args::parse(words).map(|args| (args.source, args.field, args.digits));
+        assert_eq!(parse(&[]), Ok((Source::Prompt, Field::Code, 6)));
+        assert_eq!(parse(&[c"try_first_pass"]), Ok((Source::TryFirst, Field::Code, 6)));
+        let words = [c"use_first_pass", c"forward_pass", c"digits=8"];
+        assert_eq!(parse(&words), Ok((Source::UseFirst, Field::PasswordAndCode, 8)));
+        assert_eq!(parse(&[c"digits=6"]), Ok((Source::Prompt, Field::Code, 6)));
+        // Never to prompt and to prompt: whichever was meant, the other is not to be done instead.
+        for words in [[c"try_first_pass", c"use_first_pass"], [c"use_first_pass", c"try_first_pass"]] {
+            assert_eq!(parse(&words), Err(BadArgument(words[1].to_bytes().to_vec())));
+        }
+    }
+
+    #[test]
     fn a_word_that_is_not_known_is_an_error() {
         for word in [
             c"",
@@ -129,7 +202,15 @@ mod tests {
             c"prompt=\x1b[2Jcode",
             c"prompt=line\nline",
             c"prompt=\xff",
-            c"try_first_pass",
+            c"digits=",
+            c"digits=5",
+            c"digits=9",
+            c"digits=06",
+            c"digits=+6",
+            c"digits",
+            c"forward_pass=yes",
+            c"first_pass",
+            c"expose_account",
         ] {
             let bad = Args::parse(&[c"echo", word, c"debug"]);
             assert_eq!(bad, Err(BadArgument(word.to_bytes().to_vec())), "{word:?}");

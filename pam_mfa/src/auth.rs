@@ -3,7 +3,7 @@
 use pam::constants::{PAM_SILENT, PamFlag};
 use pam::module::PamHandle;
 
-use crate::args::{Args, Task, Typing};
+use crate::args::{Args, Field, Task, Typing};
 use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::dialogue::{self, Ended, Manner, Verdict};
@@ -12,7 +12,10 @@ use crate::journal::{Level, log};
 use crate::keep::{self, Proof};
 use crate::outcome::Outcome;
 use crate::record::{self, Phase};
+use crate::respondent::{BOTH, Respondent};
+use crate::shims;
 use crate::socket::Place;
+use crate::split::Password;
 use crate::wire::{Door, Wire};
 
 /// Proves the user of the handle, or does not.
@@ -23,28 +26,44 @@ pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) 
     }
     // What an earlier round on this handle proved is void, and stays so whatever happens below.
     drop(keep::take(handle));
-    let mut user = Conversation { handle, debug: args.debug };
+    let mut user = Respondent::new(Conversation { handle, debug: args.debug }, args);
     let manner = Manner {
-        prompt: args.prompt.as_deref(),
+        prompt: args.prompt.as_deref().or((args.field == Field::PasswordAndCode).then_some(BOTH)),
         echo: args.typing == Typing::Shown,
         helpful: !context.is_sshd() || context.is_attested(),
     };
     let mut wire = Wire::new(Place::fixed(), Door::of_this_process(), &context);
     let verdict = dialogue::run(&mut wire, &mut user, manner);
     drop(wire);
+    let password = user.into_password();
     match verdict {
-        Ok(verdict) => conclude(handle, context, verdict, flags),
+        Ok(verdict) => conclude(handle, context, verdict, password, flags),
         Err(failed) => fail(handle, &context, &failed),
     }
 }
 
 /// What a verdict of mfad's comes to, here and now.
-fn conclude(handle: &mut PamHandle, context: Context, verdict: Verdict, flags: PamFlag) -> Outcome {
+fn conclude(
+    handle: &mut PamHandle,
+    context: Context,
+    verdict: Verdict,
+    password: Option<Password>,
+    flags: PamFlag,
+) -> Outcome {
     let outcome = Outcome::of_auth(&verdict, &context);
     if matches!(outcome, Outcome::Granted | Outcome::NotAsked) && !context.still_holds(handle) {
         let line = record::reasoned(Phase::Authentication, "failure", &context, "user_changed");
         log(handle, Phase::Authentication, Level::Error, &line);
         return Outcome::Refused;
+    }
+    // After a refusal too: a module that comes after, and had no password to check, would be done
+    // sooner, and tell a stranger which codes are right. (S21)
+    if let Some(password) = password
+        && context.still_holds(handle)
+        && shims::set_authtok(handle, password.as_c()).is_err()
+    {
+        log(handle, Phase::Authentication, Level::Error, "a password could not be handed on: refused");
+        return Outcome::Unavailable;
     }
     let (level, result) = match outcome {
         Outcome::Granted => (Level::Info, "success"),

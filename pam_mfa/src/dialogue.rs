@@ -36,10 +36,23 @@ pub(crate) trait Peer {
 
 /// The user, at the other end of the host's conversation.
 pub(crate) trait User {
-    /// Shows `prompt` and reads one answer; what is typed is shown where `echo` says so.
-    fn ask(&mut self, prompt: &str, echo: bool) -> Result<Answer, Failed>;
+    /// The answer to a question. `None`: there is no further answer to be had, and nobody is asked.
+    fn ask(&mut self, question: &Question) -> Result<Option<Answer>, Failed>;
     /// Takes note of a step, for whoever set `debug`.
     fn heard(&mut self, step: &Step);
+}
+
+/// A question, as it is to be put.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// The whole prompt, what is to be asked last.
+    pub(crate) prompt: String,
+    /// Whether what is typed is shown.
+    pub(crate) echo: bool,
+    /// Whether it is the ordinary question, for a code and nothing else.
+    pub(crate) ordinary: bool,
+    /// Whether the answer before was lost, and is not known to have been judged.
+    pub(crate) after_loss: bool,
 }
 
 /// How the questions of a login are put.
@@ -104,8 +117,15 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
             return Ok(Verdict { ended, reason, tries });
         }
         questions += 1;
-        let answer = user.ask(&manner.question(said, &step.text), step.echo || manner.echo)?;
-        let answer = manner.read(answer);
+        let question = manner.question(said, &step);
+        let answer = match user.ask(&question)? {
+            Some(answer) => manner.read(answer),
+            None if question.after_loss => return Err(Failed::Lost),
+            None => {
+                let said = step.text.strip_suffix(ORDINARY).unwrap_or_default().trim().to_owned();
+                return Ok(Verdict { ended: Ended::Refused(said), reason, tries });
+            }
+        };
         peer.typed();
         (step, said) = match peer.answer(&step.token, &answer) {
             // Whether the lost answer was judged is not known: mfad's mark and count know it, and an
@@ -144,11 +164,18 @@ impl Manner<'_> {
 
     /// The prompt: what is to be said first, then mfad's text, its ordinary question replaced where
     /// the module's line says so. Everything is in the prompt, since no host shows texts reliably.
-    fn question(self, said: &str, text: &str) -> String {
-        let above = text.strip_suffix(ORDINARY).filter(|above| above.is_empty() || above.ends_with('\n'));
-        match (above, self.prompt) {
+    fn question(self, said: &str, step: &Step) -> Question {
+        let above = step.text.strip_suffix(ORDINARY);
+        let above = above.filter(|above| above.is_empty() || above.ends_with('\n'));
+        let prompt = match (above, self.prompt) {
             (Some(above), Some(prompt)) => [said, above, prompt].concat(),
-            _ => [said, text].concat(),
+            _ => [said, &step.text].concat(),
+        };
+        Question {
+            prompt,
+            echo: step.echo || self.echo,
+            ordinary: above.is_some(),
+            after_loss: !said.is_empty(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //!  lib            the six entry points
 //!  auth account   the two phases that do something
 //!  dialogue       the loop: mfad asks, the user types     conversation   the user
+//!  respondent     where the answers come from             split          a password and a code in one field
 //!  wire           the calls of mfad's contract            line socket    bytes, and the way there
 //!  args context   what the line and the host say          keep           from auth to account
 //!  outcome        what each end is to libpam              failed         why there is no verdict
@@ -31,8 +32,10 @@ mod keep;
 mod line;
 mod outcome;
 mod record;
+mod respondent;
 mod shims;
 mod socket;
+mod split;
 mod wire;
 
 use std::ffi::CStr;

@@ -1,18 +1,25 @@
-//! What libpam and libc have and no safe crate offers: `pam_syslog`, the environment of a handle, the
-//! name of the host program.
+//! What libpam and libc have and no safe crate offers: `pam_syslog`, the environment of a handle, setting
+//! its password, the name of the host program.
 //!
 //! One of the two files of this crate with `unsafe`; [`crate::keep`] is the other.
-#![allow(unsafe_code, reason = "three things of C, each behind a safe function")]
+#![allow(unsafe_code, reason = "four things of C, each behind a safe function")]
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr;
 
+use pam::items::ItemType;
 use pam::module::PamHandle;
 
 #[link(name = "pam")]
 unsafe extern "C" {
     fn pam_syslog(handle: *const PamHandle, priority: c_int, format: *const c_char, ...);
     fn pam_getenv(handle: *mut PamHandle, name: *const c_char) -> *const c_char;
+    fn pam_set_item(handle: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
 }
+
+/// `PAM_AUTHTOK` is not what it was to be.
+#[derive(Debug)]
+pub(crate) struct NotSet;
 
 unsafe extern "C" {
     /// libc's own: what this program was called, without its path. Set before `main`.
@@ -27,6 +34,17 @@ pub(crate) fn pam_log(handle: &PamHandle, level: c_int, line: &str) {
     // SAFETY: the handle is libpam's own and alive while an entry point runs; the format takes one
     // C string, and that is what it is given. Both live through the call.
     unsafe { pam_syslog(handle, level, c"%s".as_ptr(), line.as_ptr()) };
+}
+
+/// Sets `PAM_AUTHTOK`, which is the password to the modules that come after, or clears it. libpam wipes
+/// what was there, and its own copy when the auth phase is over.
+pub(crate) fn set_authtok(handle: &mut PamHandle, password: Option<&CStr>) -> Result<(), NotSet> {
+    let value = password.map_or(ptr::null(), CStr::as_ptr);
+    // SAFETY: the handle is libpam's own and alive while an entry point runs, and this is the only
+    // reference to it. The value is NULL, which clears the item, or a C string that lives through the
+    // call; libpam copies it. What was read out of the item before is copied where it is read.
+    let code = unsafe { pam_set_item(handle, ItemType::AuthTok as c_int, value.cast()) };
+    if code == 0 { Ok(()) } else { Err(NotSet) }
 }
 
 /// The name of the host program, as it stands before the lines that libc logs for it.

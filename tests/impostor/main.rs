@@ -5,10 +5,12 @@
 //!
 //! ```text
 //! impostor bus ADDRESS NAME    owns org.mfad1 on the bus at ADDRESS, and claims that NAME is who calls
-//! impostor socket PATH         listens at PATH, peer to peer, as mfad does for root's logins
+//! impostor socket PATH [FILE]  listens at PATH, peer to peer, as mfad does for root's logins; with FILE,
+//!                              each proof is to be settled, and the text in FILE comes of it
 //! ```
 //!
-//! Each call that it answers is a line on standard output; `ready` is the first line.
+//! Each call that it answers is a line on standard output, with the answer that it was given; `ready` is
+//! the first line.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::needless_pass_by_value,
@@ -23,14 +25,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 
+use mfa_proto::account::{Codes, Status};
 use zbus::connection::Builder;
 use zbus::{Connection, Guid, interface};
 
 /// As `mfa_proto` has it: kind, reason, echo, seconds, token, text.
 type Step = (u32, u32, bool, u32, Vec<u8>, String);
-
-/// A factor, as `Status` tells of it; the impostor has none to tell of.
-type Factor = (String, String, String, String, u32, u32, u64, u64, bool);
 
 /// "The factor is proven, and nothing is left to settle."
 fn proven(call: &str) -> Step {
@@ -44,7 +44,10 @@ fn ask(call: &str) -> Step {
     (0, 0, false, 100, b"any".to_vec(), "Verification code: ".into())
 }
 
-struct Authenticator;
+struct Authenticator {
+    /// What comes of settling, where there is anything to settle.
+    settled: Option<String>,
+}
 
 #[interface(name = "org.mfad1.Authenticator")]
 impl Authenticator {
@@ -52,8 +55,18 @@ impl Authenticator {
         ask("Authenticator.Begin")
     }
 
-    fn answer(&self, _token: Vec<u8>, _answer: Vec<u8>) -> Step {
-        proven("Authenticator.Answer")
+    fn answer(&self, _token: Vec<u8>, answer: Vec<u8>) -> Step {
+        let mut step = proven(&format!("Authenticator.Answer {}", answer.escape_ascii()));
+        if self.settled.is_some() {
+            step.4 = b"ticket".to_vec();
+        }
+        step
+    }
+
+    fn settle(&self, ticket: Vec<u8>) -> Step {
+        let mut step = proven(&format!("Authenticator.Settle {}", ticket.escape_ascii()));
+        step.5 = self.settled.clone().unwrap_or_default();
+        step
     }
 }
 
@@ -76,15 +89,23 @@ struct Account {
 
 #[interface(name = "org.mfad1.Account")]
 impl Account {
-    fn status(&self) -> (Vec<u8>, String, Vec<Factor>, u64) {
+    fn status(&self) -> Status {
         println!("Account.Status");
-        (self.caller.clone().into_bytes(), "required".into(), Vec::new(), 0)
+        Status {
+            user: self.caller.clone().into_bytes(),
+            mode: "required".into(),
+            factors: Vec::new(),
+            codes: Codes::default(),
+            locked: false,
+            grace_ends: 0,
+            time: 0,
+        }
     }
 }
 
 async fn on_a_bus(address: &str, caller: String) -> zbus::Result<()> {
     let connection = Builder::address(address)
-        .serve_at("/org/mfad1", Authenticator)
+        .serve_at("/org/mfad1", Authenticator { settled: None })
         .serve_at("/org/mfad1", Locker)
         .serve_at("/org/mfad1", Account { caller })
         .name("org.mfad1")
@@ -95,7 +116,7 @@ async fn on_a_bus(address: &str, caller: String) -> zbus::Result<()> {
     Ok(())
 }
 
-fn at_a_socket(path: &str) -> Result<(), Box<dyn std::error::Error>> {
+fn at_a_socket(path: &str, settled: Option<String>) -> Result<(), Box<dyn std::error::Error>> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
     println!("ready");
@@ -103,7 +124,8 @@ fn at_a_socket(path: &str) -> Result<(), Box<dyn std::error::Error>> {
         println!("somebody came");
         let served = zbus::block_on(async {
             let builder = Builder::unix_stream(stream?).server(Guid::generate()).p2p();
-            let connection: Connection = builder.serve_at("/org/mfad1", Authenticator).build().await?;
+            let authenticator = Authenticator { settled: settled.clone() };
+            let connection: Connection = builder.serve_at("/org/mfad1", authenticator).build().await?;
             connection.closed().await;
             zbus::Result::Ok(())
         });
@@ -119,8 +141,12 @@ fn main() -> ExitCode {
         ["bus", address, caller] => {
             zbus::block_on(on_a_bus(address, caller.into())).map_err(|error| error.to_string())
         }
-        ["socket", path] => at_a_socket(path).map_err(|error| error.to_string()),
-        _ => Err("usage: impostor bus ADDRESS NAME | impostor socket PATH".into()),
+        ["socket", path] => at_a_socket(path, None).map_err(|error| error.to_string()),
+        ["socket", path, file] => std::fs::read_to_string(file)
+            .map_err(Into::into)
+            .and_then(|text| at_a_socket(path, Some(text)))
+            .map_err(|error| error.to_string()),
+        _ => Err("usage: impostor bus ADDRESS NAME | impostor socket PATH [FILE]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

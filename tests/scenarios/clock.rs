@@ -104,7 +104,17 @@ fn an_administrator_mends_what_a_wrong_clock_has_done() {
     clock.moved(0);
     let code = code_at(&machine, 0);
     let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
-    let unlock = ["mfactl", "user", "unlock", "alice", "--clock", "--reason", "the clock was wrong"];
+    let unlock = [
+        "mfactl",
+        "user",
+        "unlock",
+        "alice",
+        "--clock",
+        "--reason",
+        "the clock was wrong",
+        "--break-glass",
+        "test",
+    ];
     machine.exec(&unlock).stdout_of_success();
     // Downwards to the window and no further: what might have been spent stays so.
     let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();

@@ -57,6 +57,9 @@ fn nobody_confirms_the_enrolment_of_another() {
 fn a_second_factor_is_not_added_by_a_session_alone() {
     let machine = alice_at_sshd_and_sudo().start();
     let ran = machine.exec_as("alice", &["mfactl", "enroll", "begin", "--json"]);
+    let _ = ran.assert_exit(2); // no code on standard input: nothing was begun
+    let wrong = format!("{}\n", machine.token("alice").wrong_code());
+    let ran = machine.exec_with("alice", &["mfactl", "enroll", "begin", "--json"], wrong.as_bytes());
     let _ = ran.assert_exit(1);
 }
 
@@ -79,9 +82,11 @@ fn the_accounts_of_others_are_for_root_alone() {
 fn a_reset_ends_the_factor_and_the_user_enrols_again() {
     let machine = alice_at_sshd_and_sudo().settings(REQUIRED).start();
     let lost = machine.token("alice");
-    machine.exec(&["mfactl", "user", "reset", "alice", "--reason", "telephone lost"]).stdout_of_success();
+    machine
+        .exec(&["mfactl", "user", "reset", "alice", "--reason", "telephone lost", "--break-glass", "test"])
+        .stdout_of_success();
     let _ = machine.ssh("alice").password("pw").code(&lost.code()).assert_refused();
-    let found = machine.enrol("alice", &mfa_tests::Totp::sha1());
+    let found = machine.enrol_invited("alice", &mfa_tests::Totp::sha1());
     assert_ne!(found.secret(), lost.secret());
     let _ = machine.ssh("alice").password("pw").code(&lost.code_at(1)).assert_refused();
     let _ = machine.ssh("alice").password("pw").code(&found.code()).assert_granted();

@@ -46,9 +46,28 @@ fn machine() -> Machine {
         .sudoers("Defaults !env_reset")
         .settings("[policy]\nmode = \"required\"\n[service.su]\nsubject = \"caller\"\n")
         .start();
+    put_impostor(&machine);
+    machine
+}
+
+/// Puts the false mfad into the machine.
+fn put_impostor(machine: &Machine) {
     let program = std::fs::read(product::built("impostor")).expect("it was built");
     machine.write("/usr/local/bin/impostor", 0o755, program);
-    machine
+}
+
+/// Has the false mfad in mfad's own place, as mfad's own user. `settled`: what comes of settling a proof; with
+/// `None`, nothing has to be settled.
+pub(crate) fn in_the_place_of_mfad(machine: &Machine, settled: Option<&str>) {
+    put_impostor(machine);
+    machine.mfad().remove();
+    machine.shell("rm -f /run/mfad/pam.sock");
+    let mut arguments = "socket /run/mfad/pam.sock".to_owned();
+    if let Some(text) = settled {
+        machine.write("/tmp/settled", 0o644, text);
+        arguments.push_str(" /tmp/settled");
+    }
+    impostor(machine, "mfad", &arguments);
 }
 
 /// Starts the false mfad as `user`, with these arguments; its lines go to a file.
@@ -62,7 +81,7 @@ fn impostor(machine: &Machine, user: &str, arguments: &str) {
 }
 
 /// What the false mfad of `user` was asked.
-fn told_by(machine: &Machine, user: &str) -> String {
+pub(crate) fn told_by(machine: &Machine, user: &str) -> String {
     std::fs::read_to_string(machine.path(format!("/tmp/told-{user}"))).unwrap_or_default()
 }
 

@@ -110,7 +110,9 @@ fn sixteen_wrong_tries_at_one_moment_are_no_more_than_the_budget() {
 fn an_administrator_opens_the_door_again() {
     let machine = alice_at_sshd_and_sudo().start();
     use_up(&machine);
-    machine.exec(&["mfactl", "user", "unlock", "alice", "--reason", "it was she"]).stdout_of_success();
+    machine
+        .exec(&["mfactl", "user", "unlock", "alice", "--reason", "it was she", "--break-glass", "test"])
+        .stdout_of_success();
     let code = machine.token("alice").code();
     let _ = machine.ssh("alice").from(STRANGER).password("pw").code(&code).assert_granted();
     let unlocked = machine.audited("the unlocking", |row| row.text("event") == "unlocked");

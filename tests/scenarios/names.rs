@@ -100,7 +100,11 @@ fn a_name_of_any_bytes_logs_nobody_in_and_stands_escaped_in_log_and_audit() {
 fn an_administrator_asks_for_a_name_of_any_bytes_and_gets_an_answer_that_is_text() {
     let machine = Machine::new().user(enrolled("alice")).start();
     for name in names() {
-        for verb in [&["show"][..], &["reset", "--reason", "test"], &["unlock", "--reason", "test"]] {
+        for verb in [
+            &["show"][..],
+            &["reset", "--reason", "test", "--break-glass", "test"],
+            &["unlock", "--reason", "test", "--break-glass", "test"],
+        ] {
             let before = [&["mfactl", "user"], verb, &["--"]].concat();
             let ran = run(&machine, &before, &name, &[], b"");
             let name = String::from_utf8_lossy(&name).into_owned();

@@ -111,17 +111,28 @@ impl Blueprint {
         }
         machine.write("/etc/ssh/sshd_config", 0o644, sshd_config(&self.sshd));
         machine.add_users(&self.users);
+        let enrols = self.users.iter().any(|user| user.factor.is_some());
+        // Where a factor is required nobody gets a first one by wish: people enrolled before it was.
+        let (early, late) = match &self.settings {
+            Some(settings) if enrols && settings.contains("\"required\"") => (None, Some(settings)),
+            settings => (settings.as_deref(), None),
+        };
         if product {
-            product::install(&machine, self.settings.as_deref());
+            product::install(&machine, early);
             machine.bus().start();
         }
-        if self.users.iter().any(|user| user.factor.is_some()) {
+        if enrols {
             clock::with_seconds_left(SECONDS_LEFT);
         }
         for user in &self.users {
             if let Some(factor) = &user.factor {
                 machine.enrol(&user.name, factor);
             }
+        }
+        if let Some(settings) = late {
+            machine.write(product::SETTINGS, 0o644, settings);
+            machine.exec(&["mfad", "--check"]).stdout_of_success();
+            machine.mfad().kill(); // the next who asks has it started
         }
         machine
     }

@@ -49,6 +49,12 @@ impl Report {
         phases.iter().find(|phase| phase["phase"] == name).and_then(|phase| phase["code"].as_str())
     }
 
+    /// How it was asked, or told: `echo_off`, `echo_on`, `error` or `text`, with the words.
+    pub fn messages(&self) -> Vec<(&str, &str)> {
+        let prompts = self.0["prompts"].as_array().expect("prompts").iter();
+        prompts.filter_map(|prompt| Some((prompt["style"].as_str()?, prompt["text"].as_str()?))).collect()
+    }
+
     /// The prompts that it had to answer.
     pub fn prompts(&self) -> Vec<&str> {
         let prompts = self.0["prompts"].as_array().expect("prompts").iter();

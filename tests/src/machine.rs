@@ -95,9 +95,26 @@ impl Machine {
 
     /// Enrols `user` by `mfactl`, as the user, confirmed with the code of the step before this one.
     pub fn enrol(&self, user: &str, factor: &Totp) -> Token {
-        let argv: Vec<&str> =
-            ["mfactl", "enroll", "begin", "--json"].into_iter().chain(factor.arguments()).collect();
-        let begun = self.exec_as(user, &argv).stdout_of_success();
+        self.enrol_with(user, factor, &[], "")
+    }
+
+    /// The same, by an administrator's invitation.
+    pub fn enrol_invited(&self, user: &str, factor: &Totp) -> Token {
+        let invite =
+            ["mfactl", "user", "invite", user, "--reason", "test", "--break-glass", "test", "--json"];
+        let invited = self.exec(&invite).stdout_of_success();
+        let invited: serde_json::Value = serde_json::from_str(&invited).expect("JSON");
+        let code = invited["invitation"].as_str().expect("an invitation");
+        self.enrol_with(user, factor, &["--invitation"], code)
+    }
+
+    fn enrol_with(&self, user: &str, factor: &Totp, options: &[&str], input: &str) -> Token {
+        let argv: Vec<&str> = ["mfactl", "enroll", "begin", "--json"]
+            .into_iter()
+            .chain(factor.arguments())
+            .chain(options.iter().copied())
+            .collect();
+        let begun = self.exec_with(user, &argv, format!("{input}\n").as_bytes()).stdout_of_success();
         let token = Token::begun(&begun);
         let (enrolment, code) = (token.enrolment(), token.code_at(-1));
         self.exec_as(user, &["mfactl", "enroll", "confirm", enrolment, &code, "--json"]).stdout_of_success();

@@ -38,6 +38,9 @@ pub(crate) fn bound() -> Vec<(PathBuf, String)> {
     ]
 }
 
+/// Where the settings are.
+pub(crate) const SETTINGS: &str = "/etc/mfad/mfad.toml";
+
 /// Where the bus looks for services that it may start.
 pub(crate) const ACTIVATION: &str = "/usr/share/dbus-1/system-services/org.mfad1.service";
 
@@ -51,7 +54,7 @@ pub(crate) fn install(inside: &Inside, settings: Option<&str>) {
     inside.write("/usr/share/dbus-1/system.d/org.mfad1.conf", 0o644, shipped("org.mfad1.conf"));
     inside.write(ACTIVATION, 0o644, shipped("org.mfad1.service"));
     if let Some(settings) = settings {
-        inside.write("/etc/mfad/mfad.toml", 0o644, settings);
+        inside.write(SETTINGS, 0o644, settings);
     }
     inside.exec(&["mfad", "init"]).stdout_of_success();
     inside.exec(&["mfad", "--check"]).stdout_of_success();

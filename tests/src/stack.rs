@@ -63,6 +63,22 @@ impl Stack {
         )
     }
 
+    /// For hosts that ask once: one field takes password and code, and the password goes on to who knows it.
+    pub fn password_and_code_in_one_field() -> Self {
+        Self::with_mfa(&[
+            "auth required pam_mfa.so forward_pass",
+            "auth required pam_unix.so nodelay use_first_pass",
+        ])
+    }
+
+    /// Another module asks, and does not mind what is typed; ours takes it from there.
+    pub fn asked_by_another_then_mfa(arguments: &str) -> Self {
+        Self::with_mfa(&[
+            "auth [default=ignore] pam_unix.so nodelay",
+            &format!("auth required pam_mfa.so {arguments}"),
+        ])
+    }
+
     /// The second factor alone, for a service that only a test has.
     pub fn mfa_alone() -> Self {
         Self::with_mfa(&["auth required pam_mfa.so"])

@@ -1,13 +1,18 @@
 //! `mfactl enroll`: a new factor for the caller's own account.
 //!
 //! ```text
-//!          EnrollBegin                 EnrollConfirm, right code
+//!          EnrollBegin [^1]            EnrollConfirm, right code
 //! nothing ────────────▶ pending ───────────────────────────────▶ active
 //!                          │  ▲  wrong code: asked again, TRIES times
 //!                          │  └──────────────┘
 //!                          └─▶ nothing: given up, cancelled, or 15 minutes over
 //! ```
+//!
+//! [^1]: By the session alone while the policy lets users enrol; else by a code that an administrator
+//! handed over ([`handed_over`]), or by one of a factor that the account has ([`crate::step_up`]).
 
+mod handed_over;
+mod kept;
 #[cfg(test)]
 mod painted;
 mod pending;
@@ -27,10 +32,10 @@ use mfa_proto::fault::Fault;
 use mfa_proto::secret::Secret;
 use serde::Serialize;
 
-use self::pending::Pending;
+use self::pending::{Pending, Request};
 use self::picture::Canvas;
 use self::qr::QrForm;
-use crate::ask;
+use crate::ask::{self, Stdin};
 use crate::bus::Bus;
 use crate::cli::{Enroll, Shape, Stage, Wish};
 use crate::exit::Exit;
@@ -66,9 +71,11 @@ async fn at_the_terminal(wish: Wish) -> Result<Exit, Failure> {
                 .to_owned(),
         ));
     }
+    let code = handed_over::ask(wish.handed_over, &mut Stdin)?;
+    let request = Request::of(&wish, code.as_ref())?;
     let bus = Bus::connect().await?;
     let canvas = canvas(&wish.qr)?;
-    let pending = Pending::open(&bus, &wish).await?;
+    let pending = Pending::open(&bus, &wish, &request).await?;
     let outcome = converse(&bus, &pending, &wish.qr, canvas).await;
     if outcome.is_err() {
         let _ = bus.enroll_cancel(&pending.id).await; // else it ends by itself
@@ -89,14 +96,11 @@ async fn converse(
         let code = pending.ask(&mut out)?;
         match bus.enroll_confirm(&pending.id, code.digits()).await {
             Ok(Enrolled { backup_codes, .. }) => {
-                out.line("")?;
-                out.line(&screen::enrolled(Secret::new(backup_codes).expose()))?;
-                out.flush()?;
-                return Ok(Exit::Done);
+                return farewell(&mut out, &Secret::new(backup_codes));
             }
             Err(failure) if failure.is(Fault::WrongCode) => {
                 let time = bus.status().await.ok().map(|status| status.time);
-                out.line(&screen::wrong(time, left))?;
+                out.line(&screen::wrong(pending.moves(), time, left))?;
             }
             Err(failure) => return Err(failure),
         }
@@ -107,14 +111,30 @@ async fn converse(
     )))
 }
 
+/// What a new factor brings: backup codes, shown and asked back, and a word about the next login.
+fn farewell(out: &mut Out, backup_codes: &Secret<Vec<String>>) -> Result<Exit, Failure> {
+    out.line("")?;
+    out.line(&screen::enrolled(backup_codes.expose()))?;
+    out.flush()?;
+    kept::ask_back(backup_codes.expose(), &mut Stdin, |said| {
+        out.line(said)?;
+        out.flush()
+    })?;
+    out.line(screen::AFTERWARDS)?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
 /// The first half, for programs; without `--json`, for people who confirm elsewhere.
 async fn begin(wish: Wish, shape: Shape) -> Result<Exit, Failure> {
     if shape.json && matches!(wish.qr, QrForm::Utf8 | QrForm::Ascii) {
         return Err(Failure::Usage("`--qr utf8` and `--qr ascii` do not go with `--json`".to_owned()));
     }
+    let code = handed_over::ask(wish.handed_over, &mut Stdin)?;
+    let request = Request::of(&wish, code.as_ref())?;
     let bus = Bus::connect().await?;
     let canvas = canvas(&wish.qr)?;
-    let pending = Pending::open(&bus, &wish).await?;
+    let pending = Pending::open(&bus, &wish, &request).await?;
     let outcome = pending.hand_out(&wish.qr, canvas, shape);
     if outcome.is_err() {
         let _ = bus.enroll_cancel(&pending.id).await; // else it ends by itself
@@ -148,6 +168,7 @@ async fn confirm(enrollment: &str, code: Option<&OsStr>, shape: Shape) -> Result
         out.json(&Confirmed { factor: &shown(&factor), backup_codes: backup_codes.expose() })?;
     } else {
         out.line(&screen::enrolled(backup_codes.expose()))?;
+        out.line(screen::AFTERWARDS)?;
     }
     out.flush()?;
     Ok(Exit::Done)

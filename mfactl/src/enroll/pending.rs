@@ -2,21 +2,25 @@
 
 use mfa_proto::account::{EnrollRequest, Enrollment};
 use mfa_proto::answer::Code;
+use mfa_proto::fault::Fault;
+use mfa_proto::one_time::OneTimeCode;
 use mfa_proto::secret::Secret;
 use serde::Serialize;
+use zeroize::Zeroize;
 
 use super::picture::Canvas;
 use super::qr::{Modules, QrForm};
 use super::screen;
 use super::terminal::{Shown, Terminal};
-use super::uri::Entry;
+use super::uri::{Entry, Moves};
 use crate::ask;
 use crate::bus::Bus;
-use crate::cli::{FactorKind, Shape, Wish};
+use crate::cli::{FactorKind, HandedOver, Shape, Wish};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::print::escape::shown;
+use crate::step_up;
 
 /// An enrolment that waits for its code.
 pub(super) struct Pending {
@@ -29,9 +33,16 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Asks mfad for one.
-    pub(super) async fn open(bus: &Bus, wish: &Wish) -> Result<Self, Failure> {
-        Self::of(bus.enroll_begin(&request(wish)).await?)
+    /// Asks mfad for one: by the code that was handed over, or, where the account has a factor, by a
+    /// code of that one.
+    pub(super) async fn open(bus: &Bus, wish: &Wish, request: &Request) -> Result<Self, Failure> {
+        let begun = step_up::own(bus, async || bus.enroll_begin(&request.0).await).await;
+        Self::of(begun.map_err(|failure| refused(failure, wish.handed_over))?)
+    }
+
+    /// What makes the app show another code.
+    pub(super) fn moves(&self) -> Moves {
+        self.entry.moves
     }
 
     /// Takes only what can be shown, scanned and named as it stands.
@@ -110,19 +121,55 @@ impl Pending {
     }
 }
 
-/// Empty strings and zeros leave the choice to the daemon.
-fn request(wish: &Wish) -> EnrollRequest {
-    let kind = match wish.kind {
-        FactorKind::Totp => "totp",
-    };
-    EnrollRequest {
-        kind: kind.to_owned(),
-        label: wish.label.clone().unwrap_or_default(),
-        algorithm: wish.algorithm.map(|algorithm| algorithm.word().to_owned()).unwrap_or_default(),
-        digits: wish.digits.unwrap_or_default(),
-        period: wish.period.unwrap_or_default(),
-        ..EnrollRequest::default()
+/// What mfad is asked for; wiped, since it may hold a code.
+pub(super) struct Request(EnrollRequest);
+
+impl Request {
+    /// Empty strings and zeros leave the choice to the daemon.
+    pub(super) fn of(wish: &Wish, code: Option<&OneTimeCode>) -> Result<Self, Failure> {
+        if matches!(wish.kind, FactorKind::Hotp) && wish.period.is_some() {
+            return Err(Failure::Usage("`--period` is for codes by time; `--type hotp` has none".to_owned()));
+        }
+        Ok(Self(EnrollRequest {
+            kind: wish.kind.word().to_owned(),
+            label: wish.label.clone().unwrap_or_default(),
+            algorithm: wish.algorithm.map(|algorithm| algorithm.word().to_owned()).unwrap_or_default(),
+            digits: wish.digits.unwrap_or_default(),
+            period: wish.period.unwrap_or_default(),
+            replace: wish.replace.clone().unwrap_or_default(),
+            code: code.map(|code| code.canonical().to_vec()).unwrap_or_default(),
+        }))
     }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.0.code.zeroize();
+    }
+}
+
+/// Why no enrolment was opened, and who can help.
+fn refused(failure: Failure, handed_over: HandedOver) -> Failure {
+    if handed_over.invitation || handed_over.recovery {
+        let invalid = || {
+            "that code is not valid for your account: it was used or has expired, or it is another's; ask an \
+             administrator for a new one"
+                .to_owned()
+        };
+        return failure
+            .explained(Fault::NotPermitted, invalid)
+            .explained(Fault::WrongCode, invalid)
+            .explained(Fault::Expired, invalid);
+    }
+    failure
+        .explained(Fault::NotPermitted, || {
+            "you may not enrol by yourself now. An administrator can invite you (mfactl user invite NAME); then \
+             run `mfactl enroll --invitation`"
+                .to_owned()
+        })
+        .explained(Fault::NotFound, || {
+            "you have no such factor to replace; `mfactl factor list` shows what you have".to_owned()
+        })
 }
 
 /// `mfactl enroll begin --json`.
@@ -136,7 +183,10 @@ struct Begun<'a> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::{Cli, Verb};
 
     fn begun() -> Enrollment {
         Enrollment {
@@ -168,5 +218,46 @@ mod tests {
         ] {
             assert!(matches!(Pending::of(odd), Err(Failure::Garbled(_))));
         }
+    }
+
+    fn wish(line: &str) -> Wish {
+        let words = ["mfactl", "enroll"].into_iter().chain(line.split_whitespace());
+        let Verb::Enroll(enroll) = Cli::try_parse_from(words).unwrap().verb else { panic!("{line}") };
+        enroll.wish
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_was_wished() {
+        let wished = wish("--type hotp --label fob --digits 8 --replace phone --invitation");
+        let code = OneTimeCode::parse(b"i-7kq2m-x4tpd-h9wc").unwrap();
+        let request = Request::of(&wished, Some(&code)).unwrap();
+        let expected = EnrollRequest {
+            kind: "hotp".into(),
+            label: "fob".into(),
+            digits: 8,
+            replace: "phone".into(),
+            code: b"I7KQ2MX4TPDH9WC".to_vec(),
+            ..EnrollRequest::default()
+        };
+        assert_eq!(request.0, expected);
+        let nothing = EnrollRequest { kind: "totp".into(), ..EnrollRequest::default() };
+        assert_eq!(Request::of(&wish(""), None).unwrap().0, nothing);
+        assert!(matches!(Request::of(&wish("--type hotp --period 60"), None), Err(Failure::Usage(_))));
+    }
+
+    // S19
+    #[test]
+    fn who_may_not_enrol_is_told_who_can_help() {
+        let fault = |fault| Failure::Fault(fault, "why".into());
+        let told = refused(fault(Fault::NotPermitted), HandedOver::default());
+        assert_eq!(told.exit(), Exit::NotPermitted);
+        let text = told.to_string();
+        assert!(text.contains("mfactl user invite") && text.contains("mfactl enroll --invitation"), "{text}");
+        let handed_over = HandedOver { invitation: true, recovery: false };
+        for kind in [Fault::NotPermitted, Fault::WrongCode, Fault::Expired] {
+            let text = refused(fault(kind), handed_over).to_string();
+            assert!(text.contains("for a new one") && text.ends_with("(why)"), "{text}");
+        }
+        assert!(refused(fault(Fault::Limited), handed_over).is(Fault::Limited));
     }
 }

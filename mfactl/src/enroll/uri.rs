@@ -13,8 +13,17 @@ pub(crate) struct Entry {
     pub(crate) algorithm: String,
     /// How many digits a code has.
     pub(crate) digits: u32,
-    /// How long a code is shown, in seconds.
-    pub(crate) period: u32,
+    /// When the app shows another code.
+    pub(crate) moves: Moves,
+}
+
+/// What makes an app show another code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// Time: after this many seconds (`totp`).
+    ByTime(u32),
+    /// A press of the user (`hotp`).
+    ByCounter,
 }
 
 impl Entry {
@@ -23,25 +32,31 @@ impl Entry {
         if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let (label, query) = uri.strip_prefix("otpauth://totp/")?.split_once('?')?;
+        let (by_counter, rest) = match uri.strip_prefix("otpauth://hotp/") {
+            Some(rest) => (true, rest),
+            None => (false, uri.strip_prefix("otpauth://totp/")?),
+        };
+        let (label, query) = rest.split_once('?')?;
         let label = decoded(label);
         let (issuer, account) = match label.split_once(':') {
             Some((issuer, account)) => (issuer.to_owned(), account.trim_start().to_owned()),
             None => (String::new(), label),
         };
-        let mut entry = Self { issuer, account, algorithm: "SHA1".to_owned(), digits: 6, period: 30 };
-        let mut has_secret = false;
+        let moves = if by_counter { Moves::ByCounter } else { Moves::ByTime(30) };
+        let mut entry = Self { issuer, account, algorithm: "SHA1".to_owned(), digits: 6, moves };
+        let (mut has_secret, mut has_counter) = (false, false);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
                 "secret" => has_secret = !value.is_empty(),
                 "issuer" => entry.issuer = decoded(value),
                 "algorithm" => entry.algorithm = decoded(value),
                 "digits" => entry.digits = value.parse().ok()?,
-                "period" => entry.period = value.parse().ok()?,
+                "period" if !by_counter => entry.moves = Moves::ByTime(value.parse().ok()?),
+                "counter" if by_counter => has_counter = value.parse::<u64>().is_ok(),
                 _ => {}
             }
         }
-        has_secret.then_some(entry)
+        (has_secret && has_counter == by_counter).then_some(entry)
     }
 
     /// The name in the app's list.
@@ -86,7 +101,7 @@ mod tests {
     fn the_shortest_uri_means_the_defaults() {
         let entry = Entry::read("otpauth://totp/alice?secret=JBSWY3DPEHPK3PXP").unwrap();
         assert_eq!(entry.name(), "alice");
-        assert_eq!((entry.algorithm.as_str(), entry.digits, entry.period), ("SHA1", 6, 30));
+        assert_eq!((entry.algorithm.as_str(), entry.digits, entry.moves), ("SHA1", 6, Moves::ByTime(30)));
     }
 
     #[test]
@@ -95,8 +110,18 @@ mod tests {
                    &digits=8&period=60";
         let entry = Entry::read(uri).unwrap();
         assert_eq!(entry.name(), "Example Org (josé@x)");
-        assert_eq!((entry.algorithm.as_str(), entry.digits, entry.period), ("SHA256", 8, 60));
+        assert_eq!((entry.algorithm.as_str(), entry.digits, entry.moves), ("SHA256", 8, Moves::ByTime(60)));
         assert_eq!(Entry::read("otpauth://totp/Org%3A%20al?secret=A").unwrap().name(), "Org (al)");
+    }
+
+    #[test]
+    fn a_counter_is_needed_where_codes_go_by_it_and_nowhere_else() {
+        let entry = Entry::read("otpauth://hotp/alice?secret=JBSWY3DPEHPK3PXP&counter=0").unwrap();
+        assert_eq!((entry.name().as_str(), entry.digits, entry.moves), ("alice", 6, Moves::ByCounter));
+        assert_eq!(Entry::read("otpauth://hotp/alice?secret=A"), None);
+        assert_eq!(Entry::read("otpauth://hotp/alice?secret=A&counter=-1"), None);
+        let entry = Entry::read("otpauth://totp/alice?secret=A&counter=0").unwrap();
+        assert_eq!(entry.moves, Moves::ByTime(30));
     }
 
     #[test]

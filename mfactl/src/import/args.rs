@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::place::{self, Pattern};
 use super::reader::ReadFile;
-use crate::cli::{Shape, said};
+use crate::cli::{Authority, Shape, said};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
@@ -75,9 +75,8 @@ pub(crate) struct How {
     /// Why: kept in the audit
     #[arg(long, value_name = "TEXT", default_value = "import", value_parser = said)]
     pub(crate) reason: String,
-    /// Why you prove no factor of your own: an alarm
-    #[arg(long, value_name = "REASON", value_parser = said)]
-    pub(crate) break_glass: Option<String>,
+    #[command(flatten)]
+    pub(crate) authority: Authority,
     #[command(flatten)]
     pub(crate) shape: Shape,
 }
@@ -101,6 +100,7 @@ mod tests {
             "google-authenticator --all --file /var/lib/ga/${USER} --owner root --refresh",
             "oath --all",
             "oath alice --file /etc/users.oath --dry-run",
+            "oath alice --as ada",
             "read-file 1000 1000 65536 /home/alice -- .google_authenticator",
         ] {
             let verb = parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).verb;

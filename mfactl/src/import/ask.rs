@@ -1,6 +1,6 @@
 //! Asks mfad to take what was found, one factor a call.
 
-use mfa_proto::admin::{Import, Imported, Why};
+use mfa_proto::admin::{Import, Imported};
 use mfa_proto::fault::Fault;
 use zeroize::Zeroize;
 
@@ -9,11 +9,14 @@ use super::gather::{Candidate, Hurdle};
 use super::outcome::Outcome;
 use super::report::{Factor, Piece, Row};
 use super::token::Token;
+use crate::acting::Acting;
 use crate::bus::Bus;
 use crate::failure::Failure;
+use crate::step_up;
 
 /// mfad, as long as it answers.
 pub(crate) struct Asking {
+    acting: Acting,
     bus: Option<Bus>,
     /// Why there is no more asking.
     pub(crate) stopped: Option<Failure>,
@@ -30,11 +33,11 @@ impl Drop for Wire {
 }
 
 impl Asking {
-    /// Connects.
-    pub(crate) async fn begin() -> Self {
+    /// Connects, for the administrator who acts.
+    pub(crate) async fn begin(acting: Acting) -> Self {
         match Bus::connect().await {
-            Ok(bus) => Self { bus: Some(bus), stopped: None },
-            Err(failure) => Self { bus: None, stopped: Some(failure) },
+            Ok(bus) => Self { acting, bus: Some(bus), stopped: None },
+            Err(failure) => Self { acting, bus: None, stopped: Some(failure) },
         }
     }
 
@@ -53,10 +56,9 @@ impl Asking {
 
     async fn piece(&mut self, user: &[u8], token: Token, label: &str, how: &How) -> Piece {
         let Some(bus) = &self.bus else { return Piece::unasked(token, label, how) };
-        let why =
-            Why { reason: how.reason.clone(), break_glass: how.break_glass.clone().unwrap_or_default() };
         let wire = wire(user, &token, label, how);
-        match bus.import(&wire.0, &why).await {
+        let take = async |why: &_| bus.import(&wire.0, why).await;
+        match step_up::administrator(bus, &self.acting, &how.reason, take).await {
             Ok(answer) => Piece::of_answer(token, label, &answer),
             Err(failure) if concerns_one(&failure) => Piece::refused(token, label, failure.to_string()),
             Err(failure) => {
@@ -157,8 +159,11 @@ mod tests {
     use mfa_proto::names::OBJECT_PATH;
     use mfa_proto::secret::Secret;
 
+    use mfa_proto::admin::Why;
+
     use super::super::token::{Moving, Note};
     use super::*;
+    use crate::cli::{Authority, Shape};
 
     fn token(seed: &[u8]) -> Token {
         Token {
@@ -178,8 +183,8 @@ mod tests {
             refresh,
             label: "imported".into(),
             reason: "import".into(),
-            break_glass: None,
-            shape: crate::cli::Shape { json: false },
+            authority: Authority::default(),
+            shape: Shape { json: false },
         }
     }
 

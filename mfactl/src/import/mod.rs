@@ -34,6 +34,7 @@ use self::ask::Asking;
 use self::gather::Candidate;
 use self::progress::Progress;
 use self::report::{HEAD, Row, Tally};
+use crate::acting::Acting;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::Out;
@@ -118,7 +119,7 @@ impl Telling {
             return Ok(());
         }
         self.out.flush()?;
-        let mut asking = Asking::begin().await;
+        let mut asking = Asking::begin(Acting::of(self.how.authority.clone())).await;
         let mut progress = Progress::over(ready.len(), if self.how.dry_run { "Asking" } else { "Importing" });
         for found in ready {
             let row = asking.row(found, &self.how).await;

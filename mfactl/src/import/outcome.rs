@@ -27,6 +27,8 @@ pub(crate) enum Outcome {
     Weak,
     /// The account had that seed, and it was ended.
     Ended,
+    /// The account has as many factors as it may.
+    Full,
     /// Anything else that stands against it.
     Refused,
 }
@@ -40,6 +42,7 @@ impl Outcome {
             "refreshed" => Some(Self::Refreshed),
             "weak" => Some(Self::Weak),
             "ended" => Some(Self::Ended),
+            "full" => Some(Self::Full),
             "nothing" => Some(Self::Nothing),
             _ => None,
         }
@@ -67,6 +70,7 @@ impl Outcome {
             Self::Unreadable => "cannot_be_read_now",
             Self::Weak => "weak",
             Self::Ended => "ended",
+            Self::Full => "full",
             Self::Refused => "refused",
         }
     }
@@ -87,6 +91,7 @@ impl Outcome {
             (Self::Unreadable, _) => "cannot be read now",
             (Self::Weak, _) => "refused as weak; --allow-weak takes it",
             (Self::Ended, _) => "refused: the account had it, and it was ended",
+            (Self::Full, _) => "refused: the account has no room for a further factor",
             (Self::Refused, _) => "refused",
         }
     }
@@ -98,7 +103,7 @@ impl Outcome {
 
     /// Whether somebody has to look after it.
     pub(crate) fn is_refusal(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Weak | Self::Ended | Self::Refused)
+        matches!(self, Self::Unreadable | Self::Weak | Self::Ended | Self::Full | Self::Refused)
     }
 
     /// Whether there is nothing that could come over.
@@ -120,7 +125,7 @@ mod tests {
     fn every_answer_of_mfad_is_known_and_no_other() {
         let of =
             |word: &str| Outcome::of_answer(&Imported { outcome: word.into(), scratch_codes: 0, bits: 0 });
-        for word in ["imported", "known", "refreshed", "weak", "ended", "nothing"] {
+        for word in ["imported", "known", "refreshed", "weak", "ended", "full", "nothing"] {
             assert_eq!(of(word).map(Outcome::word), Some(word));
         }
         assert_eq!(of("Imported"), None);

@@ -6,8 +6,8 @@ use mfa_proto::secret::Secret;
 
 /// Seeds below this many bits are weak: taken only where the administrator says so.
 pub(crate) const WEAK_BELOW_BITS: u32 = 128;
-/// The longest seed that is taken, in bytes. Too long is an error: nothing is cut.
-pub(crate) const LONGEST_SEED: usize = 1024;
+/// The longest seed that mfad takes, in bytes. Too long is an error: nothing is cut.
+pub(crate) const LONGEST_SEED: usize = 128;
 
 /// What makes a code change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The shapes of `--json`. Names of users and services are bytes: they stand escaped, as
 //! [`escaped`] does it. Times are Unix seconds; 0 is "never".
 
-use mfa_proto::account::{Factor, Status};
+use mfa_proto::account::{Codes, Factor, Status};
 use mfa_proto::admin::{AuditRow, Door, UserDetail, UserRow};
 use mfa_proto::identity::escaped;
 use serde::Serialize;
@@ -38,6 +38,20 @@ impl From<&Factor> for FactorView {
     }
 }
 
+/// The backup codes of an account; also `mfactl codes --json`.
+#[derive(Serialize)]
+pub(crate) struct CodesView {
+    left: u32,
+    weak: u32,
+    made: u64,
+}
+
+impl From<&Codes> for CodesView {
+    fn from(&Codes { left, weak, made }: &Codes) -> Self {
+        Self { left, weak, made }
+    }
+}
+
 /// `mfactl status --json`.
 #[derive(Serialize)]
 pub(crate) struct StatusView {
@@ -45,6 +59,9 @@ pub(crate) struct StatusView {
     mode: String,
     time: u64,
     factors: Vec<FactorView>,
+    codes: CodesView,
+    locked: bool,
+    grace_ends: u64,
 }
 
 impl From<&Status> for StatusView {
@@ -54,6 +71,9 @@ impl From<&Status> for StatusView {
             mode: shown(&status.mode),
             time: status.time,
             factors: status.factors.iter().map(Into::into).collect(),
+            codes: (&status.codes).into(),
+            locked: status.locked,
+            grace_ends: status.grace_ends,
         }
     }
 }
@@ -64,14 +84,16 @@ pub(crate) struct UserView {
     name: String,
     uid: u32,
     factors: u32,
+    codes: u32,
+    locked: bool,
     limited: u32,
     last_used: u64,
 }
 
 impl From<&UserRow> for UserView {
     fn from(row: &UserRow) -> Self {
-        let &UserRow { uid, factors, limited, last_used, .. } = row;
-        Self { name: escaped(&row.name), uid, factors, limited, last_used }
+        let &UserRow { uid, factors, codes, locked, limited, last_used, .. } = row;
+        Self { name: escaped(&row.name), uid, factors, codes, locked, limited, last_used }
     }
 }
 
@@ -99,6 +121,9 @@ pub(crate) struct DetailView {
     name: String,
     uid: u32,
     factors: Vec<FactorView>,
+    codes: CodesView,
+    locked: bool,
+    open: String,
     doors: Vec<DoorView>,
 }
 
@@ -108,6 +133,9 @@ impl From<&UserDetail> for DetailView {
             name: escaped(&user.name),
             uid: user.uid,
             factors: user.factors.iter().map(Into::into).collect(),
+            codes: (&user.codes).into(),
+            locked: user.locked,
+            open: shown(&user.open),
             doors: user.doors.iter().map(Into::into).collect(),
         }
     }
@@ -145,8 +173,6 @@ impl From<&AuditRow> for AuditView {
 
 #[cfg(test)]
 mod tests {
-    use mfa_proto::account::Codes;
-
     use super::*;
 
     fn text(value: &impl Serialize) -> String {
@@ -169,20 +195,24 @@ mod tests {
 
     const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false}"#;
 
+    const CODES: &str = r#"{"left":7,"weak":2,"made":4}"#;
+
     #[test]
     fn a_status_has_this_shape() {
         let status = Status {
             user: b"al".to_vec(),
             mode: "optional".into(),
             factors: vec![factor()],
-            codes: Codes::default(),
-            locked: false,
-            grace_ends: 0,
+            codes: Codes { left: 7, weak: 2, made: 4 },
+            locked: true,
+            grace_ends: 86_400,
             time: 9,
         };
         assert_eq!(
             text(&StatusView::from(&status)),
-            format!(r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}]}}"#)
+            format!(
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400}}"#
+            )
         );
     }
 
@@ -192,14 +222,14 @@ mod tests {
             name: b"a\n\xff".to_vec(),
             uid: 7,
             factors: 1,
-            codes: 0,
-            locked: false,
+            codes: 9,
+            locked: true,
             limited: 2,
             last_used: 3,
         };
         assert_eq!(
             text(&UserView::from(&row)),
-            r#"{"name":"a\\x0a\\xff","uid":7,"factors":1,"limited":2,"last_used":3}"#
+            r#"{"name":"a\\x0a\\xff","uid":7,"factors":1,"codes":9,"locked":true,"limited":2,"last_used":3}"#
         );
         let door =
             Door { what: "console".into(), known: true, failures: 5, wait: 60, closed: false, last_used: 3 };
@@ -207,15 +237,17 @@ mod tests {
             name: b"al".to_vec(),
             uid: 7,
             factors: vec![factor()],
-            codes: Codes::default(),
-            locked: false,
-            open: String::new(),
+            codes: Codes { left: 7, weak: 2, made: 4 },
+            locked: true,
+            open: "invitation\x1b".into(),
             doors: vec![door],
         };
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),
-            format!(r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"doors":[{door}]}}"#)
+            format!(
+                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}]}}"#
+            )
         );
     }
 

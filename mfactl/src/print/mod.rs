@@ -11,6 +11,19 @@ use std::os::fd::AsFd;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::cli::Shape;
+
+/// The whole answer of a verb: `view` in JSON, or `words` for people.
+pub(crate) fn answer(shape: Shape, view: &impl Serialize, words: &str) -> io::Result<()> {
+    let mut out = Out::stdout()?;
+    if shape.json {
+        out.json(view)?;
+    } else {
+        out.line(words)?;
+    }
+    out.flush()
+}
+
 /// How much is gathered before a list is written.
 const CHUNK: usize = 16 * 1024;
 

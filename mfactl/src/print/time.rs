@@ -1,62 +1,8 @@
-//! Unix seconds as UTC, for people. The proleptic Gregorian calendar, no leap seconds.
+//! Times for people.
 
-const DAY: u64 = 86_400;
-
-/// `2026-11-23 09:05:00 UTC`.
-pub(crate) fn utc(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / DAY);
-    format!("{year:04}-{month:02}-{day:02} {} UTC", clock(seconds))
-}
-
-/// `09:05:00`, the time of day in UTC.
-pub(crate) fn clock(seconds: u64) -> String {
-    let of_day = seconds % DAY;
-    format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)
-}
+pub(crate) use mfa_proto::time::{clock, day, days_until, utc};
 
 /// [`utc`], or `never` for 0.
 pub(crate) fn utc_or_never(seconds: u64) -> String {
     if seconds == 0 { "never".to_owned() } else { utc(seconds) }
-}
-
-/// The date that `days` after 1970-01-01 is. Counts in eras of 400 years from 0000-03-01, so that
-/// the leap day is the last of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    const ERA: u64 = 146_097;
-    let days = days + 719_468;
-    let (era, of_era) = (days / ERA, days % ERA);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_calendar_is_right_at_its_corners() {
-        let known = [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59:59 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (1_709_251_199, "2024-02-29 23:59:59 UTC"),
-            (1_795_424_700, "2026-11-23 09:05:00 UTC"),
-            (2_147_483_648, "2038-01-19 03:14:08 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-            (20_000_000_000, "2603-10-11 11:33:20 UTC"),
-        ];
-        for (seconds, text) in known {
-            assert_eq!(utc(seconds), text, "{seconds}");
-        }
-    }
-
-    #[test]
-    fn no_time_is_too_late_to_print() {
-        assert!(utc(u64::MAX).ends_with(" UTC"));
-        assert_eq!(utc_or_never(0), "never");
-    }
 }

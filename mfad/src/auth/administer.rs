@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use mfa_proto::{
-    account::Codes,
-    admin::{AuditRow, AuditState, Door as DoorInfo, PAGE, UserDetail, UserRow},
+    admin::{AuditRow, AuditState, Door as DoorInfo, PAGE, UserDetail, UserRow, Why},
     fault::Fault,
     identity::{UnixTime, UserName},
 };
 
-use super::{Auth, Failure, enrol::describe};
+use super::{
+    Auth, Failure,
+    judge::highest_now,
+    own::{codes, describe},
+    step_up::Fresh,
+};
 use crate::{
-    account::{AccountId, DoorState},
-    audit::{self, Event, Record},
-    factor::{FactorKind, TimeStep},
-    limits::DOOR,
+    account::{AccountId, DoorState, Lock},
+    audit::{self, Act, Event, Record},
     store::{Account, Context, Head, Records, StoreError},
 };
 
@@ -47,78 +49,98 @@ impl Auth {
         let (id, now) = (self.account_id(user).await?, self.world().clock.now().wall);
         let account = self.store.read(move |sound| sound.account(id)).await?.ok_or_else(altered)?;
         let UserRow { name, uid, .. } = row(&account, now);
-        let factors = account.state.factors.iter().map(describe).collect();
-        let doors = account.state.doors.iter().map(|state| door(state, now)).collect();
+        let state = &account.state;
+        let open = state.ticket.as_ref().filter(|ticket| now < ticket.ends);
         Ok(UserDetail {
             name,
             uid,
-            factors,
-            codes: Codes::default(),
-            locked: false,
-            open: String::new(),
-            doors,
+            factors: state.factors.iter().map(describe).collect(),
+            codes: codes(state.backup.as_ref()),
+            locked: state.locked.is_some(),
+            open: open.map_or_else(String::new, |ticket| {
+                format!("{}, {} hours left", ticket.what.word(), ticket.ends.since(now).div_ceil(3600))
+            }),
+            doors: state.doors.iter().map(|state| door(state, now)).collect(),
         })
     }
 
-    /// Ends every factor of an account. Their replay marks stay.
-    pub async fn user_reset(&self, user: Vec<u8>, reason: String) -> Result<u32, Failure> {
+    /// Ends every factor of an account, and all that was handed out for it. Replay marks stay.
+    pub async fn user_reset(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<u32, Failure> {
+        let authority = Authority::of(proven, why)?;
         let id = self.account_id(user).await?;
-        check_reason(&reason)?;
-        self.change(
-            id,
-            move |records, account, now| {
-                for ended in std::mem::take(&mut account.state.factors) {
-                    records.txn().end_factor(ended.id, now)?;
-                }
-                if let Some(pending) = account.state.pending.take() {
-                    records.txn().end_factor(pending.id, now)?;
-                }
-                Ok(())
-            },
-            move |before, _| {
-                let factors = count(before.state.factors.len());
-                (Event::Reset { reason: reason.clone(), factors }, factors)
-            },
-        )
+        self.change(id, move |records, account, _| {
+            let factors = end_all(records, account)?;
+            Ok((Event::Reset { act: authority.act(), factors }, factors))
+        })
         .await
     }
 
-    /// Opens every door of an account and forgets its failures; with `clock`, also lowers replay
-    /// marks of the future to what the window allows now.
-    pub async fn user_unlock(&self, user: Vec<u8>, reason: String, clock: bool) -> Result<u32, Failure> {
+    /// Lets nobody into an account.
+    pub async fn user_lock(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<(), Failure> {
+        let authority = Authority::of(proven, why)?;
         let id = self.account_id(user).await?;
-        check_reason(&reason)?;
-        self.change(
-            id,
-            move |_, account, now| {
-                account.state.unlock(now);
-                if clock {
-                    mend_marks(account, now);
-                }
-                Ok(())
-            },
-            move |before, now| {
-                let doors = before.state.limited(now);
-                (Event::Unlocked { reason: reason.clone(), doors, clock }, doors)
-            },
-        )
+        self.change(id, move |records, account, _| {
+            account.state.locked = Some(Lock::Administrator);
+            if let Some(pending) = account.state.pending.take() {
+                records.end(pending.id.0)?;
+            }
+            Ok((Event::Locked { act: authority.act() }, 0))
+        })
         .await
+        .map(drop)
+    }
+
+    /// Unlocks an account, opens every door and forgets its failures; with `clock`, also lowers
+    /// replay marks of the future to what the window allows now.
+    pub async fn user_unlock(
+        &self,
+        user: Vec<u8>,
+        clock: bool,
+        why: Why,
+        proven: Option<Fresh>,
+    ) -> Result<u32, Failure> {
+        let authority = Authority::of(proven, why)?;
+        let id = self.account_id(user).await?;
+        self.change(id, move |_, account, now| {
+            let doors = account.state.unlock(now);
+            if clock {
+                mend_marks(account, now);
+            }
+            Ok((Event::Unlocked { act: authority.act(), doors, clock }, doors))
+        })
+        .await
+    }
+
+    /// Ends every factor of an account and forgets whose it was: of a user who is gone, before the
+    /// name or the uid comes back as somebody else's.
+    pub async fn user_remove(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<u32, Failure> {
+        let authority = Authority::of(proven, why)?;
+        let id = self.account_id(user).await?;
+        let committed = self.store.write(move |records, _| {
+            let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
+            let factors = end_all(records, &mut account)?;
+            records.keep(&mut account)?;
+            let (name, act) = (name_of(&account), authority.act());
+            records.audit(Some(&account), Event::Removed { act, factors }, Context::user(&name))?;
+            records.remove(account)?;
+            Ok(Ok(factors))
+        });
+        committed.await?.into_inner()
     }
 
     /// Changes an account and records it, in one transaction.
     async fn change(
         &self,
         id: AccountId,
-        change: impl Fn(&mut Records<'_>, &mut Account, UnixTime) -> Result<(), StoreError> + Send + 'static,
-        event: impl Fn(&Account, UnixTime) -> (Event, u32) + Send + 'static,
+        change: impl Fn(&mut Records<'_>, &mut Account, UnixTime) -> Result<(Event, u32), StoreError>
+        + Send
+        + 'static,
     ) -> Result<u32, Failure> {
         let committed = self.store.write(move |records, now| {
             let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
-            let (event, told) = event(&account, now.wall);
-            change(records, &mut account, now.wall)?;
+            let (event, told) = change(records, &mut account, now.wall)?;
             records.keep(&mut account)?;
-            let name = account.state.names.first().cloned().unwrap_or_else(|| UserName::from(""));
-            records.audit(Some(&account), event, Context::user(&name))?;
+            records.audit(Some(&account), event, Context::user(&name_of(&account)))?;
             Ok(Ok(told))
         });
         committed.await?.into_inner()
@@ -189,11 +211,45 @@ fn altered() -> Failure {
     )
 }
 
-fn check_reason(reason: &str) -> Result<(), Failure> {
-    if reason.trim().is_empty() || reason.len() > REASON {
-        return Err(Failure::new(Fault::InvalidArgument, "a reason is needed, of at most 512 bytes"));
+/// Leave to change the accounts of others: an administrator's fresh proof, or the glass broken.
+pub(super) struct Authority(Act);
+
+impl Authority {
+    /// Checks it. There is always a reason.
+    pub(super) fn of(proven: Option<Fresh>, why: Why) -> Result<Self, Failure> {
+        let Why { reason, break_glass } = why;
+        if reason.trim().is_empty() || reason.len() + break_glass.len() > REASON {
+            return Err(Failure::new(Fault::InvalidArgument, "a reason is needed, of at most 512 bytes"));
+        }
+        let by = proven.as_ref().and_then(Fresh::administrator).map(ToString::to_string);
+        match (by, break_glass.trim().is_empty()) {
+            (_, false) => Ok(Self(Act { by: String::new(), reason, break_glass })),
+            (Some(by), true) => Ok(Self(Act { by, reason, break_glass: String::new() })),
+            (None, true) => Err(Fresh::needed()),
+        }
     }
-    Ok(())
+
+    /// For the audit.
+    pub(super) fn act(&self) -> Act {
+        self.0.clone()
+    }
+}
+
+fn name_of(account: &Account) -> UserName {
+    account.state.names.first().cloned().unwrap_or_else(|| UserName::from(""))
+}
+
+/// Ends all factors, backup codes, and what is open. Gives how many factors ended.
+fn end_all(records: &mut Records<'_>, account: &mut Account) -> Result<u32, StoreError> {
+    let state = &mut account.state;
+    let factors = std::mem::take(&mut state.factors);
+    let rows = factors.iter().map(|factor| factor.id.0);
+    let rows = rows.chain(state.pending.take().map(|pending| pending.id.0));
+    let rows = rows.chain(state.backup.take().and_then(|set| set.hashes));
+    for row in rows.chain(state.ticket.take().map(|ticket| ticket.hash)) {
+        records.end(row)?;
+    }
+    Ok(count(factors.len()))
 }
 
 fn count(n: usize) -> u32 {
@@ -206,9 +262,9 @@ fn row(account: &Account, now: UnixTime) -> UserRow {
         name: state.names.first().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         uid: state.uid.unwrap_or(u32::MAX),
         factors: count(state.factors.len()),
-        codes: 0,
-        locked: false,
-        limited: state.limited(now),
+        codes: codes(state.backup.as_ref()).left,
+        locked: state.locked.is_some(),
+        limited: state.doors.limited(now),
         last_used: state.last_used().map_or(0, |time| time.0),
     }
 }
@@ -217,9 +273,9 @@ fn door(state: &DoorState, now: UnixTime) -> DoorInfo {
     DoorInfo {
         what: state.door.to_string(),
         known: state.known,
-        failures: state.numeric.consecutive(),
-        wait: state.numeric.wait_left(now),
-        closed: state.numeric.is_closed(DOOR),
+        failures: state.failures.consecutive(),
+        wait: state.failures.wait_left(now),
+        closed: state.failures.is_closed(),
         last_used: state.last_used.0,
     }
 }
@@ -227,10 +283,8 @@ fn door(state: &DoorState, now: UnixTime) -> DoorInfo {
 /// Lowers marks that lie beyond the window of now, which only a wrong clock can have set.
 fn mend_marks(account: &mut Account, now: UnixTime) {
     for factor in &account.state.factors {
-        let FactorKind::Totp(totp) = &factor.kind;
-        let highest = TimeStep(totp.step(now).0 + 1);
         for known in account.state.seeds.iter_mut().filter(|known| known.seed == factor.seed) {
-            known.mark = known.mark.min(highest);
+            known.mark = highest_now(factor, now, known.mark);
         }
     }
 }

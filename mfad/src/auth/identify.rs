@@ -84,7 +84,11 @@ pub(super) fn target(
         Subject::Unknown => NoAccount::Unknown,
         Subject::NoCaller => NoAccount::NoCaller,
     };
-    Ok(Target::Dummy { id: dummy(keys, &login.subject), why })
+    let uid = match subject {
+        Subject::Person(person) => Some(person.uid),
+        Subject::Unknown | Subject::NoCaller => None,
+    };
+    Ok(Target::Dummy { id: dummy(keys, &login.subject), why, uid })
 }
 
 /// One of the shared records, by the name: the same name always has the same.

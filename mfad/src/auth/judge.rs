@@ -8,15 +8,16 @@ use mfa_proto::{
 };
 
 use super::{
+    grace, news,
     question::{Login, NoAccount, Question, Target, Token, Via},
     verdict::{Refusal, Ruling},
 };
 use crate::{
-    account::Factor,
+    account::{Factor, SeedPrint, Shape},
     audit::{Event, RecordedReason},
-    factor::{FactorKind, Match, Matched, TimeStep, Totp},
+    factor::{FactorKind, History, Match, Matched, MovingFactor, Totp},
     limits::Limited,
-    policy::{Decision, Mode, Permitted, Standing, decide},
+    policy::{Decision, Permitted, Rules, Standing, decide},
     store::{Account, Context, Records, StoreError},
     world::Moment,
 };
@@ -31,6 +32,8 @@ const NO_SEED: [u8; 20] = [0; 20];
 pub(super) fn standing(target: &Target, account: Option<&Account>) -> Standing {
     match (target, account) {
         (Target::Account { .. }, Some(account)) if account.state.is_enrolled() => Standing::Enrolled,
+        // A lock is no want of a factor: nothing waives it.
+        (Target::Account { .. }, Some(account)) if account.state.locked.is_some() => Standing::Unclear,
         (Target::Account { .. }, Some(_)) => Standing::NotEnrolled,
         (Target::Account { .. }, None) => Standing::Unclear,
         (Target::Dummy { why, .. }, _) => match why {
@@ -63,14 +66,19 @@ pub(super) fn refuse(
     Ok(Ruling::Refused(refusal))
 }
 
-/// One answer, judged in one transaction. The nonce first, then the limit, then the match.
-pub(super) fn rule(
+/// A question that may be answered now, and whose account was read.
+pub(super) struct Ready {
+    pub(super) account: Account,
+    pub(super) standing: Standing,
+}
+
+/// What every answer begins with: its question is answered once, in its time, and the account is
+/// sound. `Err` is the ruling where it is not.
+pub(super) fn ready(
     records: &mut Records<'_>,
     now: Moment,
-    mode: Mode,
     question: &Question,
-    answer: &Answer,
-) -> Result<Ruling, StoreError> {
+) -> Result<Result<Ready, Ruling>, StoreError> {
     let login = &question.login;
     let fresh = records.txn().spend(&question.nonce, &question.asked.boot, question.until_ms())?;
     records.forget_spent_tokens()?;
@@ -79,11 +87,39 @@ pub(super) fn rule(
         Target::Dummy { id, .. } => Some(records.dummy(id)?),
     };
     if !fresh || !question.is_good(&now) {
-        return refuse(records, account.as_ref(), login, Refusal::new(Reason::Expired), 0);
+        return refuse(records, account.as_ref(), login, Refusal::new(Reason::Expired), 0).map(Err);
     }
     let standing = standing(&question.target, account.as_ref());
-    let Some(account) = account else {
-        return refuse(records, None, login, Refusal::new(Reason::Altered), 0);
+    match account {
+        Some(account) => Ok(Ok(Ready { account, standing })),
+        None => refuse(records, None, login, Refusal::new(Reason::Altered), 0).map(Err),
+    }
+}
+
+/// What policy says of a login now.
+pub(super) fn decide_now(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    question: &Question,
+    standing: Standing,
+) -> Result<Decision, StoreError> {
+    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now.wall)?;
+    Ok(decide(question.login.via.mode(rules.mode), standing, grace))
+}
+
+/// An answer to the ordinary question that is no one-time code.
+pub(super) fn rule(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    question: &Question,
+    answer: &Answer,
+) -> Result<Ruling, StoreError> {
+    let login = &question.login;
+    let Ready { account, standing } = match ready(records, now, question)? {
+        Ok(ready) => ready,
+        Err(ruling) => return Ok(ruling),
     };
     let code = match answer {
         Answer::Code(code) => code,
@@ -93,7 +129,7 @@ pub(super) fn rule(
             return refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0);
         }
     };
-    let permitted = match decide(mode, standing) {
+    let permitted = match decide_now(records, now, rules, question, standing)? {
         Decision::Ask(permitted) => Some(permitted),
         Decision::AskAndRefuse => None,
         Decision::Waive(permitted, why) => {
@@ -114,7 +150,7 @@ fn judge(
     permitted: Option<Permitted>,
     target: &Target,
 ) -> Result<Ruling, StoreError> {
-    let admitted = match account.state.admit(&login.door, now.wall) {
+    let admitted = match account.state.doors.admit(&login.door, Shape::Numeric, now.wall) {
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited),
     };
@@ -122,81 +158,135 @@ fn judge(
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
-    let reason = match (found, permitted) {
-        ((Match::Fresh(matched), Some(at)), Some(permitted)) => {
-            if clock_allows(records, now, &account, at, matched.step()) {
-                return grant(records, now, account, login, at, matched, permitted);
+    let permitted = permitted.filter(|_| account.state.locked.is_none());
+    let reason = match (found.best, permitted) {
+        (Match::Fresh(matched), Some(permitted)) => {
+            if clock_allows(records, now, &account, found.at, matched) {
+                return grant(records, now, account, login, found.at, matched, permitted);
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
-        ((Match::Spent, _), Some(_)) => Reason::Spent, // costs no try
-        _ => {
+        (Match::Spent, Some(_)) => Reason::Spent, // costs no try
+        (best, _) => {
+            if let (Match::Ahead(counter), Some(at)) = (best, found.at) {
+                account.state.factors[at].ahead = Some(counter);
+            }
             account.state.fail(admitted, &login.door, login.attested, now.wall);
-            why_not(&account, target)
+            match best {
+                Match::Ahead(_) => Reason::Ahead,
+                _ => why_not(&account, target),
+            }
         }
     };
     records.keep(&mut account)?;
     refuse(records, Some(&account), login, Refusal::new(reason), 0)
 }
 
-/// The best match over the usable factors, with the factor's place; `None` when a seed does not
-/// open. Every candidate is compared.
+/// The best match, and the place of its factor; a foreign backup code has none.
+struct Found {
+    best: Match,
+    at: Option<usize>,
+}
+
+/// The best match over the usable factors; `None` when a seed does not open. Every candidate is
+/// compared.
 fn matching(
     records: &mut Records<'_>,
     account: &Account,
     code: &Code,
     now: UnixTime,
-) -> Result<Option<(Match, Option<usize>)>, StoreError> {
-    let mut best = (Match::No, None);
+) -> Result<Option<Found>, StoreError> {
+    let mut found = Found { best: Match::No, at: None };
     if !account.state.is_enrolled() {
         let kind = FactorKind::Totp(Totp::default());
-        std::hint::black_box(kind.matches(&NO_SEED, code, now, None));
+        std::hint::black_box(kind.matches(&NO_SEED, code, now, History::default()));
     }
     for factor in account.state.usable() {
         let Some(seed) = records.read().seed(account, factor)? else { return Ok(None) };
-        let found = factor.kind.matches(seed.expose(), code, now, account.state.mark(factor.seed));
-        let at = account.state.factors.iter().position(|other| other.id == factor.id);
-        best = match (best.0, found) {
-            (Match::No, Match::Spent | Match::Fresh(_)) | (Match::Spent, Match::Fresh(_)) => (found, at),
-            _ => best,
-        };
+        let this = factor.kind.matches(seed.expose(), code, now, account.state.history(factor));
+        if found.best.better(this) != found.best {
+            let at = account.state.factors.iter().position(|other| other.id == factor.id);
+            found = Found { best: this, at };
+        }
     }
-    Ok(Some(best))
+    if let Some(backup) = account.state.backup.as_ref().filter(|backup| backup.has_foreign()) {
+        let this = backup.judge_foreign(&records.foreign_tag(account, code.digits()));
+        if found.best.better(this) != found.best {
+            found = Found { best: this, at: None };
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Whether the step's time is at most a day ahead of what the stored clocks allow. Over a reboot
 /// they allow anything.
-fn clock_allows(records: &Records<'_>, now: Moment, account: &Account, at: usize, step: TimeStep) -> bool {
+fn clock_allows(
+    records: &Records<'_>,
+    now: Moment,
+    account: &Account,
+    at: Option<usize>,
+    matched: Matched,
+) -> bool {
     let Some(before) = records.clock_before() else { return true };
     let Some(gone_ms) = now.boot_ms_since(&before) else { return true };
-    let FactorKind::Totp(totp) = &account.state.factors[at].kind;
-    totp.begins(step) <= before.wall.plus(gone_ms / 1000).plus(CLOCK_SLACK)
+    let (Some(at), Some(moving)) = (at, matched.moving_factor()) else { return true };
+    let begins = account.state.factors[at].kind.begins(moving);
+    begins.is_none_or(|begins| begins <= before.wall.plus(gone_ms / 1000).plus(CLOCK_SLACK))
 }
 
-fn grant(
+/// Grants: marks what matched as accepted, binds what may be bound now, and records it.
+pub(super) fn grant(
     records: &mut Records<'_>,
     now: Moment,
     mut account: Account,
     login: &Login,
-    at: usize,
+    at: Option<usize>,
     matched: Matched,
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
-    let seed = account.state.factors[at].seed;
-    account.state.spend(seed, matched);
-    account.state.factors[at].last_used = Some(now.wall);
-    let binds = login.via == Via::Login;
-    if binds && login.attested {
-        account.state.settle(&login.door, now.wall);
+    let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
+    if !account.state.spend(seed, matched, now.wall) {
+        records.keep(&mut account)?;
+        return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
     }
-    let pending = binds && account.state.settling_matters(&login.door, now.wall);
+    let with = with_what(&account, at, matched);
+    if let Some(at) = at {
+        let factor = &mut account.state.factors[at];
+        (factor.last_used, factor.ahead) = (Some(now.wall), None);
+    }
+    let binds = login.via == Via::Login;
+    match (binds, login.attested) {
+        (true, true) => {
+            account.state.settle(&login.door, now.wall);
+            if news::is_visit(&account.state, login) {
+                account.state.news.settled(now.wall); // the prompt told it, but for what happens now
+                account.state.news.backup_used = matched.backup_place().map(|_| now.wall);
+            }
+        }
+        (true, false) => {}
+        // A process of the user's own: there is nothing else to settle, and nothing is learnt.
+        (false, _) => account.state.doors.reset(&login.door, now.wall),
+    }
+    let untold = !login.attested && news::of(&account.state, login, now.wall).is_some();
+    let pending = binds && (untold || account.state.settling_matters(&login.door, now.wall));
     records.keep(&mut account)?;
-    records.audit(Some(&account), Event::Granted { attested: login.attested }, context(login))?;
-    Ok(Ruling::Proven { matched, permitted, pending })
+    records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
+    Ok(Ruling::Proven { matched, permitted, pending, enrols: None })
+}
+
+/// By what it was proven, for the audit.
+fn with_what(account: &Account, at: Option<usize>, matched: Matched) -> String {
+    use crate::factor::backup::Place;
+    let left = account.state.backup.as_ref().map_or(0, crate::factor::BackupCodes::left);
+    match (at.map(|at| &account.state.factors[at]), matched.backup_place()) {
+        (Some(factor), _) => format!("{} {}", factor.kind.word(), factor.label),
+        (None, Some(Place::Slot(slot))) => format!("backup code {slot}, {left} left"),
+        (None, _) => format!("scratch code of another system, {left} left"),
+    }
 }
 
 /// A try that is not judged: refused, and recorded once a minute.
-fn limit(
+pub(super) fn limit(
     records: &mut Records<'_>,
     now: UnixTime,
     mut account: Account,
@@ -207,7 +297,7 @@ fn limit(
         Limited::Wait(seconds) => Refusal { reason: Reason::Limited, seconds },
         Limited::Closed => Refusal::new(Reason::DoorClosed),
     };
-    let state = account.state.door(&login.door, now);
+    let state = account.state.doors.at(&login.door, now);
     let (recorded, collapsed) = state.collapsed;
     let quiet = now >= recorded && now.since(recorded) < COLLAPSE;
     state.collapsed = if quiet { (recorded, collapsed.saturating_add(1)) } else { (now, 0) };
@@ -218,8 +308,10 @@ fn limit(
     refuse(records, Some(&account), login, refusal, collapsed)
 }
 
-fn why_not(account: &Account, target: &Target) -> Reason {
+/// Why a wrong answer was wrong.
+pub(super) fn why_not(account: &Account, target: &Target) -> Reason {
     match target {
+        Target::Account { .. } if account.state.locked.is_some() => Reason::Locked,
         Target::Account { .. } if !account.state.is_enrolled() => Reason::NotEnrolled,
         Target::Account { .. } if account.state.factors.iter().all(Factor::is_disabled) => Reason::Disabled,
         Target::Account { .. } => Reason::WrongCode,
@@ -231,4 +323,9 @@ fn why_not(account: &Account, target: &Target) -> Reason {
             NoAccount::NoCaller => Reason::NoCaller,
         },
     }
+}
+
+/// For a mark that lies where only a wrong clock can have set it: the highest it may be.
+pub(super) fn highest_now(factor: &Factor, now: UnixTime, mark: MovingFactor) -> MovingFactor {
+    factor.kind.highest(now, Some(mark)).map_or(mark, |highest| highest.min(mark))
 }

@@ -20,9 +20,13 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
+    enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
+    grace,
     identify::{Subject, target},
     judge::{context, refuse, rule, standing},
-    question::{Login, Question, Target, Ticket, Token, Via, nonce},
+    news,
+    question::{Login, Question, Stage, Target, Ticket, Token, Via, nonce},
+    show,
     verdict::{Outcome, Refusal, Ruling},
     words,
 };
@@ -37,6 +41,16 @@ use crate::{
 
 /// Answers of one login, asking for help included.
 const ROUNDS: u8 = 8;
+
+/// What a first look found.
+pub(super) struct Looked {
+    pub(super) target: Target,
+    pub(super) standing: Standing,
+    decision: Decision,
+    opening: Opening,
+    /// What the user is to read first.
+    news: Option<String>,
+}
 
 impl Auth {
     /// A login begins: asks for a code, or says that none is asked.
@@ -64,52 +78,107 @@ impl Auth {
         self.open(&rules, login, Subject::Person(person)).await
     }
 
-    async fn open(&self, rules: &Rules, login: Login, subject: Subject) -> Result<Step, Failure> {
+    async fn open(&self, rules: &Arc<Rules>, login: Login, subject: Subject) -> Result<Step, Failure> {
         // Twice at most: what looked as if nobody had to be asked may turn out otherwise where
         // nobody else writes.
         for _ in 0..2 {
-            let (found, standing) = self.look(&login, &subject).await?;
-            if let Decision::Waive(..) = decide(rules.mode, standing) {
-                match self.waive(rules.mode, &login, &subject).await? {
+            let looked = self.look(rules, &login, &subject).await?;
+            let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
+            match looked.opening {
+                Opening::Offer(ends) => {
+                    let now = self.world().clock.now().wall;
+                    let text = words::offer(ends, now);
+                    return self.question(login, target, Stage::Offer, (0, 0), Reason::Grace, false, text);
+                }
+                Opening::Resume(factor) => {
+                    let text = words::resume();
+                    let stage = Stage::Enrolling(factor);
+                    return self.question(login, target, stage, (0, 0), Reason::Enrolling, true, text);
+                }
+                Opening::Plain => {}
+            }
+            if let Decision::Waive(..) = looked.decision {
+                match self.waive(rules, &login, &subject).await? {
                     Outcome::Waived(_, why) => return Ok(Step::waived(why)),
-                    Outcome::Proven(_) | Outcome::Refused(_) => continue,
+                    Outcome::Proven(_) | Outcome::Refused(_) | Outcome::Enrolling(_) => continue,
                 }
             }
             // An attested user without a factor is told so before being asked in vain.
-            let told = standing == Standing::NotEnrolled && login.attested;
-            let reason = if told { Reason::NotEnrolled } else { Reason::Plain };
-            return self.ask(login, found, (0, 0), Refusal::new(reason));
+            let told = looked.standing == Standing::NotEnrolled && login.attested;
+            if told {
+                return self.ask(login, target, Stage::Code, (0, 0), Refusal::new(Reason::NotEnrolled));
+            }
+            return match looked.news {
+                Some(news) => {
+                    let text = words::with_news(&news);
+                    self.question(login, target, Stage::Code, (0, 0), Reason::Plain, false, text)
+                }
+                None => self.ask(login, target, Stage::Code, (0, 0), plain),
+            };
         }
         Ok(Step::refused(Reason::Altered, 0, words::farewell(Reason::Altered, login.attested, 0)))
     }
 
     /// Whose record is judged, by what was last committed.
-    async fn look(&self, login: &Login, subject: &Subject) -> Result<(Target, Standing), StoreError> {
+    pub(super) async fn look(
+        &self,
+        rules: &Arc<Rules>,
+        login: &Login,
+        subject: &Subject,
+    ) -> Result<Looked, StoreError> {
         let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
+        let (rules, now) = (Arc::clone(rules), self.world().clock.now());
         let look = move |sound: &mut Sound<'_>| {
-            let found = target(sound, store.keys(), &login, &subject)?;
-            let account = match found {
+            let target = target(sound, store.keys(), &login, &subject)?;
+            let account = match target {
                 Target::Account { id, uid } => sound.account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { id, .. } => sound.account(id)?, // the same work
             };
-            Ok((found, standing(&found, account.as_ref())))
+            let standing = standing(&target, account.as_ref());
+            let grace = match standing {
+                Standing::NotEnrolled => grace::ends(sound, &rules, target.uid(), now.wall)?,
+                _ => None,
+            };
+            let decision = decide(login.via.mode(rules.mode), standing, grace);
+            let opening = opening(sound, &rules, &login, &target, (standing, account.as_ref()), now)?;
+            let news = match (standing, &account) {
+                (Standing::Enrolled, Some(account)) if login.attested => {
+                    news::of(&account.state, &login, now.wall)
+                }
+                _ => None,
+            };
+            Ok(Looked { target, standing, decision, opening, news })
         };
         self.store.read(look).await
     }
 
     /// Waives in a write transaction of its own: looked up again there, where nobody else writes,
     /// and recorded before it is said.
-    async fn waive(&self, mode: Mode, login: &Login, subject: &Subject) -> Result<Outcome, StoreError> {
+    async fn waive(
+        &self,
+        rules: &Arc<Rules>,
+        login: &Login,
+        subject: &Subject,
+    ) -> Result<Outcome, StoreError> {
         let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
-        let rule = move |records: &mut Records<'_>, _: Moment| {
+        let rules = Arc::clone(rules);
+        let rule = move |records: &mut Records<'_>, now: Moment| {
             let found = target(&mut records.read(), store.keys(), &login, &subject)?;
             let account = match found {
                 Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { .. } => None,
             };
-            let Decision::Waive(permitted, why) = decide(mode, standing(&found, account.as_ref())) else {
+            let standing = standing(&found, account.as_ref());
+            let grace = match standing {
+                Standing::NotEnrolled => grace::ends(&mut records.read(), &rules, found.uid(), now.wall)?,
+                _ => None,
+            };
+            let Decision::Waive(permitted, why) = decide(login.via.mode(rules.mode), standing, grace) else {
                 return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
             };
+            if let (Standing::NotEnrolled, Some(uid)) = (standing, found.uid()) {
+                grace::see(records, uid, now.wall, false)?;
+            }
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(account.as_ref(), event, context(&login))?;
             Ok(Ruling::Waived(permitted, why))
@@ -118,46 +187,118 @@ impl Auth {
     }
 
     /// Asks, saying first why the last answer was refused. `(tries, rounds)`: answers so far.
-    fn ask(
+    pub(super) fn ask(
         &self,
         login: Login,
         target: Target,
-        (tries, rounds): (u8, u8),
+        stage: Stage,
+        counts: (u8, u8),
         Refusal { reason, seconds }: Refusal,
     ) -> Result<Step, Failure> {
-        let (entropy, asked) = (&*self.world().entropy, self.world().clock.now());
         let left = match reason {
-            Reason::Spent => u32::try_from(Totp::default().seconds_left(asked.wall)).unwrap_or(u32::MAX),
+            Reason::Spent => {
+                let now = self.world().clock.now().wall;
+                u32::try_from(Totp::default().seconds_left(now)).unwrap_or(u32::MAX)
+            }
             _ => seconds,
         };
         let text = words::prompt(reason, login.attested, left);
-        let question = Question { nonce: nonce(entropy)?, asked, login, target, tries, rounds };
+        let echo = reason == Reason::Visible || matches!(stage, Stage::Enrolling(_));
+        self.question(login, target, stage, counts, reason, echo, text)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a question is all of this, and only here put together")]
+    fn question(
+        &self,
+        login: Login,
+        target: Target,
+        stage: Stage,
+        (tries, rounds): (u8, u8),
+        reason: Reason,
+        echo: bool,
+        text: String,
+    ) -> Result<Step, Failure> {
+        let (entropy, asked) = (&*self.world().entropy, self.world().clock.now());
+        let question = Question { nonce: nonce(entropy)?, asked, login, target, stage, tries, rounds };
         let token = question.seal(self.store.keys(), entropy)?;
-        Ok(Step::ask(reason, reason == Reason::Visible, QUESTION_SECONDS, token, text))
+        Ok(Step::ask(reason, echo, QUESTION_SECONDS, token, text))
     }
 
     /// An answer to a question of `begin`, or of `begin_locker` by that same uid.
     pub async fn answer(&self, via: Via, token: &[u8], answer: Answer) -> Result<Step, Failure> {
+        self.judge_answer(via, token, answer).await.map(|(step, ..)| step)
+    }
+
+    /// An answer, with its question and the outcome where there is a verdict.
+    pub(super) async fn judge_answer(
+        &self,
+        via: Via,
+        token: &[u8],
+        answer: Answer,
+    ) -> Result<(Step, Option<Question>, Option<Outcome>), Failure> {
         let rules = self.rules()?;
         let question = match Question::open(self.store.keys(), token) {
-            Ok(question) if question.login.via == via => question,
-            _ => return Ok(Step::refused(Reason::Expired, 0, words::farewell(Reason::Expired, false, 0))),
+            Ok(question) if question.login.via == via => Arc::new(question),
+            _ => {
+                let text = words::farewell(Reason::Expired, false, 0);
+                return Ok((Step::refused(Reason::Expired, 0, text), None, None));
+            }
         };
-        let judged = {
-            let (question, mode) = (Arc::new(question.clone()), rules.mode);
-            self.store.write(move |records, now| rule(records, now, mode, &question, &answer)).await?
+        let outcome = self.judge_at(rules, &question, answer).await?;
+        let asked = Question::clone(&question);
+        let step = match &outcome {
+            Outcome::Proven(proof) if proof.pending => Step::proven(self.ticket(asked, proof.enrols)?),
+            Outcome::Proven(_) => Step::proven(Vec::new()),
+            Outcome::Waived(_, why) => Step::waived(*why),
+            Outcome::Enrolling(showing) => self.show(asked, showing)?,
+            Outcome::Refused(refusal) => self.after(asked, *refusal)?,
         };
-        match Outcome::from(judged) {
-            Outcome::Proven(proof) if proof.pending => Ok(Step::proven(self.ticket(question)?)),
-            Outcome::Proven(_) => Ok(Step::proven(Vec::new())),
-            Outcome::Waived(_, why) => Ok(Step::waived(why)),
-            Outcome::Refused(refusal) => self.after(question, refusal),
+        Ok((step, Some(Arc::unwrap_or_clone(question)), Some(outcome)))
+    }
+
+    /// Judges by where the dialogue is.
+    async fn judge_at(
+        &self,
+        rules: Arc<Rules>,
+        question: &Arc<Question>,
+        answer: Answer,
+    ) -> Result<Outcome, Failure> {
+        let (stage, asked) = (question.stage, Arc::clone(question));
+        let answer = match (stage, answer) {
+            (Stage::Code | Stage::Offer, Answer::OneTime(code)) => {
+                return self.try_one_time(rules, question, code).await;
+            }
+            (_, answer) => answer,
+        };
+        let fresh = enrolling::Fresh::new(&*self.world().entropy)?;
+        let judged = self.store.write(move |records, now| match stage {
+            Stage::Code => rule(records, now, &rules, &asked, &answer),
+            Stage::Offer => rule_offer(records, now, &rules, &asked, &answer, &fresh),
+            Stage::Enrolling(id) => rule_shown(records, now, &rules, &asked, id, &answer),
+        });
+        Ok(Outcome::from(judged.await?))
+    }
+
+    /// Shows an enrolment and asks for its code.
+    fn show(&self, question: Question, showing: &Showing) -> Result<Step, Failure> {
+        let Question { login, target, tries, rounds, .. } = question;
+        if rounds >= ROUNDS {
+            return Ok(Step::refused(Reason::TriesUsedUp, 0, String::new()));
         }
+        let rules = self.rules()?;
+        let target = match target {
+            // An account that was made for this enrolment has a record of its own now.
+            Target::Dummy { uid: Some(uid), .. } => Target::Account { id: showing.account, uid },
+            target => target,
+        };
+        let text = show::text(&rules.issuer, &login.subject, showing);
+        let stage = Stage::Enrolling(showing.factor);
+        self.question(login, target, stage, (tries, rounds + 1), showing.reason, true, text)
     }
 
     /// What follows a refused answer: another question, or the end.
     fn after(&self, question: Question, refusal: Refusal) -> Result<Step, Failure> {
-        let Question { login, target, tries, rounds, .. } = question;
+        let Question { login, target, stage, tries, rounds, .. } = question;
         let Refusal { reason, seconds } = refusal;
         let was_try = !matches!(reason, Reason::Help | Reason::Visible);
         let (tries, rounds) = (tries + u8::from(was_try), rounds + 1);
@@ -170,39 +311,19 @@ impl Auth {
         if ends || u32::from(tries) >= TRIES || rounds >= ROUNDS {
             return Ok(Step::refused(reason, seconds, words::farewell(reason, login.attested, seconds)));
         }
-        self.ask(login, target, (tries, rounds), refusal)
+        self.ask(login, target, stage, (tries, rounds), refusal)
     }
 
-    fn ticket(&self, question: Question) -> Result<Vec<u8>, Failure> {
+    fn ticket(
+        &self,
+        question: Question,
+        enrols: Option<crate::account::FactorId>,
+    ) -> Result<Vec<u8>, Failure> {
         let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid };
+        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, enrols };
         Ok(ticket.seal(self.store.keys(), entropy)?)
-    }
-
-    /// Binds what an auth phase proved: hosts call the account phase only after the whole auth
-    /// stack passed.
-    pub async fn settle(&self, sealed: &[u8]) -> Result<Step, Failure> {
-        let expired = || Step::refused(Reason::Expired, 0, String::new());
-        let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
-        let settled = self
-            .store
-            .write(move |records, now| {
-                let login = &ticket.login;
-                let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
-                let account = records.read().account_of(ticket.account, ticket.uid, &[&login.subject])?;
-                let Some(mut account) = account.filter(|_| fresh && ticket.is_good(&now)) else {
-                    refuse(records, None, login, Refusal::new(Reason::Expired), 0)?;
-                    return Ok(false);
-                };
-                account.state.settle(&login.door, now.wall);
-                records.keep(&mut account)?;
-                records.audit(Some(&account), Event::Settled, context(login))?;
-                Ok(true)
-            })
-            .await?;
-        Ok(if settled.into_inner() { Step::proven(Vec::new()) } else { expired() })
     }
 
     /// An account phase without a proof, at a service that must show one.
@@ -213,12 +334,17 @@ impl Auth {
             return Ok(Step::waived(Reason::PolicyOff));
         }
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        let step = self.open(&rules, login.clone(), subject).await?;
-        if step.kind() != mfa_proto::step::Kind::Ask {
-            return Ok(step);
+        let looked = self.look(&rules, &login, &subject).await?;
+        if let Decision::Waive(..) = looked.decision
+            && let Outcome::Waived(_, why) = self.waive(&rules, &login, &subject).await?
+        {
+            return Ok(Step::waived(why));
         }
-        let refusal =
-            Refusal::new(step.reason().filter(|r| *r == Reason::NotEnrolled).unwrap_or(Reason::NoProof));
+        let reason = match looked.standing {
+            Standing::NotEnrolled => Reason::NotEnrolled,
+            _ => Reason::NoProof,
+        };
+        let refusal = Refusal::new(reason);
         self.store.write(move |records, _| refuse(records, None, &login, refusal, 0)).await?.into_inner();
         Ok(Step::refused(
             refusal.reason,

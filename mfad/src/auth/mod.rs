@@ -5,13 +5,26 @@
 //! nothing. What a person reads is in [`words`], and nowhere else.
 
 pub mod administer;
+mod codes;
 pub mod enrol;
+mod enrolling;
+mod factors;
+pub mod grace;
 pub mod identify;
+mod import;
 mod judge;
 pub mod login;
+mod news;
+mod one_time;
+mod own;
 pub mod question;
+mod settle;
+mod show;
+pub mod step_up;
 #[cfg(test)]
 mod tests;
+mod tickets;
+mod uri;
 pub mod verdict;
 pub mod words;
 
@@ -22,7 +35,7 @@ use mfa_proto::fault::Fault;
 use crate::{
     policy::Rules,
     store::{Store, StoreError},
-    world::{NamesError, NoEntropy, World},
+    world::{NamesError, NoEntropy, TooBusy, World},
 };
 
 /// Why a use case has no answer. The first part is for the caller, the second for the operator.
@@ -58,6 +71,12 @@ impl From<StoreError> for Failure {
 impl From<NamesError> for Failure {
     fn from(error: NamesError) -> Self {
         Self::unavailable(&error)
+    }
+}
+
+impl From<TooBusy> for Failure {
+    fn from(error: TooBusy) -> Self {
+        Self { fault: Fault::Limited, ..Self::unavailable(&error) }
     }
 }
 

@@ -11,8 +11,9 @@ use mfa_proto::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    account::{AccountId, Door},
+    account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
+    policy::Mode,
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -23,6 +24,31 @@ pub enum Via {
     Login,
     /// By a user, for the own account: nothing is bound.
     Locker(u32),
+    /// By a user, before a change of the own account.
+    OwnChange(u32),
+    /// By root, before an administrator's change.
+    AdminChange,
+}
+
+impl Via {
+    /// The mode that is decided by: a change is proven whatever the host asks of its logins. (S18)
+    pub fn mode(self, mode: Mode) -> Mode {
+        match self {
+            Self::Login | Self::Locker(_) => mode,
+            Self::OwnChange(_) | Self::AdminChange => Mode::Required,
+        }
+    }
+}
+
+/// Where a dialogue is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// The ordinary question.
+    Code,
+    /// The offer to enrol.
+    Offer,
+    /// The code of that enrolment, which was shown.
+    Enrolling(FactorId),
 }
 
 /// Who is asked, where and for what: the context that every row and word is about.
@@ -58,7 +84,19 @@ pub enum Target {
         id: AccountId,
         /// Why there is no account.
         why: NoAccount,
+        /// The subject's uid, where that is somebody's.
+        uid: Option<u32>,
     },
+}
+
+impl Target {
+    /// The subject's uid, where that is somebody's.
+    pub fn uid(&self) -> Option<u32> {
+        match self {
+            Self::Account { uid, .. } => Some(*uid),
+            Self::Dummy { uid, .. } => *uid,
+        }
+    }
 }
 
 /// Why nothing that is answered can be right.
@@ -87,6 +125,8 @@ pub struct Question {
     pub login: Login,
     /// Whose record.
     pub target: Target,
+    /// Where the dialogue is.
+    pub stage: Stage,
     /// Answers of this login that were tries.
     pub tries: u8,
     /// Answers of this login, all of them.
@@ -106,6 +146,8 @@ pub struct Ticket {
     pub account: AccountId,
     /// The subject's uid.
     pub uid: u32,
+    /// The enrolment that becomes a factor.
+    pub enrols: Option<FactorId>,
 }
 
 /// A token of one kind.

@@ -4,12 +4,13 @@
 
 use mfa_proto::step::Reason;
 
-use crate::{factor::Matched, policy::Permitted, store::Committed};
+use super::enrolling::Showing;
+use crate::{account::FactorId, factor::Matched, policy::Permitted, store::Committed};
 
 /// What a transaction decided. Not yet true.
 #[derive(Clone, Debug)]
 pub(super) enum Ruling {
-    /// The code was right and its step is marked.
+    /// The code was right and is marked as accepted.
     Proven {
         /// By a factor.
         matched: Matched,
@@ -17,9 +18,13 @@ pub(super) enum Ruling {
         permitted: Permitted,
         /// Whether an account phase has something to settle.
         pending: bool,
+        /// The enrolment that settling makes a factor of.
+        enrols: Option<FactorId>,
     },
     /// Policy does not ask.
     Waived(Permitted, Reason),
+    /// An enrolment is to be shown: no verdict yet.
+    Enrolling(Showing),
     /// No, for this answer.
     Refused(Refusal),
 }
@@ -55,16 +60,20 @@ pub struct Proof {
     pub permitted: Permitted,
     /// Whether an account phase has something to settle.
     pub pending: bool,
+    /// The enrolment that settling makes a factor of.
+    pub enrols: Option<FactorId>,
 }
 
 /// The verdict on a login.
 #[must_use]
 #[derive(Debug)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Let in, as far as we are asked.
     Proven(Proof),
     /// Not asked.
     Waived(Permitted, Reason),
+    /// Asked for the code of an enrolment.
+    Enrolling(Showing),
     /// Not let in.
     Refused(Refusal),
 }
@@ -72,10 +81,11 @@ pub enum Outcome {
 impl From<Committed<Ruling>> for Outcome {
     fn from(ruling: Committed<Ruling>) -> Self {
         match ruling.into_inner() {
-            Ruling::Proven { matched, permitted, pending } => {
-                Self::Proven(Proof { matched, spent: Spent(()), permitted, pending })
+            Ruling::Proven { matched, permitted, pending, enrols } => {
+                Self::Proven(Proof { matched, spent: Spent(()), permitted, pending, enrols })
             }
             Ruling::Waived(permitted, why) => Self::Waived(permitted, why),
+            Ruling::Enrolling(showing) => Self::Enrolling(showing),
             Ruling::Refused(refusal) => Self::Refused(refusal),
         }
     }

@@ -3,7 +3,12 @@
 //! Until the first factor is attested, all refusals read alike. What must be read is in the
 //! prompt, the question last; a first line is left to the client, which writes before it.
 
-use mfa_proto::step::Reason;
+use mfa_proto::{
+    identity::UnixTime,
+    step::Reason,
+    time::{day, days_until},
+};
+use zeroize::Zeroizing;
 
 /// The ordinary question.
 pub const QUESTION: &str = "Verification code: ";
@@ -16,7 +21,7 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::Help, _) => {
             "Type the digits that your authenticator app shows now for this machine.\n\
              Spaces and dashes do not matter. Type b to see what you type.\n\
-             No app at hand? Ask your administrator."
+             No app at hand? Type one of your backup codes, or ask your administrator."
         }
         (Reason::Visible, _) => "What you type now can be seen.",
         (_, false) => NOT_ACCEPTED,
@@ -29,15 +34,72 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::Expired, true) => "That question had expired.",
         (Reason::NotEnrolled, true) => {
             "This account has no second factor, and one is required here.\n\
-             Ask your administrator."
+             Type the invitation that your administrator gave you (I-...), or ask for one."
         }
-        (Reason::Limited | Reason::DoorClosed | Reason::Disabled, true) => {
+        (Reason::MayNotEnrol, true) => "Enrolling is not allowed here. Ask your administrator.",
+        (Reason::Ahead, true) => "Your token has run ahead: type the next code that it shows.",
+        (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked, true) => {
             return format!("\n{}\n{QUESTION}", farewell(reason, attested, seconds));
         }
         (_, true) => "That code is not right. Is the time on your phone right?",
     };
     format!("\n{said}\n{QUESTION}")
 }
+
+/// The question for the code of an enrolment.
+pub const CONFIRM: &str = "Code that the app shows now: ";
+
+/// The offer to enrol, until `ends`.
+pub fn offer(ends: UnixTime, now: UnixTime) -> String {
+    format!(
+        "\nA second factor is required here from {} on: {} left.\n\
+         Type e to set one up now (you need an authenticator app), or press Enter to go on: ",
+        day(ends.0),
+        days_until(ends.0, now.0)
+    )
+}
+
+/// The code of an enrolment that an earlier login showed.
+pub fn resume() -> String {
+    format!("\nYour new second factor waits for its first code. Type e to see its secret again.\n{CONFIRM}")
+}
+
+/// What goes with the picture of an enrolment.
+pub fn scan(secret: &str, ascii: bool) -> Zeroizing<String> {
+    let other = if ascii { "" } else { "No picture? Type ? for plain characters. " };
+    Zeroizing::new(format!(
+        "Scan this with your authenticator app, or type its secret:\n  {secret}\n{other}Then confirm it.\n"
+    ))
+}
+
+/// The ordinary question, after what there is to know.
+pub fn with_news(news: &str) -> String {
+    format!("\n{news}\n{QUESTION}")
+}
+
+/// After an enrolment in the login: shown in a prompt of its own.
+pub fn enrolled(codes: &[String]) -> String {
+    let mut text = String::from("\nYour second factor is set up. The code that you typed is spent.\n");
+    if !codes.is_empty() {
+        text.push_str("Backup codes, each for one login without the app. They are shown this once:\n\n");
+        for pair in codes.chunks(2) {
+            text.push_str("  ");
+            text.push_str(&pair.join("    "));
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text.push_str(CONTINUE);
+    text
+}
+
+/// News that the account phase tells.
+pub fn told(news: &str) -> String {
+    format!("\n{news}\n{CONTINUE}")
+}
+
+/// The end of what must be read.
+const CONTINUE: &str = "Press Enter to go on. ";
 
 /// All that a stranger reads.
 const NOT_ACCEPTED: &str = "Not accepted.";
@@ -59,6 +121,7 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::NotEnrolled, true) => {
             "This account has no second factor, and one is required here. Ask your administrator.".into()
         }
+        (Reason::Locked, true) => "This account is locked. Ask your administrator.".into(),
         (Reason::Altered | Reason::Ambiguous | Reason::Clock | Reason::NoCaller, true) => {
             "This account cannot be checked now. Ask your administrator: mfad's log says why.".into()
         }

@@ -7,6 +7,7 @@
 
 mod caller;
 mod pace;
+mod proofs;
 mod quota;
 pub mod socket;
 mod stream;
@@ -19,6 +20,7 @@ use zbus::{Message, Type, message::Header};
 use crate::{auth::Failure, deliver::Log};
 
 pub use caller::CallerUid;
+pub use proofs::Proofs;
 pub use quota::Quotas;
 
 /// The interface and the method of a call to our one object.

@@ -22,7 +22,7 @@ use zbus::{
 use zeroize::Zeroizing;
 use zruntime::{SharedRuntime, mpmc};
 
-use super::{CallerUid, Quotas, args, called, fails, pace::paced, tell};
+use super::{CallerUid, Proofs, Quotas, args, called, fails, pace::paced, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -47,6 +47,8 @@ pub struct Desk {
     pub auth: Auth,
     /// Of all callers.
     pub quotas: Quotas,
+    /// Which connections have proven a factor lately.
+    pub proofs: Proofs,
     /// For the pace of refusals.
     pub clock: Arc<dyn Clock>,
     /// For the operator.
@@ -67,6 +69,7 @@ pub async fn serve(desk: Desk) {
                 told = false;
                 desk.log.info("serving on the system bus");
                 converse(&desk, &runtime, stream).await;
+                desk.proofs.forget(); // another bus gives the same names again
                 desk.log.warning("the system bus is gone: looking for it again");
             }
             Err(why) if !told => {
@@ -152,11 +155,12 @@ impl Desk {
         message: &Message,
         header: &Header<'_>,
     ) -> Result<Reply, Failure> {
+        let proven = || self.proofs.of(header);
         match member {
             "Status" => reply(header, self.auth.status(uid).await),
             "EnrollBegin" => {
                 let request: EnrollRequest = args(message)?;
-                reply(header, self.auth.enroll_begin(uid, request).await)
+                reply(header, self.auth.enroll_begin(uid, request, proven()).await)
             }
             "EnrollConfirm" => {
                 let (enrollment, code): (String, Vec<u8>) = args(message)?;
@@ -167,8 +171,34 @@ impl Desk {
                 let enrollment: String = args(message)?;
                 reply(header, self.auth.enroll_cancel(uid, &enrollment).await)
             }
+            "StepUpBegin" => reply(header, self.auth.step_up_begin(uid).await),
+            "StepUpAnswer" => self.step_up(Via::OwnChange(uid), message, header).await,
+            "FactorRename" => {
+                let (factor, label): (String, String) = args(message)?;
+                reply(header, self.auth.factor_rename(uid, &factor, &label, proven()).await)
+            }
+            "FactorRemove" => {
+                let factor: String = args(message)?;
+                reply(header, self.auth.factor_remove(uid, &factor, proven()).await)
+            }
+            "CodesRenew" => reply(header, self.auth.codes_renew(uid, proven()).await),
+            "NotMe" => reply(header, self.auth.not_me(uid).await),
             _ => Err(unknown()),
         }
+    }
+
+    /// An answer of a step-up; what it proves is this connection's.
+    async fn step_up(&self, via: Via, message: &Message, header: &Header<'_>) -> Result<Reply, Failure> {
+        let (token, answer): (Vec<u8>, Vec<u8>) = args(message)?;
+        let answer = Zeroizing::new(answer);
+        let judged = async {
+            let (step, proven) = self.auth.step_up_answer(via, &token, Answer::parse(&answer)).await?;
+            if let Some(proven) = proven {
+                self.proofs.keep(header, proven);
+            }
+            Ok(step)
+        };
+        reply(header, paced(&*self.clock, judged).await)
     }
 
     /// `org.mfad1.Locker`: a login's dialogue for the caller's own account.
@@ -196,6 +226,7 @@ impl Desk {
 
     /// `org.mfad1.Admin`: root's, of every account.
     async fn admin(&self, member: &str, message: &Message, header: &Header<'_>) -> Result<Reply, Failure> {
+        let proven = || self.proofs.of(header);
         match member {
             "UserList" => {
                 let (after, most) = args(message)?;
@@ -205,13 +236,38 @@ impl Desk {
                 let user = args(message)?;
                 reply(header, self.auth.user_show(user).await)
             }
+            "StepUpBegin" => {
+                let administrator = args(message)?;
+                reply(header, self.auth.admin_step_up_begin(administrator).await)
+            }
+            "StepUpAnswer" => self.step_up(Via::AdminChange, message, header).await,
+            "UserInvite" => {
+                let (user, hours, why) = args(message)?;
+                reply(header, self.auth.user_invite(user, hours, why, proven()).await)
+            }
+            "UserRecover" => {
+                let (user, verified_by, ticket, why) = args(message)?;
+                reply(header, self.auth.user_recover(user, verified_by, ticket, why, proven()).await)
+            }
             "UserReset" => {
-                let (user, reason) = args(message)?;
-                reply(header, self.auth.user_reset(user, reason).await)
+                let (user, why) = args(message)?;
+                reply(header, self.auth.user_reset(user, why, proven()).await)
+            }
+            "UserLock" => {
+                let (user, why) = args(message)?;
+                reply(header, self.auth.user_lock(user, why, proven()).await)
             }
             "UserUnlock" => {
-                let (user, reason, clock) = args(message)?;
-                reply(header, self.auth.user_unlock(user, reason, clock).await)
+                let (user, clock, why) = args(message)?;
+                reply(header, self.auth.user_unlock(user, clock, why, proven()).await)
+            }
+            "UserRemove" => {
+                let (user, why) = args(message)?;
+                reply(header, self.auth.user_remove(user, why, proven()).await)
+            }
+            "Import" => {
+                let (import, why) = args(message)?;
+                reply(header, self.auth.import(import, why, proven()).await)
             }
             "Audit" => {
                 let (after, most, user) = args(message)?;

@@ -5,6 +5,7 @@
 //! hash), so a login changes it in two steps and a start checks 100,000 accounts in one pass.
 //! Where it does not agree, absence proves nothing: who has no account is refused, not exempt.
 
+use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::{RosterEntry, Rows, StoreError, Txn, rows::MetaKey};
@@ -26,6 +27,11 @@ pub struct Head {
     pub digest: Tag,
     /// Of the last commit; `None` before the first.
     pub clock: Option<Moment>,
+    /// How long machines with this store ran up to that commit, all boots together, in milliseconds:
+    /// what a clock that is set back does not take back.
+    pub ran_ms: u64,
+    /// Since when every user is to have a factor; `None` where that is not required.
+    pub required_since: Option<UnixTime>,
 }
 
 /// How the roster differs from the head.
@@ -40,7 +46,15 @@ pub struct RosterFault {
 impl Head {
     /// Gives a new store its first head: from then on, a store without one is not ours.
     pub(super) fn begin(txn: &mut dyn Txn, keys: &Keys) -> Result<(), StoreError> {
-        let empty = Self { audit_seq: 0, audit_tag: [0; 32], accounts: 0, digest: [0; 32], clock: None };
+        let empty = Self {
+            audit_seq: 0,
+            audit_tag: [0; 32],
+            accounts: 0,
+            digest: [0; 32],
+            clock: None,
+            ran_ms: 0,
+            required_since: None,
+        };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
 

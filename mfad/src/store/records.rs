@@ -2,16 +2,18 @@
 //! whatever the database.
 
 use mfa_proto::{
-    identity::{ServiceName, UserName},
+    identity::{ServiceName, UnixTime, UserName},
     secret::Secret,
 };
+use serde::Serialize;
+use subtle::ConstantTimeEq;
 
-use super::{AuditRow, FactorRow, Head, MetaKey, RosterEntry, Rows, StateRow, StoreError, Txn};
+use super::{AuditRow, FactorRow, Head, MetaKey, RosterEntry, Rows, SeenRow, StateRow, StoreError, Txn};
 use crate::{
-    account::{AccountId, Door, Factor, FactorId, SeedPrint, State},
+    account::{AccountId, Door, Factor, FactorId, SeedPrint, State, Ticket},
     audit::{self, Event, Record},
-    crypto::{Keys, Purpose},
-    factor::FactorKind,
+    crypto::{Keys, Purpose, SlowHash, Tag},
+    factor::{FactorKind, backup::ForeignTag},
     world::{Entropy, Moment},
 };
 
@@ -127,13 +129,48 @@ impl<'a> Sound<'a> {
         account: &Account,
         factor: &Factor,
     ) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
-        let Some(row) = self.rows.factor(factor.id)? else { return Ok(None) };
+        self.sealed(account, factor.id, factor.version, Sealed::Seed(&factor.kind))
+    }
+
+    /// The hashes of the account's one-time codes in that row; `None` when it does not open.
+    pub fn hashes(
+        &mut self,
+        account: &Account,
+        row: [u8; 16],
+        what: Hashes,
+    ) -> Result<Option<Vec<SlowHash>>, StoreError> {
+        let opened = self.sealed(account, FactorId(row), 1, Sealed::Hashes(what))?;
+        let all = |bytes: &Secret<Vec<u8>>| bytes.expose().as_chunks().0.to_vec();
+        Ok(opened.as_ref().map(all))
+    }
+
+    fn sealed(
+        &mut self,
+        account: &Account,
+        id: FactorId,
+        version: u32,
+        what: Sealed<'_>,
+    ) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        let Some(row) = self.rows.factor(id)? else { return Ok(None) };
         let Some(sealed) = row.sealed else { return Ok(None) };
-        if row.account != account.id || row.version != factor.version {
+        if row.account != account.id || row.version != version {
             return Ok(None);
         }
-        let context = context(account.id, factor.id, factor.version, &factor.kind)?;
+        let context = context(account.id, id, version, what)?;
         Ok(self.keys.open(&context, &sealed).ok())
+    }
+
+    /// When that user was last seen without a factor, and when an enrolment was last offered; `None`
+    /// where that is not on record.
+    pub fn seen(&mut self, uid: u32) -> Result<Option<Seen>, StoreError> {
+        let Some(row) = self.rows.seen(uid)? else { return Ok(None) };
+        let seen = Seen { time: row.time, offered: row.offered };
+        Ok(seen.tag(self.keys, uid).ct_eq(&row.tag[..]).into()).map(|genuine: bool| genuine.then_some(seen))
+    }
+
+    /// Since when every user is to have a factor, by what was last committed.
+    pub fn required_since(&mut self) -> Result<Option<UnixTime>, StoreError> {
+        Ok(Head::read(self.rows, self.keys)?.required_since)
     }
 
     /// A page of the audit, oldest first, those above `after`; an error where a row does not decode.
@@ -150,13 +187,40 @@ impl<'a> Sound<'a> {
     }
 }
 
-fn context(
-    account: AccountId,
-    factor: FactorId,
-    version: u32,
-    kind: &FactorKind,
-) -> Result<Vec<u8>, StoreError> {
-    let bound = (SCHEMA, "factor", account, factor, version, kind);
+/// What lies in a sealed row: bound into it, so that none passes for another.
+#[derive(Clone, Copy, Serialize)]
+enum Sealed<'a> {
+    Seed(&'a FactorKind),
+    Hashes(Hashes),
+}
+
+/// Whose hashes lie in a sealed row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Hashes {
+    /// Of ten backup codes, by their slots.
+    Backup,
+    /// Of an invitation or a recovery code.
+    Ticket(Ticket),
+}
+
+/// When a user without a factor was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Last.
+    pub time: UnixTime,
+    /// Last offered to enrol; 0: never.
+    pub offered: UnixTime,
+}
+
+impl Seen {
+    fn tag(&self, keys: &Keys, uid: u32) -> Tag {
+        let parts = [&uid.to_le_bytes()[..], &self.time.0.to_le_bytes(), &self.offered.0.to_le_bytes()];
+        keys.tag(Purpose::Meta, &[b"seen", parts[0], parts[1], parts[2]])
+    }
+}
+
+fn context(account: AccountId, row: FactorId, version: u32, what: Sealed<'_>) -> Result<Vec<u8>, StoreError> {
+    let bound = (SCHEMA, "factor", account, row, version, what);
     postcard::to_allocvec(&bound).map_err(|_| StoreError::Malformed("factor"))
 }
 
@@ -179,7 +243,14 @@ impl<'a> Records<'a> {
         entropy: &'a dyn Entropy,
         now: Moment,
     ) -> Result<Self, StoreError> {
-        let head = Head::read(rows_of(txn), keys)?;
+        let mut head = Head::read(rows_of(txn), keys)?;
+        // Over a reboot, the time since the machine started; what ran before it unseen is not counted.
+        let ran = match head.clock {
+            Some(before) if before.boot == now.boot => now.boot_ms.saturating_sub(before.boot_ms),
+            Some(_) => now.boot_ms,
+            None => 0,
+        };
+        head.ran_ms = head.ran_ms.saturating_add(ran);
         let mut records = Self { txn, keys, entropy, head, now, written: Vec::new() };
         records.watch_clock()?;
         Ok(records)
@@ -219,6 +290,21 @@ impl<'a> Records<'a> {
     /// The keys.
     pub fn keys(&self) -> &Keys {
         self.keys
+    }
+
+    /// How long machines with this store ran, all boots together, in milliseconds.
+    pub fn ran_ms(&self) -> u64 {
+        self.head.ran_ms
+    }
+
+    /// Since when every user is to have a factor.
+    pub fn required_since(&self) -> Option<UnixTime> {
+        self.head.required_since
+    }
+
+    /// Sets it.
+    pub fn require_since(&mut self, since: Option<UnixTime>) {
+        self.head.required_since = since;
     }
 
     /// The clocks of the commit before this transaction.
@@ -272,9 +358,56 @@ impl<'a> Records<'a> {
         kind: &FactorKind,
         seed: &[u8],
     ) -> Result<(), StoreError> {
-        let context = context(account.id, id, version, kind)?;
-        let sealed = self.keys.seal(self.entropy, &context, seed)?;
+        self.put_sealed(account, id, version, Sealed::Seed(kind), seed)
+    }
+
+    /// Seals hashes of one-time codes into a row of their own.
+    pub fn put_hashes(
+        &mut self,
+        account: &Account,
+        row: [u8; 16],
+        what: Hashes,
+        hashes: &[SlowHash],
+    ) -> Result<(), StoreError> {
+        self.put_sealed(account, FactorId(row), 1, Sealed::Hashes(what), hashes.as_flattened())
+    }
+
+    fn put_sealed(
+        &mut self,
+        account: &Account,
+        id: FactorId,
+        version: u32,
+        what: Sealed<'_>,
+        secret: &[u8],
+    ) -> Result<(), StoreError> {
+        let context = context(account.id, id, version, what)?;
+        let sealed = self.keys.seal(self.entropy, &context, secret)?;
         self.txn.put_factor(id, &FactorRow { account: account.id, version, sealed: Some(sealed) })
+    }
+
+    /// Ends whatever lies sealed in that row.
+    pub fn end(&mut self, row: [u8; 16]) -> Result<(), StoreError> {
+        self.txn.end_factor(FactorId(row), self.now.wall)
+    }
+
+    /// Records when this user, who has no factor, was there.
+    pub fn see(&mut self, uid: u32, seen: Seen) -> Result<(), StoreError> {
+        let tag = seen.tag(self.keys, uid).to_vec();
+        self.txn.set_seen(uid, &SeenRow { time: seen.time, offered: seen.offered, tag })
+    }
+
+    /// Takes an account out of the index. Its state stays, and nobody finds it any more.
+    pub fn remove(&mut self, account: Account) -> Result<(), StoreError> {
+        self.head.toggle(self.keys, &account.entry(account.version.unwrap_or(0)));
+        self.head.accounts = self.head.accounts.saturating_sub(1);
+        self.txn.remove_account(account.id)
+    }
+
+    /// A keyed hash of a short code of another system, bound to its account.
+    pub fn foreign_tag(&self, account: &Account, digits: &[u8]) -> ForeignTag {
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&self.keys.tag(Purpose::Pepper, &[b"foreign", &account.id.0, digits])[..16]);
+        tag
     }
 
     /// The keyed fingerprint of a seed.

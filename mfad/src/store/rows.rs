@@ -30,6 +30,17 @@ pub struct FactorRow {
     pub sealed: Option<Vec<u8>>,
 }
 
+/// When a user without a factor was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenRow {
+    /// When.
+    pub time: UnixTime,
+    /// When an enrolment was last offered in a login; 0: never.
+    pub offered: UnixTime,
+    /// Over uid and times.
+    pub tag: Vec<u8>,
+}
+
 /// A row of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
@@ -95,6 +106,8 @@ pub trait Rows {
     fn audit(&mut self, after: u64, most: u32, user: Option<&UserName>) -> Result<Vec<AuditRow>, StoreError>;
     /// The latest audit row of that account.
     fn last_audit(&mut self, of: AccountId) -> Result<Option<AuditRow>, StoreError>;
+    /// When that user was last seen without a factor.
+    fn seen(&mut self, uid: u32) -> Result<Option<SeenRow>, StoreError>;
     /// The value of that key.
     fn meta(&mut self, key: MetaKey) -> Result<Option<Vec<u8>>, StoreError>;
     /// Whether the roster was as the head says when it was last compared.
@@ -119,6 +132,10 @@ pub trait Txn: Rows {
     fn forget_spent(&mut self, boot: &[u8; 16], now_ms: u64) -> Result<(), StoreError>;
     /// Appends a row; [`StoreError::Conflict`] where its seq is taken.
     fn append_audit(&mut self, row: &AuditRow) -> Result<(), StoreError>;
+    /// Sets when that user was last seen without a factor.
+    fn set_seen(&mut self, uid: u32, row: &SeenRow) -> Result<(), StoreError>;
+    /// Takes an account out of the index; its other rows stay.
+    fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError>;
     /// Sets the value of that key.
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError>;
 }

@@ -7,6 +7,7 @@
 pub(crate) mod fake;
 pub mod names;
 mod passwd;
+mod slowly;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 pub use names::{Names, NamesError, Person};
+pub use slowly::{Slowly, TooBusy};
 
 /// An instant on both clocks.
 ///
@@ -73,6 +75,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Who is who.
     pub names: Names,
+    /// Where slow work is done.
+    pub slowly: Slowly,
 }
 
 /// The kernel's clocks.

@@ -4,16 +4,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, mpsc},
-    thread,
+    ffi::CString,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_channel::oneshot;
 use mfa_proto::identity::{UnixTime, UserName};
-use nix::unistd::{Uid, User};
+use nix::unistd::{Group, Uid, User, getgrouplist};
 
-use super::{Clock, passwd::PasswdFile};
+use super::{Clock, Slowly, passwd::PasswdFile};
 
 /// An account of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,18 +45,12 @@ enum Question {
 
 type Found = Result<Option<Person>, NamesError>;
 
-/// Questions that may wait for NSS at one time.
-const WAITING: usize = 64;
-/// Threads that ask NSS.
-const THREADS: usize = 2;
 /// How long NSS may take for one question.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// How long an answer of NSS is believed, in seconds. Errors are never kept.
 const KEPT: u64 = 5;
 /// How many answers are kept.
 const CACHE: usize = 256;
-
-type Slow = (Question, oneshot::Sender<Found>);
 
 /// Looks names up. Cheap to clone.
 #[derive(Clone)]
@@ -66,38 +59,25 @@ pub struct Names(Arc<Inner>);
 struct Inner {
     file: Mutex<PasswdFile>,
     cache: Mutex<HashMap<Question, (UnixTime, Option<Person>)>>,
-    ask: mpsc::SyncSender<Slow>,
+    source: Source,
+    services: Slowly,
     clock: Arc<dyn Clock>,
 }
 
 impl Names {
     /// Names of this host: the file, then NSS.
     pub fn of_host(clock: Arc<dyn Clock>) -> Self {
-        Self::new(PasswdFile::new("/etc/passwd"), clock, ask_nss)
+        Self::new(PasswdFile::new("/etc/passwd"), clock, Source::Nss)
     }
 
     /// Names of `path` alone, in the form of passwd(5): for tests.
     pub fn of_file(path: impl Into<std::path::PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self::new(PasswdFile::new(path), clock, |_| Ok(None))
+        Self::new(PasswdFile::new(path), clock, Source::Nothing)
     }
 
-    fn new(file: PasswdFile, clock: Arc<dyn Clock>, source: fn(&Question) -> Found) -> Self {
-        let (ask, questions) = mpsc::sync_channel::<Slow>(WAITING);
-        let questions = Arc::new(Mutex::new(questions));
-        for _ in 0..THREADS {
-            let questions = Arc::clone(&questions);
-            thread::spawn(move || {
-                loop {
-                    let next = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok((question, answer)) = next else { break };
-                    if !answer.is_canceled() {
-                        let _ = answer.send(source(&question)); // the caller may have given up
-                    }
-                }
-            });
-        }
+    fn new(file: PasswdFile, clock: Arc<dyn Clock>, source: Source) -> Self {
         let (file, cache) = (Mutex::new(file), Mutex::default());
-        Self(Arc::new(Inner { file, cache, ask, clock }))
+        Self(Arc::new(Inner { file, cache, source, services: Slowly::start(), clock }))
     }
 
     /// The account of that name; `None` when every source says there is none.
@@ -130,11 +110,8 @@ impl Names {
         {
             return Ok(person.clone());
         }
-        let (send, answer) = oneshot::channel();
-        self.0.ask.try_send((question.clone(), send)).map_err(|_| NamesError::Slow)?;
-        let runtime = zruntime::SharedRuntime::current().map_err(|_| NamesError::Slow)?;
-        let found = runtime.timeout(DEADLINE, answer).await;
-        let person = found.map_err(|_| NamesError::Slow)?.map_err(|_| NamesError::Slow)??;
+        let (source, asked) = (self.0.source, question.clone());
+        let person = self.ask(move || source.person(&asked)).await?;
         let mut cache = lock();
         if cache.len() >= CACHE {
             cache.clear();
@@ -142,6 +119,66 @@ impl Names {
         cache.insert(question, (now, person.clone()));
         Ok(person)
     }
+
+    /// Whether that user is in one of `groups`, by every source.
+    pub async fn is_in(&self, person: &Person, groups: &[String]) -> Result<bool, NamesError> {
+        let (source, name, groups) = (self.0.source, person.name.clone(), groups.to_vec());
+        self.ask(move || source.is_in(&name, &groups)).await
+    }
+
+    /// The uids of `/etc/passwd`.
+    pub fn uids_of_file(&self) -> Result<Vec<u32>, NamesError> {
+        self.0.file.lock().unwrap_or_else(PoisonError::into_inner).uids().map_err(|_| NamesError::File)
+    }
+
+    /// Asks the name services, in threads of their own and not for ever.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> Result<T, NamesError> + Send + 'static,
+    ) -> Result<T, NamesError> {
+        let runtime = zruntime::SharedRuntime::current().map_err(|_| NamesError::Slow)?;
+        let answer = runtime.timeout(DEADLINE, self.0.services.run(question)).await;
+        answer.map_err(|_| NamesError::Slow)?.map_err(|_| NamesError::Slow)?
+    }
+}
+
+/// What is asked beyond `/etc/passwd`.
+#[derive(Clone, Copy)]
+enum Source {
+    /// NSS, with all its services.
+    Nss,
+    /// Nothing: for tests.
+    Nothing,
+}
+
+impl Source {
+    fn person(self, question: &Question) -> Found {
+        match self {
+            Self::Nss => ask_nss(question),
+            Self::Nothing => Ok(None),
+        }
+    }
+
+    fn is_in(self, name: &UserName, groups: &[String]) -> Result<bool, NamesError> {
+        match self {
+            Self::Nss => is_in_by_nss(name, groups),
+            Self::Nothing => Ok(false),
+        }
+    }
+}
+
+fn is_in_by_nss(name: &UserName, groups: &[String]) -> Result<bool, NamesError> {
+    let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(false) };
+    let failed = |_| NamesError::Service;
+    let Some(user) = User::from_name(text).map_err(failed)? else { return Ok(false) };
+    let name = CString::new(text).map_err(|_| NamesError::Service)?;
+    let own = getgrouplist(&name, user.gid).map_err(failed)?;
+    for group in groups {
+        if Group::from_name(group).map_err(failed)?.is_some_and(|group| own.contains(&group.gid)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn ask_nss(question: &Question) -> Found {

@@ -68,6 +68,14 @@ impl PasswdFile {
         }
     }
 
+    /// Every uid, once.
+    pub(super) fn uids(&mut self) -> io::Result<Vec<u32>> {
+        self.refresh()?;
+        let mut uids: Vec<u32> = self.uids.iter().map(|&(uid, _)| uid).collect();
+        uids.dedup(); // sorted
+        Ok(uids)
+    }
+
     fn hash(&self, name: &[u8]) -> u32 {
         (self.hasher.hash_one(name) >> 32) as u32
     }

@@ -36,12 +36,13 @@ impl Peer for Script {
     }
 }
 
-/// A user who types from a list, and then hangs up.
+/// A user who types from a list, and then hangs up, or is not there to be asked.
 #[derive(Default)]
 struct Typist {
     answers: VecDeque<&'static str>,
     seen: Vec<(String, bool)>,
     heard: usize,
+    silent: bool,
 }
 
 impl Typist {
@@ -51,9 +52,13 @@ impl Typist {
 }
 
 impl User for Typist {
-    fn ask(&mut self, prompt: &str, echo: bool) -> Result<Answer, Failed> {
-        self.seen.push((prompt.to_owned(), echo));
-        self.answers.pop_front().map(|typed| Answer::parse(typed.as_bytes())).ok_or(Failed::NoConversation)
+    fn ask(&mut self, question: &Question) -> Result<Option<Answer>, Failed> {
+        self.seen.push((question.prompt.clone(), question.echo));
+        match self.answers.pop_front() {
+            Some(typed) => Ok(Some(Answer::parse(typed.as_bytes()))),
+            None if self.silent => Ok(None),
+            None => Err(Failed::NoConversation),
+        }
     }
 
     fn heard(&mut self, _: &Step) {
@@ -139,7 +144,7 @@ fn three_tries_end_it_though_mfad_would_go_on() {
 #[test]
 fn what_is_no_code_goes_as_a_marker_and_is_a_try() {
     let mut peer = Script::of((0..4).map(|_| ask(Reason::NoCode, "t")));
-    let mut user = Typist::typing(&["hunter2", "\u{8}\n\r\u{7f}IN", ""]);
+    let mut user = Typist::typing(&["hunter2", "\u{8}\n\r\u{7f}IN", "12345"]);
     let verdict = play(&mut peer, &mut user, HELPFUL).unwrap();
     assert_eq!((verdict.ended, verdict.tries), (Ended::OutOfTries(String::new()), 3));
     let answers: Vec<_> = peer.calls.iter().filter(|call| call.starts_with("answer")).collect();
@@ -224,11 +229,18 @@ fn a_failure_at_any_call_is_a_failure() {
 #[test]
 fn another_prompt_replaces_the_ordinary_line_only() {
     let manner = Manner { prompt: Some("PIN: "), ..HELPFUL };
-    assert_eq!(manner.question("", ORDINARY), "PIN: ");
-    assert_eq!(manner.question("", "\nNot accepted.\nVerification code: "), "\nNot accepted.\nPIN: ");
-    assert_eq!(manner.question("", "\nNo Verification code: "), "\nNo Verification code: ");
-    assert_eq!(manner.question("", "Confirm by a code: "), "Confirm by a code: ");
-    assert_eq!(manner.question(AGAIN, ORDINARY), format!("{AGAIN}PIN: "));
+    let put = |said: &str, text: &str| {
+        let step = Step::ask(Reason::Plain, false, 100, Vec::new(), text.into());
+        let question = manner.question(said, &step);
+        (question.prompt, question.ordinary)
+    };
+    let ordinary = |prompt: &str| (prompt.to_owned(), true);
+    let other = |prompt: &str| (prompt.to_owned(), false);
+    assert_eq!(put("", ORDINARY), ordinary("PIN: "));
+    assert_eq!(put("", "\nNot accepted.\nVerification code: "), ordinary("\nNot accepted.\nPIN: "));
+    assert_eq!(put("", "\nNo Verification code: "), other("\nNo Verification code: "));
+    assert_eq!(put("", "Confirm by a code: "), other("Confirm by a code: "));
+    assert_eq!(put(AGAIN, ORDINARY), ordinary(&format!("{AGAIN}PIN: ")));
 }
 
 #[test]
@@ -240,4 +252,21 @@ fn what_is_typed_is_shown_where_mfad_or_the_line_says_so() {
         play(&mut Script::of([Ok(step), proven("")]), &mut user, manner).unwrap();
         assert_eq!(user.seen[0].1, shown);
     }
+}
+
+/// Where nobody can be asked again, the words of the next question are the last words.
+#[test]
+fn who_has_no_further_answer_is_refused_with_what_would_have_been_said() {
+    let text = format!("\nThat code is not right.\n{ORDINARY}");
+    let again = Ok(Step::ask(Reason::WrongCode, false, 100, b"t2".to_vec(), text));
+    let mut peer = Script::of([ask(Reason::Plain, "t1"), again]);
+    let mut user = Typist { silent: true, ..Typist::typing(&["111111"]) };
+    let verdict = play(&mut peer, &mut user, HELPFUL).unwrap();
+    assert_eq!(verdict.ended, Ended::Refused("That code is not right.".into()));
+    assert_eq!((verdict.reason, verdict.tries), (Some(Reason::WrongCode), 1));
+
+    // What was lost was not judged, as far as is known here: that is no verdict. (S22)
+    let mut peer = Script::of([ask(Reason::Plain, "t1"), Err(Failed::Lost), ask(Reason::Plain, "t2")]);
+    let mut user = Typist { silent: true, ..Typist::typing(&["111111"]) };
+    assert_eq!(play(&mut peer, &mut user, HELPFUL), Err(Failed::Lost));
 }

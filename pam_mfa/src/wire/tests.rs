@@ -1,14 +1,12 @@
 //! The wire against servers that play mfad and the bus, well and badly.
 
+mod errand;
 mod residue;
 mod server;
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -329,9 +327,17 @@ fn a_folder_that_others_could_have_filled_is_not_believed() {
 #[test]
 fn a_peer_that_is_not_the_owner_of_the_folder_is_not_believed() {
     const OTHER: u32 = 54_321;
+    if let Some(socket) = errand::given() {
+        serve(&socket, honest);
+        return errand::wait_for_the_end();
+    }
     let site = Site::new();
     chown(&site.folder, Some(OTHER), Some(OTHER)).expect("this test needs root");
-    let mut server = played_by_another_process(&site, OTHER);
+    let name = "wire::tests::a_peer_that_is_not_the_owner_of_the_folder_is_not_believed";
+    let server = errand::run(name, &site.socket, Some(OTHER));
+    while !site.socket.exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
     // The folder's own user is believed.
     assert_eq!(begin(&site).unwrap().kind(), Kind::Ask);
     // In a folder of another user's or of root's he is a stranger, and is sent nothing.
@@ -339,52 +345,11 @@ fn a_peer_that_is_not_the_owner_of_the_folder_is_not_believed() {
         chown(&site.folder, Some(owner), None).unwrap();
         assert!(matches!(begin(&site), Err(Failed::Untrusted(_))), "{owner}");
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
+    let done = server.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
     // Root may listen for the owner: systemd does.
     let site = Site::new();
     chown(&site.folder, Some(OTHER), Some(OTHER)).unwrap();
     serve(&site.socket, honest);
     assert_eq!(begin(&site).unwrap().kind(), Kind::Ask);
-}
-
-/// This very test program, serving [`honest`] at the site's socket as another user.
-fn played_by_another_process(site: &Site, uid: u32) -> Child {
-    let server = Command::new("setpriv")
-        .args([&format!("--reuid={uid}"), &format!("--regid={uid}"), "--clear-groups"])
-        .args(helper("wire::tests::plays_mfad"))
-        .env(SITE, &site.socket)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("setpriv, of util-linux");
-    while !site.socket.exists() {
-        thread::sleep(Duration::from_millis(5));
-    }
-    server
-}
-
-/// Tells a helper process where it works.
-const SITE: &str = "PAM_MFA_TEST_SITE";
-
-/// The command that runs one ignored test of this program, in a process of its own.
-fn helper(test: &str) -> [OsString; 6] {
-    let program = std::env::current_exe().unwrap().into_os_string();
-    let [exact, ignored, threads, loud] =
-        ["--exact", "--ignored", "--test-threads=1", "--nocapture"].map(OsString::from);
-    [program, exact, ignored, threads, loud, test.into()]
-}
-
-/// Where this helper process works; `None` when somebody runs the ignored tests by hand.
-#[expect(clippy::disallowed_methods, reason = "how a test tells its helper process what to do")]
-fn site_of_helper() -> Option<PathBuf> {
-    std::env::var_os(SITE).map(PathBuf::from)
-}
-
-#[test]
-#[ignore = "no test: a server for others"]
-fn plays_mfad() {
-    if let Some(socket) = site_of_helper() {
-        serve(&socket, honest);
-        thread::park();
-    }
 }

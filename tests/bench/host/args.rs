@@ -14,6 +14,8 @@ who and what
   --answer TEXT | --answer-hex HEX | --secret-base32 SECRET[,offset=N][,digits=N][,period=N][,algorithm=A]
                         answers the next prompt; repeat it for more prompts; a prompt without one fails
   --step-offset N       for secrets that name no offset of their own
+  --one-answer          the first answer for every prompt that hides what is typed, the user's name for every
+                        other: hosts that ask their user once, such as OpenVPN
   --as sshd|sudo|su|locker   sets the items that this host sets
   --from ADDRESS        the client's address for --as sshd (192.0.2.7)
   --rhost V  --ruser V  --tty V  --env NAME=VALUE (pam_putenv)
@@ -23,7 +25,7 @@ who and what
   --silent              passes PAM_SILENT
 a bad host or a bad moment
   --no-conversation | --failing-conversation | --null-replies
-  --change-user NAME    sets PAM_USER between prompt and answer
+  --change-user NAME    sets PAM_USER between prompt and answer; --at-prompt N: at the Nth prompt only
   --hold FILE           makes FILE.asked at a prompt, and answers when FILE exists (60 s at most)
   --closed-stdio  --nofile N  --fsize N  --block-signals  --ignore-sigchld  --umask OCTAL
   --uid N               runs as this user and group
@@ -106,7 +108,11 @@ pub(crate) struct Args {
     pub(crate) env: Vec<String>,
     pub(crate) course: Course,
     pub(crate) talk: Talk,
+    /// Answers each prompt alike.
+    pub(crate) one_answer: bool,
     pub(crate) change_user: Option<String>,
+    /// The only prompt at which the user is changed, counted from one.
+    pub(crate) at_prompt: Option<usize>,
     pub(crate) hold: Option<PathBuf>,
     pub(crate) hostile: Hostile,
     pub(crate) uid: Option<u32>,
@@ -190,7 +196,9 @@ impl Args {
                 tries: 1,
             },
             talk: Talk::Answers,
+            one_answer: false,
             change_user: None,
+            at_prompt: None,
             hold: None,
             hostile: Hostile::default(),
             uid: None,
@@ -204,6 +212,7 @@ impl Args {
         match word {
             "--keep-going" => self.course.keep_going = true,
             "--silent" => self.course.silent = true,
+            "--one-answer" => self.one_answer = true,
             "--no-conversation" => self.talk = Talk::Absent,
             "--failing-conversation" => self.talk = Talk::Fails,
             "--null-replies" => self.talk = Talk::NullReplies,
@@ -233,6 +242,7 @@ impl Args {
             "--phases" => self.course.choose(value)?,
             "--tries" => self.course.tries = number(value)?,
             "--change-user" => self.change_user = text(),
+            "--at-prompt" => self.at_prompt = Some(number(value)?),
             "--hold" => self.hold = Some(value.into()),
             "--nofile" => self.hostile.open_files_limit = Some(number(value)?),
             "--fsize" => self.hostile.file_size_limit_bytes = Some(number(value)?),

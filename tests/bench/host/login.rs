@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mfa_tests::libpam::{Code, Conversation, Flags, Item, Items, Prompt, Session};
+use mfa_tests::libpam::{Code, Conversation, Flags, Item, Items, Prompt, Session, Style};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Phase, Talk, Visitor};
@@ -171,6 +171,7 @@ fn conversation<'c>(
         Talk::Answers => {}
     }
     let mut answers = visitor.answers.iter();
+    let mut asked = 0;
     Conversation::answering(move |prompt, items| {
         prompts.borrow_mut().push(prompt.clone());
         if !prompt.style.asks() {
@@ -179,8 +180,18 @@ fn conversation<'c>(
         if let Some(file) = &args.hold {
             hold(file)?;
         }
-        if let Some(other) = &args.change_user {
+        asked += 1;
+        if let Some(other) = &args.change_user
+            && args.at_prompt.is_none_or(|only| only == asked)
+        {
             items.set(Item::User, Some(other.as_bytes()));
+        }
+        if args.one_answer {
+            return match (prompt.style, visitor.answers.first()) {
+                (Style::EchoOff, Some(answer)) => Ok(Some(answer.typed())),
+                (Style::EchoOff, None) => Err(Code::CONV_ERR),
+                _ => Ok(Some(visitor.name.clone().into_bytes())),
+            };
         }
         answers.next().map(|answer| Some(answer.typed())).ok_or(Code::CONV_ERR)
     })

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{StoreError, database};
 use crate::{
     account::{AccountId, FactorId},
-    store::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, StateRow, Txn},
+    store::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, SeenRow, StateRow, Txn},
 };
 
 /// One connection.
@@ -153,6 +153,13 @@ impl Rows for Db {
         self.one(sql, [of.0], audit_row)
     }
 
+    fn seen(&mut self, uid: u32) -> Result<Option<SeenRow>, StoreError> {
+        self.one("SELECT time, offered, tag FROM seen WHERE uid = ?1", [uid], |row| {
+            let [time, offered] = [row.get(0)?, row.get(1)?].map(|time| UnixTime(unsigned(time)));
+            Ok(SeenRow { time, offered, tag: row.get(2)? })
+        })
+    }
+
     fn meta(&mut self, key: MetaKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.one("SELECT value FROM meta WHERE key = ?1", [key.word()], |row| row.get(0))
     }
@@ -213,6 +220,16 @@ impl Txn for Db {
         let account = row.account.map(|id| id.0);
         let values = params![signed(row.seq), account, row.user.as_bytes(), row.body, row.tag];
         if self.change(sql, values)? == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    fn set_seen(&mut self, uid: u32, row: &SeenRow) -> Result<(), StoreError> {
+        let sql = "INSERT INTO seen (uid, time, offered, tag) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (uid) DO UPDATE SET time = ?2, offered = ?3, tag = ?4";
+        self.change(sql, params![uid, signed(row.time.0), signed(row.offered.0), row.tag]).map(drop)
+    }
+
+    fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError> {
+        self.change("DELETE FROM account WHERE id = ?1", [id.0]).map(drop)
     }
 
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError> {

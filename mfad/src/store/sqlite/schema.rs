@@ -30,6 +30,12 @@ const MIGRATIONS: [&str; 1] = ["
         sealed  BLOB,
         ended   INTEGER
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE seen (
+        uid     INTEGER PRIMARY KEY,
+        time    INTEGER NOT NULL,
+        offered INTEGER NOT NULL,
+        tag     BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE spent (
         nonce   BLOB PRIMARY KEY,
         boot    BLOB NOT NULL,

@@ -4,7 +4,7 @@
 //! this one. Every way in which a dialogue can end takes its turn.
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use mfa_proto::answer::Answer;
@@ -12,10 +12,10 @@ use mfa_proto::facts::Facts;
 use mfa_proto::step::{Reason, Step};
 use zbus::message::Message;
 
+use super::errand;
 use super::server::{Move, Site, fault, member, reply, serve};
-use super::{SITE, helper, site_of_helper};
 use crate::context::tests::Table;
-use crate::dialogue::{self, Ended, Manner, User, Verdict};
+use crate::dialogue::{self, Ended, Manner, Question, User, Verdict};
 use crate::failed::Failed;
 use crate::socket::Place;
 use crate::wire::{Door, Wire};
@@ -62,19 +62,19 @@ fn fickle(call: &Message) -> Move {
 
 #[test]
 fn ten_thousand_dialogues_leave_no_thread_and_no_descriptor() {
+    if let Some(root) = errand::given() {
+        return ten_thousand_dialogues(&root);
+    }
     let site = Site::new();
     serve(&site.socket, fickle);
-    let [program, arguments @ ..] = helper("wire::tests::residue::ten_thousand_dialogues");
-    let done = Command::new(program).args(arguments).env(SITE, site.root()).output().unwrap();
+    let name = "wire::tests::residue::ten_thousand_dialogues_leave_no_thread_and_no_descriptor";
+    let done = errand::run(name, site.root(), None).wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
     assert!(said.contains(&format!("{ROUNDS} dialogues")), "{said}");
 }
 
-#[test]
-#[ignore = "the helper process of the test above"]
-fn ten_thousand_dialogues() {
-    let Some(root) = site_of_helper() else { return };
+fn ten_thousand_dialogues(root: &Path) {
     let (folder, socket) = (root.join("mfad"), root.join("mfad/pam.sock"));
     let place = Place { folder: &folder, socket: &socket, bus: &root.join("bus"), span: PATIENCE };
     for (user, _) in ENDINGS {
@@ -115,8 +115,8 @@ fn dialogue(user: &str, place: Place<'_>) -> &'static str {
 struct Typist(bool);
 
 impl User for Typist {
-    fn ask(&mut self, _: &str, _: bool) -> Result<Answer, Failed> {
-        if self.0 { Ok(Answer::parse(b"123456")) } else { Err(Failed::NoConversation) }
+    fn ask(&mut self, _: &Question) -> Result<Option<Answer>, Failed> {
+        if self.0 { Ok(Some(Answer::parse(b"123456"))) } else { Err(Failed::NoConversation) }
     }
 
     fn heard(&mut self, _: &Step) {}

@@ -2,6 +2,8 @@
 //! authentication of records (HMAC-SHA-256). Every purpose has a key of its own, derived from the
 //! one key-encryption key, so that a value made for one purpose opens nothing else.
 
+pub mod slow;
+
 use aes_gcm::{
     Aes256Gcm, KeyInit,
     aead::{Aead, Payload},
@@ -10,6 +12,8 @@ use hmac::{Hmac, Mac};
 use mfa_proto::secret::Secret;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+
+pub use slow::{Peppered, SlowHash, SlowlyEqual};
 
 use crate::world::{Entropy, NoEntropy, random};
 
@@ -52,6 +56,8 @@ pub enum Purpose {
     Dummy,
     /// Authenticates the kept settings and clock.
     Meta,
+    /// Goes into the hashes of one-time codes.
+    Pepper,
 }
 
 /// The key-encryption key and all that is derived from it.
@@ -59,7 +65,7 @@ pub struct Keys {
     id: KeyId,
     wrap: Aes256Gcm,
     token: Aes256Gcm,
-    derived: [Hmac<Sha256>; 5],
+    derived: [Hmac<Sha256>; 6],
 }
 
 impl std::fmt::Debug for Keys {
@@ -86,7 +92,14 @@ impl Keys {
             id: KeyId(id),
             wrap: Aes256Gcm::new(derive("wrap").expose().into()),
             token: Aes256Gcm::new(derive("token").expose().into()),
-            derived: [named("state"), named("audit"), named("seed"), named("dummy"), named("meta")],
+            derived: [
+                named("state"),
+                named("audit"),
+                named("seed"),
+                named("dummy"),
+                named("meta"),
+                named("pepper"),
+            ],
         }
     }
 

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use mfa_proto::{
     account::EnrollRequest,
+    admin::Why,
     answer::Answer,
     facts::{self, Facts},
     fault::Fault,
@@ -11,6 +12,8 @@ use mfa_proto::{
     secret::Secret,
     step::{Kind, Reason, Step},
 };
+
+mod life;
 
 use super::{Auth, Policy, question::Via};
 use crate::{
@@ -57,9 +60,25 @@ impl Host {
         rusqlite::Connection::open(self.db()).unwrap().execute_batch(sql).unwrap();
     }
 
+    /// Puts changed rules in force.
+    fn rule(&self, change: impl FnOnce(&mut Rules)) {
+        let mut rules = Rules::clone(&self.policy.get().unwrap());
+        change(&mut rules);
+        self.policy.set(Some(rules));
+    }
+
+    /// Begins an enrolment as if everybody might.
+    fn begin_enrolment(&self, uid: u32) -> mfa_proto::account::Enrollment {
+        let before = self.policy.get().unwrap();
+        self.rule(|rules| rules.mode = Mode::Optional);
+        let begun = run(self.auth.enroll_begin(uid, EnrollRequest::default(), None)).unwrap();
+        self.policy.set(Some(Rules::clone(&before)));
+        begun
+    }
+
     /// Enrols and lets the confirming code's step pass.
     fn enrol(&self, uid: u32) -> Vec<u8> {
-        let begun = run(self.auth.enroll_begin(uid, EnrollRequest::default())).unwrap();
+        let begun = self.begin_enrolment(uid);
         let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
         run(self.auth.enroll_confirm(uid, &begun.enrollment, self.code(&seed, 0).as_bytes())).unwrap();
         self.clock.pass(30);
@@ -116,6 +135,11 @@ fn attested(address: &str) -> Facts {
     facts
 }
 
+/// An administrator's reason, with the glass broken.
+fn glass(reason: &str) -> Why {
+    Why { reason: reason.into(), break_glass: "no factor yet".into() }
+}
+
 const HOME: &str = "192.0.2.7";
 const AWAY: &str = "198.51.100.9";
 
@@ -153,7 +177,7 @@ fn a_spent_code_stays_spent_over_a_restart_and_a_reboot() {
 #[test]
 fn a_confirming_code_is_spent_and_nothing_is_active_before_it() {
     let host = Host::new(Mode::Required);
-    let begun = run(host.auth.enroll_begin(1000, EnrollRequest::default())).unwrap();
+    let begun = host.begin_enrolment(1000);
     let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
     let code = host.code(&seed, 0);
     assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::NotEnrolled));
@@ -166,7 +190,7 @@ fn a_confirming_code_is_spent_and_nothing_is_active_before_it() {
 fn an_enrolment_ends_after_15_minutes_five_wrong_codes_or_a_clock_set_back() {
     let host = Host::new(Mode::Optional);
     let begin = || {
-        let begun = run(host.auth.enroll_begin(1000, EnrollRequest::default())).unwrap();
+        let begun = run(host.auth.enroll_begin(1000, EnrollRequest::default(), None)).unwrap();
         let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
         (begun.enrollment, seed)
     };
@@ -191,8 +215,8 @@ fn an_enrolment_ends_after_15_minutes_five_wrong_codes_or_a_clock_set_back() {
     );
     assert!(confirm(&id, &host.code(&seed, 0)).is_ok());
     assert_eq!(
-        run(host.auth.enroll_begin(1000, EnrollRequest::default())).unwrap_err().fault,
-        Fault::AlreadyEnrolled
+        run(host.auth.enroll_begin(1000, EnrollRequest::default(), None)).unwrap_err().fault,
+        Fault::NeedsProof
     );
 }
 
@@ -493,10 +517,10 @@ fn unlock_opens_the_doors_and_mends_a_poisoned_mark_downwards_only() {
     host.clock.set_wall(NOON + 3600);
     assert_eq!(host.login("alice", &attested(HOME), &host.code(&seed, 0)).reason(), Some(Reason::Spent));
     assert_eq!(
-        run(host.auth.user_unlock(b"alice".to_vec(), String::new(), true)).unwrap_err().fault,
+        run(host.auth.user_unlock(b"alice".to_vec(), true, glass(""), None)).unwrap_err().fault,
         Fault::InvalidArgument
     );
-    run(host.auth.user_unlock(b"alice".to_vec(), "clock was wrong".into(), true)).unwrap();
+    run(host.auth.user_unlock(b"alice".to_vec(), true, glass("clock was wrong"), None)).unwrap();
     let now = host.code(&seed, 0);
     assert_eq!(
         host.login("alice", &attested(HOME), &now).reason(),
@@ -512,7 +536,7 @@ fn unlock_opens_the_doors_and_mends_a_poisoned_mark_downwards_only() {
 fn a_reset_account_starts_anew_and_its_seed_is_gone() {
     let host = Host::new(Mode::Required);
     let seed = host.enrol(1000);
-    assert_eq!(run(host.auth.user_reset(b"alice".to_vec(), "lost phone".into())), Ok(1));
+    assert_eq!(run(host.auth.user_reset(b"alice".to_vec(), glass("lost phone"), None)), Ok(1));
     assert_eq!(
         host.login("alice", &attested(HOME), &host.code(&seed, 0)).reason(),
         Some(Reason::NotEnrolled)
@@ -524,8 +548,14 @@ fn a_reset_account_starts_anew_and_its_seed_is_gone() {
     assert_eq!(left, 0);
     let again = host.enrol(1000);
     assert_eq!(host.login("alice", &attested(HOME), &host.code(&again, 0)).kind(), Kind::Proven);
-    assert_eq!(run(host.auth.user_reset(b"bob".to_vec(), "x".into())).unwrap_err().fault, Fault::NotEnrolled);
-    assert_eq!(run(host.auth.user_reset(b"zed".to_vec(), "x".into())).unwrap_err().fault, Fault::NotFound);
+    assert_eq!(
+        run(host.auth.user_reset(b"bob".to_vec(), glass("x"), None)).unwrap_err().fault,
+        Fault::NotEnrolled
+    );
+    assert_eq!(
+        run(host.auth.user_reset(b"zed".to_vec(), glass("x"), None)).unwrap_err().fault,
+        Fault::NotFound
+    );
 }
 
 // S10, S3: sixteen at one moment.
@@ -579,7 +609,7 @@ fn an_altered_inserted_or_removed_audit_row_breaks_the_chain_where_it_is() {
     for (attack, at) in [
         ("UPDATE audit SET body = CAST('x' AS BLOB) WHERE seq = 3", 3),
         ("DELETE FROM audit WHERE seq = 4", 4),
-        ("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", 7),
+        ("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", 8),
         ("UPDATE audit SET tag = (SELECT tag FROM audit WHERE seq = 1) WHERE seq = 2", 2),
     ] {
         let host = Host::new(Mode::Required);
@@ -588,7 +618,7 @@ fn an_altered_inserted_or_removed_audit_row_breaks_the_chain_where_it_is() {
             host.login("alice", &from(HOME), "000000");
         }
         let sound = run(host.auth.audit_verify()).unwrap();
-        assert!(sound.intact && sound.rows == 7, "{sound:?}");
+        assert!(sound.intact && sound.rows == 8, "{sound:?}");
         host.sql(attack);
         let broken = run(host.auth.audit_verify()).unwrap();
         assert_eq!((broken.intact, broken.broken_at), (false, at), "{attack}: {broken:?}");
@@ -600,14 +630,14 @@ fn every_algorithm_and_length_logs_in() {
     for (algorithm, digits, period) in
         [(Algorithm::Sha256, 7, 60), (Algorithm::Sha512, 8, 30), (Algorithm::Sha1, 8, 15)]
     {
-        let host = Host::new(Mode::Required);
+        let host = Host::new(Mode::Optional);
         let request = EnrollRequest {
             algorithm: algorithm.word().into(),
             digits: u32::from(digits),
             period: u32::from(period),
             ..EnrollRequest::default()
         };
-        let begun = run(host.auth.enroll_begin(1000, request)).unwrap();
+        let begun = run(host.auth.enroll_begin(1000, request, None)).unwrap();
         let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
         let library = totp_rs::Builder::new()
             .with_algorithm(match algorithm {
@@ -624,7 +654,7 @@ fn every_algorithm_and_length_logs_in() {
         host.clock.pass(u64::from(period));
         let code = library.generate(NOON + u64::from(period)).to_string();
         assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
-        assert_eq!(Totp::new(algorithm, digits, period).map(|t| t.digits()), Ok(digits));
+        assert_eq!(Totp::new(algorithm, digits, period).map(|t| t.oath().digits()), Ok(digits));
     }
 }
 

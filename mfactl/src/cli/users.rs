@@ -1,0 +1,110 @@
+//! What an administrator does with the accounts of others.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use super::{Shape, said};
+
+/// The accounts of others.
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// List every account, by name
+    List {
+        #[command(flatten)]
+        only: Only,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Show an account: factors, codes, what is open, and the doors that tries came through
+    Show {
+        /// The user's name
+        user: OsString,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Let a user enrol for the first time; prints the invitation to hand over
+    Invite {
+        #[command(flatten)]
+        change: Change,
+        /// For how long it can be used
+        #[arg(long, value_name = "N", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..))]
+        hours: u32,
+    },
+    /// Let a user enrol again who has lost everything; prints the recovery code to hand over
+    Recover(Recovery),
+    /// End every factor of a user, who can then enrol again
+    Reset(Change),
+    /// Lock an account: no code of it is accepted
+    Lock(Change),
+    /// Unlock an account, and open the doors that wrong codes closed for it
+    Unlock {
+        #[command(flatten)]
+        change: Change,
+        /// Also forget codes that a wrong clock let the account see from the future
+        #[arg(long)]
+        clock: bool,
+    },
+    /// End an account and its factors; its history stays in the audit
+    Remove(Change),
+}
+
+/// Which accounts are listed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[group(multiple = false)]
+pub(crate) struct Only {
+    /// Only those whose name this host no longer knows, or knows under another uid
+    #[arg(long)]
+    pub(crate) gone: bool,
+    /// Only those with one factor and no backup codes left: one lost phone from being locked out
+    #[arg(long)]
+    pub(crate) single: bool,
+    /// Instead the people of /etc/passwd who have no factor
+    #[arg(long)]
+    pub(crate) not_enrolled: bool,
+}
+
+/// What every change of another's account takes.
+#[derive(Args, Debug)]
+pub(crate) struct Change {
+    /// The user's name
+    pub(crate) user: OsString,
+    /// Why: kept in the audit
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) authority: Authority,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// What a recovery takes.
+#[derive(Args, Debug)]
+pub(crate) struct Recovery {
+    /// The user's name
+    pub(crate) user: OsString,
+    /// How you made sure who asks: kept in the audit
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub(crate) verified_by: String,
+    /// The ticket that it belongs to
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) ticket: String,
+    /// Why: kept in the audit
+    #[arg(long, value_name = "TEXT", default_value = "recovery", value_parser = said)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) authority: Authority,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+/// On whose authority: that of an administrator's own code, or of a broken glass.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Authority {
+    /// Who acts, and is asked for a code; default: who called sudo, else you
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) acting: Option<OsString>,
+    /// Do without a code of an administrator, for this reason: raises an alarm
+    #[arg(long, value_name = "REASON", value_parser = said)]
+    pub(crate) break_glass: Option<String>,
+}

@@ -1,0 +1,459 @@
+//! The state of one account: who it is, its factors and their replay marks, its doors and their
+//! counts. One value, one version, one authentication code: it is read whole, decided upon and
+//! written whole, so no part of it can be older than another.
+//!
+//! Unknown names have a state too, one of 4,096 shared ones without factors, so that they run out
+//! of tries as real accounts do.
+
+pub mod doors;
+
+use mfa_proto::{
+    identity::{UnixTime, UserName},
+    one_time::Purpose,
+};
+use serde::{Deserialize, Serialize};
+
+pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
+
+use crate::{
+    factor::{BackupCodes, FactorKind, History, Matched, MovingFactor},
+    limits::ATTESTED_FAILURES,
+};
+
+/// The most guesses one answer is compared with, over all factors.
+pub const CANDIDATES: usize = 24;
+
+/// Names one generation of an account: random, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AccountId(pub [u8; 16]);
+
+/// Names a factor: random, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FactorId(pub [u8; 16]);
+
+/// A keyed fingerprint of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedPrint(pub [u8; 16]);
+
+impl FactorId {
+    /// 32 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
+    /// Reads [`FactorId::hex`].
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// A factor, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factor {
+    /// Names its sealed row.
+    pub id: FactorId,
+    /// Counts the writes of its sealed row.
+    pub version: u32,
+    /// What it is.
+    pub kind: FactorKind,
+    /// What its user calls it.
+    pub label: String,
+    /// When it was confirmed.
+    pub created: UnixTime,
+    /// When it was last accepted.
+    pub last_used: Option<UnixTime>,
+    /// Whose mark counts.
+    pub seed: SeedPrint,
+    /// Failures in a row that were known to come after a right first factor.
+    pub attested_failures: u32,
+    /// The counter of the last code that was right and too far ahead.
+    pub ahead: Option<MovingFactor>,
+}
+
+impl Factor {
+    /// Whether attested failures switched it off.
+    pub fn is_disabled(&self) -> bool {
+        self.attested_failures >= ATTESTED_FAILURES
+    }
+}
+
+/// The replay mark of a seed. Outlives the factor, so that the same seed enrolled again revives
+/// no code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedMark {
+    /// Which seed.
+    pub seed: SeedPrint,
+    /// The highest moving factor that was accepted.
+    pub mark: MovingFactor,
+}
+
+/// Who showed the secret of an enrolment, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// The user, in an own session.
+    Session,
+    /// A login whose first factor had passed; bound only when that login is settled.
+    Login,
+}
+
+/// An enrolment that waits for its confirming code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Becomes the factor's id.
+    pub id: FactorId,
+    /// Becomes the factor's kind.
+    pub kind: FactorKind,
+    /// Becomes the factor's label.
+    pub label: String,
+    /// Which seed.
+    pub seed: SeedPrint,
+    /// When it began, on the wall clock; it ends 15 minutes later.
+    pub began: UnixTime,
+    /// Wrong confirmations.
+    pub failures: u32,
+    /// The factor that ends with the confirmation.
+    pub replaces: Option<FactorId>,
+    /// Where it began.
+    pub origin: Origin,
+    /// What allowed it, where it took more than the user's wish: ends with the confirmation.
+    pub by: Option<Ticket>,
+}
+
+/// What an administrator handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ticket {
+    /// To enrol for the first time.
+    Invitation,
+    /// To enrol again: the old factors end.
+    Recovery,
+}
+
+impl Ticket {
+    /// What a code of that purpose is; none for a backup code.
+    pub fn of(purpose: Purpose) -> Option<Self> {
+        match purpose {
+            Purpose::Invitation => Some(Self::Invitation),
+            Purpose::Recovery => Some(Self::Recovery),
+            Purpose::Backup(_) => None,
+        }
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// An invitation or a recovery code that can still be used. Its hash lies sealed in a row of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTicket {
+    /// Names its sealed row.
+    pub hash: [u8; 16],
+    /// Which.
+    pub what: Ticket,
+    /// When it was made, and until when it is good: by the wall clock ...
+    pub made: UnixTime,
+    /// ... up to and without this second.
+    pub ends: UnixTime,
+    /// ... and by the time that machines ran, in milliseconds, whatever the wall clock was set to.
+    pub ends_ran_ms: u64,
+}
+
+impl OpenTicket {
+    /// Whether it is still good. `ran_ms`: how long machines of this store ran, all boots together.
+    pub fn is_good(&self, now: UnixTime, ran_ms: u64) -> bool {
+        now < self.ends && ran_ms < self.ends_ran_ms
+    }
+}
+
+/// Why an account is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lock {
+    /// An administrator did it.
+    Administrator,
+    /// The user did, who was attacked.
+    NotMe,
+}
+
+/// A failure that its user is told of at the next login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worry {
+    /// When.
+    pub time: UnixTime,
+    /// From where.
+    pub door: Door,
+    /// Whether the first factor had been right.
+    pub attested: bool,
+}
+
+/// What its user is to be told, and when that was last done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// When something was last told.
+    pub told: Option<UnixTime>,
+    /// Wrong codes since the last settled login.
+    pub wrong: u32,
+    /// The worst and then the latest of them.
+    pub worry: Option<Worry>,
+    /// A backup code was used, and not announced yet.
+    pub backup_used: Option<UnixTime>,
+}
+
+/// Everything about an account but its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The uid, for a real account.
+    pub uid: Option<u32>,
+    /// The names it is found by, the one it was enrolled under first.
+    pub names: Vec<UserName>,
+    /// When it was made.
+    pub created: UnixTime,
+    /// Oldest first.
+    pub factors: Vec<Factor>,
+    /// Of every seed that ever was one of this account's.
+    pub seeds: Vec<SeedMark>,
+    /// Known and other doors.
+    pub doors: Doors,
+    /// At most one at a time.
+    pub pending: Option<Pending>,
+    /// At most one set.
+    pub backup: Option<BackupCodes>,
+    /// At most one at a time.
+    pub ticket: Option<OpenTicket>,
+    /// Whether nobody gets in.
+    pub locked: Option<Lock>,
+    /// For the user.
+    pub news: News,
+}
+
+impl State {
+    /// An account that nothing happened to yet.
+    pub fn new(uid: Option<u32>, names: Vec<UserName>, now: UnixTime) -> Self {
+        Self {
+            uid,
+            names,
+            created: now,
+            factors: Vec::new(),
+            seeds: Vec::new(),
+            doors: Doors::default(),
+            pending: None,
+            backup: None,
+            ticket: None,
+            locked: None,
+            news: News::default(),
+        }
+    }
+
+    /// Whether it has a factor, disabled ones included: a disabled factor is still required.
+    pub fn is_enrolled(&self) -> bool {
+        !self.factors.is_empty()
+    }
+
+    /// The factors a guess is compared with: as many as the candidate budget allows.
+    pub fn usable(&self) -> impl Iterator<Item = &Factor> {
+        let mut left = CANDIDATES;
+        self.factors.iter().filter(|factor| !factor.is_disabled()).take_while(move |factor| {
+            let fits = factor.kind.candidates() <= left;
+            left = left.saturating_sub(factor.kind.candidates());
+            fits
+        })
+    }
+
+    /// Whether one more factor of that kind would still be compared with every guess.
+    pub fn has_room_for(&self, kind: &FactorKind, instead_of: Option<FactorId>) -> bool {
+        let others = self.factors.iter().filter(|factor| Some(factor.id) != instead_of);
+        others.map(|factor| factor.kind.candidates()).sum::<usize>() + kind.candidates() <= CANDIDATES
+    }
+
+    /// The factor that `name` means: its id, or a label that only one has.
+    pub fn factor_named(&self, name: &str) -> Option<&Factor> {
+        let by_id =
+            FactorId::from_hex(name).and_then(|id| self.factors.iter().find(|factor| factor.id == id));
+        let mut by_label = self.factors.iter().filter(|factor| factor.label == name);
+        match (by_id, by_label.next(), by_label.next()) {
+            (Some(factor), _, _) | (None, Some(factor), None) => Some(factor),
+            _ => None,
+        }
+    }
+
+    /// The replay mark of `seed`.
+    pub fn mark(&self, seed: SeedPrint) -> Option<MovingFactor> {
+        self.seeds.iter().find(|known| known.seed == seed).map(|known| known.mark)
+    }
+
+    /// What is known of the past of a factor's seed.
+    pub fn history(&self, factor: &Factor) -> History {
+        History { mark: self.mark(factor.seed), ahead: factor.ahead }
+    }
+
+    /// Raises the mark of `seed`; never lowers it.
+    pub fn raise(&mut self, seed: SeedPrint, to: MovingFactor) {
+        match self.seeds.iter_mut().find(|known| known.seed == seed) {
+            Some(known) => known.mark = known.mark.max(to),
+            None => self.seeds.push(SeedMark { seed, mark: to }),
+        }
+    }
+
+    /// Marks what matched as accepted; false where it was already, which two guesses at one backup
+    /// code can come to.
+    pub fn spend(&mut self, seed: Option<SeedPrint>, matched: Matched, now: UnixTime) -> bool {
+        match (matched.moving_factor(), seed, matched.backup_place(), &mut self.backup) {
+            (Some(moving), Some(seed), _, _) => {
+                self.raise(seed, moving);
+                true
+            }
+            (_, _, Some(place), Some(backup)) => {
+                let spent = backup.spend(place, now);
+                if spent {
+                    self.news.backup_used = Some(now);
+                }
+                spent
+            }
+            _ => false,
+        }
+    }
+
+    /// Counts a wrong guess from `door`, for every usable factor too when the first factor was known
+    /// to be right, and for the news.
+    pub fn fail(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
+        self.doors.fail(admitted, door, now);
+        if attested {
+            for factor in &mut self.factors {
+                factor.attested_failures = factor.attested_failures.saturating_add(1);
+            }
+        }
+        self.news.wrong = self.news.wrong.saturating_add(1);
+        let worse = attested || self.news.worry.as_ref().is_none_or(|worry| !worry.attested);
+        if worse {
+            self.news.worry = Some(Worry { time: now, door: door.clone(), attested });
+        }
+    }
+
+    /// Takes back one failure that was counted before it was known that the guess was right.
+    pub fn take_back(&mut self, door: &Door, attested: bool, now: UnixTime) {
+        self.doors.take_back(door, Shape::OneTime, now);
+        if attested {
+            for factor in &mut self.factors {
+                factor.attested_failures = factor.attested_failures.saturating_sub(1);
+            }
+        }
+        self.news.wrong = self.news.wrong.saturating_sub(1);
+        if self.news.wrong == 0 {
+            self.news.worry = None;
+        }
+    }
+
+    /// What a settled proof changes: the door is known, and no failure counts.
+    pub fn settle(&mut self, door: &Door, now: UnixTime) {
+        self.doors.settle(door, now);
+        for factor in &mut self.factors {
+            factor.attested_failures = 0;
+        }
+    }
+
+    /// Whether settling a proof from `door` would change anything worth a transaction.
+    pub fn settling_matters(&self, door: &Door, now: UnixTime) -> bool {
+        self.factors.iter().any(|factor| factor.attested_failures > 0)
+            || self.doors.settling_matters(door, now)
+    }
+
+    /// Opens every door and forgets every failure. Gives how many doors were closed or waiting.
+    pub fn unlock(&mut self, now: UnixTime) -> u32 {
+        for factor in &mut self.factors {
+            factor.attested_failures = 0;
+        }
+        self.locked = None;
+        self.doors.unlock(now)
+    }
+
+    /// When a factor was last accepted.
+    pub fn last_used(&self) -> Option<UnixTime> {
+        self.factors.iter().filter_map(|factor| factor.last_used).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn factor(n: u8) -> Factor {
+        Factor {
+            id: FactorId([n; 16]),
+            version: 1,
+            kind: FactorKind::Totp(crate::factor::Totp::default()),
+            label: format!("phone {n}"),
+            created: UnixTime(0),
+            last_used: None,
+            seed: SeedPrint([n; 16]),
+            attested_failures: 0,
+            ahead: None,
+        }
+    }
+
+    fn state() -> State {
+        State::new(Some(1000), vec!["alice".into()], UnixTime(0))
+    }
+
+    // S10: only attested failures disable.
+    #[test]
+    fn a_factor_is_disabled_by_a_hundred_attested_failures_only() {
+        for (attested, disabled) in [(false, false), (true, true)] {
+            let mut state = state();
+            state.factors.push(factor(1));
+            let mut judged = 0;
+            for n in 0..400u64 {
+                let (door, now) =
+                    (Door::Address(Network::V4([192, 0, 2, (n % 250) as u8])), UnixTime(n * 86_500));
+                if let Ok(admitted) = state.doors.admit(&door, Shape::Numeric, now) {
+                    state.fail(admitted, &door, attested, now);
+                    judged += 1;
+                }
+            }
+            assert!(judged >= 100);
+            assert_eq!(state.factors[0].is_disabled(), disabled);
+            assert!(state.is_enrolled(), "a disabled factor is still required");
+        }
+    }
+
+    #[test]
+    fn candidates_stay_within_their_budget() {
+        let mut state = state();
+        for n in 0..20 {
+            let kind = factor(n).kind;
+            assert_eq!(state.has_room_for(&kind, None), n < 8);
+            state.factors.push(factor(n));
+        }
+        assert_eq!(state.usable().map(|f| f.kind.candidates()).sum::<usize>(), CANDIDATES);
+    }
+
+    #[test]
+    fn a_factor_is_named_by_its_id_or_by_a_label_of_its_own() {
+        let mut state = state();
+        state.factors.extend([factor(1), factor(2)]);
+        let id = |name: &str| state.factor_named(name).map(|factor| factor.id);
+        assert_eq!(id("phone 2"), Some(FactorId([2; 16])));
+        assert_eq!(id(&FactorId([1; 16]).hex()), Some(FactorId([1; 16])));
+        assert_eq!(id("phone"), None);
+        state.factors[0].label = "phone 2".into();
+        assert_eq!(state.factor_named("phone 2").map(|factor| factor.id), None, "which of the two?");
+    }
+
+    // S16: the earlier of both clocks ends it.
+    #[test]
+    fn a_ticket_ends_by_the_wall_clock_and_by_the_time_that_machines_ran() {
+        let ticket = OpenTicket {
+            hash: [0; 16],
+            what: Ticket::Recovery,
+            made: UnixTime(1000),
+            ends: UnixTime(2000),
+            ends_ran_ms: 1_000_000,
+        };
+        assert!(ticket.is_good(UnixTime(1999), 999_999));
+        assert!(!ticket.is_good(UnixTime(2000), 0));
+        assert!(!ticket.is_good(UnixTime(5), 1_000_000), "a clock set back revives nothing");
+    }
+}

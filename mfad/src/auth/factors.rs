@@ -1,0 +1,127 @@
+//! What users do with the factors that they have. Each takes a fresh proof of the account.
+
+use mfa_proto::fault::Fault;
+
+use super::{
+    Auth, Failure,
+    enrol::{self, Ruled},
+    own::own,
+    step_up::Fresh,
+};
+use crate::{
+    account::{FactorId, Lock},
+    audit::Event,
+    policy::Mode,
+    store::{Account, Context, Records, StoreError},
+    world::Moment,
+};
+
+impl Auth {
+    /// Gives a factor another label.
+    pub async fn factor_rename(
+        &self,
+        uid: u32,
+        id: &str,
+        label: &str,
+        proven: Option<Fresh>,
+    ) -> Result<(), Failure> {
+        let (id, to) = (FactorId::from_hex(id).ok_or_else(no_such)?, enrol::label(label)?);
+        self.change_own(uid, proven, move |_, account, _| {
+            let Some(factor) = account.state.factors.iter_mut().find(|factor| factor.id == id) else {
+                return Ok(Err(no_such()));
+            };
+            let from = std::mem::replace(&mut factor.label, to.clone());
+            Ok(Ok(vec![Event::Renamed { from, to: to.clone() }]))
+        })
+        .await
+    }
+
+    /// Ends a factor. Where one is required the last one stays: it can be replaced. With the last
+    /// one, the backup codes end.
+    pub async fn factor_remove(&self, uid: u32, id: &str, proven: Option<Fresh>) -> Result<(), Failure> {
+        let (rules, id) = (self.rules()?, FactorId::from_hex(id).ok_or_else(no_such)?);
+        self.change_own(uid, proven, move |records, account, _| {
+            let Some(at) = account.state.factors.iter().position(|factor| factor.id == id) else {
+                return Ok(Err(no_such()));
+            };
+            if account.state.factors.len() == 1 {
+                if rules.mode == Mode::Required {
+                    let said = "a factor is required here, and this is your last one: replace it instead \
+                                (mfactl enroll --replace)";
+                    return Ok(Err(Failure::new(Fault::NotPermitted, said)));
+                }
+                if let Some(set) = account.state.backup.take().and_then(|set| set.hashes) {
+                    records.end(set)?;
+                }
+            }
+            records.end(id.0)?;
+            let label = account.state.factors.remove(at).label;
+            Ok(Ok(vec![Event::Ended { label }]))
+        })
+        .await
+    }
+
+    async fn change_own(
+        &self,
+        uid: u32,
+        proven: Option<Fresh>,
+        change: impl Fn(&mut Records<'_>, &mut Account, Moment) -> Result<Ruled<Vec<Event>>, StoreError>
+        + Send
+        + 'static,
+    ) -> Result<(), Failure> {
+        proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(Fresh::needed)?;
+        let person = self.person(uid).await?;
+        let write = move |records: &mut Records<'_>, now: Moment| {
+            let mut account = match own(records, &person)? {
+                Ok(Some(account)) => account,
+                Ok(None) => return Ok(Err(no_such())),
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let events = match change(records, &mut account, now)? {
+                Ok(events) => events,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            records.keep(&mut account)?;
+            for event in events {
+                records.audit(Some(&account), event, Context::user(&person.name))?;
+            }
+            Ok(Ok(()))
+        };
+        self.store.write(write).await?.into_inner()
+    }
+
+    /// "That was not me": ends what is pending, forgets where the user usually comes from, locks the
+    /// account until an administrator has looked, and alarms. Takes no proof: who can only stop
+    /// something needs none.
+    pub async fn not_me(&self, uid: u32) -> Result<String, Failure> {
+        let person = self.person(uid).await?;
+        let write = move |records: &mut Records<'_>, _: Moment| {
+            let mut account = match own(records, &person)? {
+                Ok(Some(account)) => account,
+                Ok(None) => return Ok(Err(Failure::new(Fault::NotEnrolled, "you have no factor"))),
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let mut done = Vec::new();
+            if let Some(pending) = account.state.pending.take() {
+                records.end(pending.id.0)?;
+                done.push("an enrolment that waited for its code has ended");
+            }
+            if let Some(ticket) = account.state.ticket.take() {
+                records.end(ticket.hash)?;
+                done.push("an invitation or recovery code is void");
+            }
+            account.state.doors.forget();
+            account.state.locked = Some(Lock::NotMe);
+            done.push("no place is known as yours any more");
+            done.push("your account is locked until an administrator unlocks it");
+            records.keep(&mut account)?;
+            records.audit(Some(&account), Event::NotMe, Context::user(&person.name))?;
+            Ok(Ok(done.join("\n")))
+        };
+        self.store.write(write).await?.into_inner()
+    }
+}
+
+fn no_such() -> Failure {
+    Failure::new(Fault::NotFound, "you have no such factor")
+}

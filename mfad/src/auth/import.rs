@@ -1,0 +1,170 @@
+//! Factors that another system had: the same seeds, so that no phone changes.
+//!
+//! A seed that moves in has been used elsewhere, up to a moment that nobody knows exactly. Its
+//! replay mark begins at what the window allows now, so that the code that opened the old door a
+//! minute ago does not open the new one. A seed that is the account's already, or was, revives
+//! nothing. (S3, S17)
+
+use mfa_proto::{
+    admin::{Import, Imported, Why},
+    fault::Fault,
+    identity::{UnixTime, UserName},
+    secret::Secret,
+};
+
+use super::{Auth, Failure, administer::Authority, enrol, own::altered, step_up::Fresh};
+use crate::{
+    account::{Factor, FactorId},
+    audit::{Act, Event},
+    factor::{BackupCodes, FactorKind, MovingFactor, oath::SHORTEST_SEED},
+    store::{Account, Context, Found, Records, StoreError},
+    world::{Moment, Person, random},
+};
+
+/// The longest seed that is taken, in bytes.
+const LONGEST_SEED: usize = 128;
+/// The most scratch codes that come along.
+const SCRATCH_CODES: usize = 10;
+
+/// What is to be taken over, checked.
+struct Wanted {
+    kind: FactorKind,
+    label: String,
+    seed: Secret<Vec<u8>>,
+    /// What is to be marked as used at least.
+    mark: Option<MovingFactor>,
+    scratch_codes: Vec<Secret<Vec<u8>>>,
+    allow_weak: bool,
+    refresh: bool,
+}
+
+impl Auth {
+    /// Takes a factor of another system over, or says what would become of it.
+    pub async fn import(&self, import: Import, why: Why, proven: Option<Fresh>) -> Result<Imported, Failure> {
+        let act = match import.dry_run {
+            true => None, // changes nothing, and takes no proof
+            false => Some(Authority::of(proven, why)?.act()),
+        };
+        let name = UserName::new(import.user.clone());
+        let person = self.world().names.by_name(&name).await?;
+        let person =
+            person.ok_or_else(|| Failure::new(Fault::NotFound, format!("there is no user {name}")))?;
+        let wanted = wanted(import)?;
+        let id = self.account_for(&person).await?;
+        let factor = FactorId(random(&*self.world().entropy)?);
+        let take = move |records: &mut Records<'_>, now: Moment| {
+            let account = match records.read().find(person.uid, &[&person.name])? {
+                Found::One(found) => match records.read().account_of(found, person.uid, &[&person.name])? {
+                    Some(account) => Some(account),
+                    None => return Ok(Err(altered())),
+                },
+                Found::Nobody => None,
+                Found::Ambiguous | Found::Unproven => return Ok(Err(altered())),
+            };
+            let outcome = wanted.would(records, account.as_ref());
+            let Some(act) = act.as_ref().filter(|_| matches!(outcome, "imported" | "refreshed")) else {
+                return Ok(Ok(wanted.answer(outcome)));
+            };
+            let account = match account {
+                Some(account) => account,
+                None => records.create(id, person.uid, &person.name)?,
+            };
+            take_over(records, account, &person, &wanted, factor, act, now.wall)?;
+            Ok(Ok(wanted.answer(outcome)))
+        };
+        self.store.write(take).await?.into_inner()
+    }
+}
+
+fn wanted(import: Import) -> Result<Wanted, Failure> {
+    let bad = |said: &str| Failure::new(Fault::InvalidArgument, said);
+    let kind = enrol::kind(&import.kind, &import.algorithm, import.digits, import.period)?;
+    let seed = Secret::new(import.secret);
+    if seed.expose().is_empty() || seed.expose().len() > LONGEST_SEED {
+        return Err(bad("a seed has 1 to 128 bytes"));
+    }
+    let scratch_codes: Vec<_> = import.scratch_codes.into_iter().map(Secret::new).collect();
+    let eight_digits =
+        |code: &Secret<Vec<u8>>| code.expose().len() == 8 && code.expose().iter().all(u8::is_ascii_digit);
+    if scratch_codes.len() > SCRATCH_CODES || !scratch_codes.iter().all(eight_digits) {
+        return Err(bad("at most ten scratch codes come along, of eight digits each"));
+    }
+    Ok(Wanted {
+        kind,
+        label: enrol::label(&import.label)?,
+        seed,
+        mark: import.next.checked_sub(1).map(MovingFactor),
+        scratch_codes,
+        allow_weak: import.allow_weak,
+        refresh: import.refresh,
+    })
+}
+
+impl Wanted {
+    fn bits(&self) -> u32 {
+        u32::try_from(self.seed.expose().len() * 8).unwrap_or(u32::MAX)
+    }
+
+    /// What becomes of it, by what the account is.
+    fn would(&self, records: &Records<'_>, account: Option<&Account>) -> &'static str {
+        let print = records.fingerprint(self.seed.expose());
+        let state = account.map(|account| &account.state);
+        let is_a_factor = state.is_some_and(|state| state.factors.iter().any(|factor| factor.seed == print));
+        let was = state.is_some_and(|state| state.mark(print).is_some());
+        match (is_a_factor, self.refresh) {
+            (true, true) => "refreshed",
+            (true, false) => "known",
+            (false, true) => "nothing",
+            (false, false) if was => "ended",
+            (false, false) if self.seed.expose().len() < SHORTEST_SEED && !self.allow_weak => "weak",
+            (false, false) if state.is_some_and(|state| !state.has_room_for(&self.kind, None)) => "full",
+            (false, false) => "imported",
+        }
+    }
+
+    fn answer(&self, outcome: &str) -> Imported {
+        let came = if outcome == "imported" { self.scratch_codes.len() } else { 0 };
+        Imported {
+            outcome: outcome.to_owned(),
+            scratch_codes: u32::try_from(came).unwrap_or(u32::MAX),
+            bits: self.bits(),
+        }
+    }
+
+    /// The mark it gets: what is known to be used, and never less than what the window allows now.
+    fn mark(&self, now: UnixTime) -> Option<MovingFactor> {
+        self.mark.max(self.kind.highest(now, self.mark))
+    }
+}
+
+fn take_over(
+    records: &mut Records<'_>,
+    mut account: Account,
+    person: &Person,
+    wanted: &Wanted,
+    id: FactorId,
+    act: &Act,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let seed = records.fingerprint(wanted.seed.expose());
+    // A counter that never gave a code has no mark.
+    if let Some(mark) = wanted.mark(now) {
+        account.state.raise(seed, mark);
+    }
+    if wanted.refresh {
+        return records.keep(&mut account);
+    }
+    let kind = wanted.kind.clone();
+    records.put_seed(&account, id, 1, &kind, wanted.seed.expose())?;
+    let (label, created, last_used) = (wanted.label.clone(), now, None);
+    let factor =
+        Factor { id, version: 1, kind, label, created, last_used, seed, attested_failures: 0, ahead: None };
+    account.state.factors.push(factor);
+    if !wanted.scratch_codes.is_empty() && account.state.backup.is_none() {
+        let tags = wanted.scratch_codes.iter().map(|code| records.foreign_tag(&account, code.expose()));
+        account.state.backup = Some(BackupCodes::foreign(tags.collect::<Vec<_>>(), now));
+    }
+    records.keep(&mut account)?;
+    let event = Event::Imported { act: act.clone(), label: wanted.label.clone(), bits: wanted.bits() };
+    records.audit(Some(&account), event, Context::user(&person.name))
+}

@@ -1,0 +1,219 @@
+//! One-time codes as answers: backup codes, and in an attested login invitations and recovery codes.
+//!
+//! ```text
+//!  reserve  (committed)     the question is spent, the limit asked, the try counted as a failure
+//!  compare  (outside)       one slow hash, whatever is compared: of the slot that the code names
+//!  conclude (committed)     right and unused: the failure is taken back, the code marked, the login granted
+//! ```
+//!
+//! A crash in between leaves a failure. Two who try one code at one moment both reserve; the
+//! second to conclude finds it used.
+
+use std::sync::Arc;
+
+use mfa_proto::{
+    one_time::{OneTimeCode, Purpose},
+    step::Reason,
+};
+
+use super::{
+    Auth, Failure, enrolling,
+    judge::{Ready, context, decide_now, grant, limit, ready, refuse, why_not},
+    question::{Question, Target},
+    verdict::{Outcome, Refusal, Ruling},
+};
+use crate::{
+    account::{AccountId, OpenTicket, Shape, Ticket},
+    audit::Event,
+    crypto::{Peppered, SlowHash, SlowlyEqual},
+    factor::Match,
+    policy::{Decision, Permitted, Rules},
+    store::{Account, Hashes, Records, StoreError},
+    world::Moment,
+};
+
+/// Compared with where there is nothing to compare with: no code has it.
+pub(super) const NO_HASH: SlowHash = [0; 40];
+
+/// What reserving came to.
+enum Reserved {
+    /// Already refused.
+    No(Refusal),
+    /// To be compared.
+    Try(Try),
+}
+
+/// One try that is counted and not judged yet.
+#[derive(Clone, Copy)]
+struct Try {
+    account: AccountId,
+    hash: SlowHash,
+    what: What,
+}
+
+/// What the code would be, if it is right.
+#[derive(Clone, Copy)]
+enum What {
+    /// A backup code of that set.
+    Backup { set: [u8; 16], slot: u8, permitted: Permitted },
+    /// An invitation or a recovery code.
+    Ticket { hash: [u8; 16] },
+    /// Nothing: compared all the same.
+    Nothing,
+}
+
+impl Auth {
+    /// An answer that is a one-time code.
+    pub(super) async fn try_one_time(
+        &self,
+        rules: Arc<Rules>,
+        question: &Arc<Question>,
+        code: OneTimeCode,
+    ) -> Result<Outcome, Failure> {
+        let purpose = code.purpose();
+        let reserved = {
+            let (rules, question) = (Arc::clone(&rules), Arc::clone(question));
+            self.store.write(move |records, now| reserve(records, now, &rules, &question, purpose)).await?
+        };
+        let tried = match reserved.into_inner() {
+            Reserved::No(refusal) => return Ok(Outcome::Refused(refusal)),
+            Reserved::Try(tried) => tried,
+        };
+        let equal = self.compare(tried.account, code, tried.hash).await?;
+        let question = Arc::clone(question);
+        let fresh = enrolling::Fresh::new(&*self.world().entropy)?;
+        let concluded = self
+            .store
+            .write(move |records, now| conclude(records, now, &rules, &question, tried, equal, &fresh));
+        concluded.await.map(Outcome::from).map_err(Failure::from)
+    }
+
+    /// Compares a code with a hash, in the pool for slow work.
+    pub(super) async fn compare(
+        &self,
+        account: AccountId,
+        code: OneTimeCode,
+        hash: SlowHash,
+    ) -> Result<SlowlyEqual, Failure> {
+        let peppered = Peppered::new(self.store.keys(), &account.0, &code);
+        Ok(self.world().slowly.run(move || peppered.compare(&hash)).await?)
+    }
+}
+
+fn reserve(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    question: &Question,
+    purpose: Purpose,
+) -> Result<Reserved, StoreError> {
+    let login = &question.login;
+    let refused = |ruling: Ruling| match ruling {
+        Ruling::Refused(refusal) => Reserved::No(refusal),
+        _ => Reserved::No(Refusal::new(Reason::NoCode)), // a one-time code waives nothing
+    };
+    let Ready { mut account, standing } = match ready(records, now, question)? {
+        Ok(ready) => ready,
+        Err(ruling) => return Ok(refused(ruling)),
+    };
+    let decision = decide_now(records, now, rules, question, standing)?;
+    let admitted = match account.state.doors.admit(&login.door, Shape::OneTime, now.wall) {
+        Ok(admitted) => admitted,
+        Err(limited) => return limit(records, now.wall, account, login, limited).map(refused),
+    };
+    account.state.fail(admitted, &login.door, login.attested, now.wall);
+    records.keep(&mut account)?;
+    let (what, hash) = match purpose {
+        Purpose::Backup(slot) => backup(records, &account, slot, decision)?,
+        Purpose::Invitation | Purpose::Recovery => {
+            let open = login.attested && account.state.locked.is_none();
+            ticket(records, &account, purpose, open, now)?
+        }
+    };
+    Ok(Reserved::Try(Try { account: account.id(), hash, what }))
+}
+
+fn backup(
+    records: &mut Records<'_>,
+    account: &Account,
+    slot: u8,
+    decision: Decision,
+) -> Result<(What, SlowHash), StoreError> {
+    let nothing = (What::Nothing, NO_HASH);
+    let Decision::Ask(permitted) = decision else { return Ok(nothing) };
+    let set = account.state.backup.as_ref().and_then(|backup| backup.hashes);
+    let Some(set) = set.filter(|_| account.state.locked.is_none()) else { return Ok(nothing) };
+    let hashes = records.read().hashes(account, set, Hashes::Backup)?;
+    let hash = hashes.and_then(|hashes| hashes.get(usize::from(slot)).copied());
+    Ok(hash.map_or(nothing, |hash| (What::Backup { set, slot, permitted }, hash)))
+}
+
+fn ticket(
+    records: &mut Records<'_>,
+    account: &Account,
+    purpose: Purpose,
+    open: bool,
+    now: Moment,
+) -> Result<(What, SlowHash), StoreError> {
+    let nothing = (What::Nothing, NO_HASH);
+    let good = account.state.ticket.as_ref().filter(|_| open);
+    let Some(good) = good.filter(|ticket| is_good(records, ticket, purpose, now)) else { return Ok(nothing) };
+    let row = good.hash;
+    let hashes = records.read().hashes(account, row, Hashes::Ticket(good.what))?;
+    let hash = hashes.and_then(|hashes| hashes.first().copied());
+    Ok(hash.map_or(nothing, |hash| (What::Ticket { hash: row }, hash)))
+}
+
+/// Whether `ticket` is what a code of that purpose would be, and still good.
+pub(super) fn is_good(records: &Records<'_>, ticket: &OpenTicket, purpose: Purpose, now: Moment) -> bool {
+    Ticket::of(purpose) == Some(ticket.what) && ticket.is_good(now.wall, records.ran_ms())
+}
+
+fn conclude(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    question: &Question,
+    tried: Try,
+    equal: SlowlyEqual,
+    fresh: &enrolling::Fresh,
+) -> Result<Ruling, StoreError> {
+    let login = &question.login;
+    let account = match question.target {
+        Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
+        Target::Dummy { id, .. } => Some(records.dummy(id)?),
+    };
+    let Some(mut account) = account else {
+        return refuse(records, None, login, Refusal::new(Reason::Altered), 0);
+    };
+    let locked = account.state.locked.is_some();
+    match tried.what {
+        What::Backup { set, slot, permitted } if !locked => {
+            let current = account.state.backup.as_ref().filter(|backup| backup.hashes == Some(set));
+            match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
+                Match::Fresh(matched) => {
+                    account.state.take_back(&login.door, login.attested, now.wall);
+                    return grant(records, now, account, login, None, matched, permitted);
+                }
+                Match::Spent => {
+                    account.state.take_back(&login.door, login.attested, now.wall);
+                    records.keep(&mut account)?;
+                    return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
+                }
+                Match::No | Match::Ahead(_) => {}
+            }
+        }
+        What::Ticket { hash } if equal.is_equal() && !locked => {
+            let current = account.state.ticket.clone().filter(|ticket| ticket.hash == hash);
+            if let Some(ticket) = current.filter(|ticket| ticket.is_good(now.wall, records.ran_ms())) {
+                account.state.take_back(&login.door, login.attested, now.wall);
+                let what = ticket.what.word().to_owned();
+                records.audit(None, Event::Redeemed { what }, context(login))?;
+                return enrolling::begin(records, now, rules, account, question, Some(ticket.what), fresh);
+            }
+        }
+        What::Backup { .. } | What::Ticket { .. } | What::Nothing => {}
+    }
+    let why = why_not(&account, &question.target);
+    refuse(records, Some(&account), login, Refusal::new(why), 0)
+}

@@ -1,0 +1,81 @@
+//! What an auth phase proved is bound: hosts call the account phase only after the whole auth
+//! stack passed. (design: nothing is bound before)
+
+use mfa_proto::step::{Reason, Step};
+
+use super::{
+    Auth, Failure,
+    codes::Replace,
+    enrol,
+    judge::{context, refuse},
+    news,
+    question::{Ticket, Token},
+    verdict::Refusal,
+    words,
+};
+use crate::{
+    account::Origin,
+    audit::Event,
+    store::{Account, Records, StoreError},
+    world::{Moment, Person},
+};
+
+/// What was bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Settled {
+    /// The ticket was old, or used before.
+    Expired,
+    /// A login, with what its user is to read now.
+    Login(Option<String>),
+    /// A login that ended an enrolment.
+    Enrolled,
+}
+
+impl Auth {
+    /// Binds what the ticket says. The answer's text, if there is one, must be read by the user now.
+    pub async fn settle(&self, sealed: &[u8]) -> Result<Step, Failure> {
+        let expired = || Step::refused(Reason::Expired, 0, String::new());
+        let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
+        let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
+        let settled = self.store.write(move |records, now| settle(records, now, &ticket)).await?;
+        Ok(match settled.into_inner() {
+            Settled::Expired => expired(),
+            Settled::Login(None) => Step::proven(Vec::new()),
+            Settled::Login(Some(news)) => Step { text: words::told(&news), ..Step::proven(Vec::new()) },
+            Settled::Enrolled => {
+                // The factor stands whatever becomes of these: they can be made at any time.
+                let codes = self.make_codes(&person, Replace::OnlyNone).await.unwrap_or_default();
+                Step { text: words::enrolled(&codes), ..Step::proven(Vec::new()) }
+            }
+        })
+    }
+}
+
+fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Settled, StoreError> {
+    let login = &ticket.login;
+    let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
+    let account = records.read().account_of(ticket.account, ticket.uid, &[&login.subject])?;
+    let open = |account: &Account| fresh && ticket.is_good(&now) && account.state.locked.is_none();
+    let Some(mut account) = account.filter(open) else {
+        refuse(records, None, login, Refusal::new(Reason::Expired), 0)?;
+        return Ok(Settled::Expired);
+    };
+    if let Some(id) = ticket.enrols {
+        let pending = account.state.pending.clone();
+        let pending = pending.filter(|pending| pending.id == id && pending.origin == Origin::Login);
+        let Some(pending) = pending else {
+            refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)?;
+            return Ok(Settled::Expired);
+        };
+        enrol::bind(records, &mut account, pending, now.wall, context(login))?;
+    }
+    account.state.settle(&login.door, now.wall);
+    // Where the first factor was known to be right, the prompt has told it.
+    let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
+    if told.is_some() || ticket.enrols.is_some() {
+        account.state.news.settled(now.wall);
+    }
+    records.keep(&mut account)?;
+    records.audit(Some(&account), Event::Settled, context(login))?;
+    Ok(if ticket.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
+}

@@ -1,0 +1,116 @@
+//! An enrolment inside a prompt: what the app needs, as a picture and as text, the question last.
+//!
+//! A prompt holds no colours and no cursor movement, so the picture is drawn in the terminal's own
+//! two colours, light modules in ink: most terminals are dark. The text secret stands beside it
+//! always, since nobody here knows what the terminal can show.
+
+use data_encoding::BASE32_NOPAD;
+use mfa_proto::{identity::UserName, step::Reason};
+use qrcode::{Color, EcLevel, QrCode};
+use zeroize::Zeroizing;
+
+use super::{enrolling::Showing, uri::uri, words};
+
+/// The light border, in modules. The standard says 4; scanners do with 2, and a terminal is small.
+const BORDER: usize = 2;
+
+/// The whole prompt.
+pub(super) fn text(issuer: &str, user: &UserName, showing: &Showing) -> String {
+    let mut text = String::from("\n");
+    if showing.reason == Reason::WrongCode {
+        text.push_str("That code is not right.\n");
+    }
+    if let Some(seed) = &showing.seed {
+        let secret = Zeroizing::new(BASE32_NOPAD.encode(seed.expose()));
+        let uri = Zeroizing::new(uri(issuer, user, &showing.kind, &secret));
+        if let Some(picture) = picture(&uri, showing.ascii) {
+            text.push_str(&picture);
+        }
+        text.push_str(&words::scan(&in_fours(&secret), showing.ascii));
+    }
+    text.push_str(words::CONFIRM);
+    text
+}
+
+fn in_fours(secret: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
+    for (at, c) in secret.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(c);
+    }
+    grouped
+}
+
+/// Half blocks, two modules a character; or two characters a module.
+fn picture(uri: &str, ascii: bool) -> Option<Zeroizing<String>> {
+    let code = QrCode::with_error_correction_level(uri, EcLevel::L).ok()?;
+    let side = code.width();
+    let modules = Zeroizing::new(
+        code.into_colors().into_iter().map(|color| color == Color::Light).collect::<Vec<bool>>(),
+    );
+    let all = side + 2 * BORDER;
+    let is_light = |x: usize, y: usize| match (x.checked_sub(BORDER), y.checked_sub(BORDER)) {
+        (Some(x), Some(y)) if x < side && y < side => modules[y * side + x],
+        _ => y < all, // the border; below the last row there is nothing
+    };
+    let mut text = Zeroizing::new(String::with_capacity(all * (all + 1) * 4));
+    for row in 0..if ascii { all } else { all.div_ceil(2) } {
+        for x in 0..all {
+            if ascii {
+                text.push_str(if is_light(x, row) { "##" } else { "  " });
+                continue;
+            }
+            text.push(match (is_light(x, 2 * row), is_light(x, 2 * row + 1)) {
+                (true, true) => '\u{2588}',
+                (true, false) => '\u{2580}',
+                (false, true) => '\u{2584}',
+                (false, false) => ' ',
+            });
+        }
+        text.push('\n');
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mfa_proto::secret::Secret;
+
+    use super::*;
+    use crate::{
+        account::FactorId,
+        factor::{FactorKind, Totp},
+    };
+
+    fn showing(ascii: bool) -> Showing {
+        Showing {
+            account: crate::account::AccountId([1; 16]),
+            factor: FactorId([2; 16]),
+            kind: FactorKind::Totp(Totp::default()),
+            seed: Some(Arc::new(Secret::new(vec![7; 20]))),
+            ascii,
+            reason: Reason::Enrolling,
+        }
+    }
+
+    #[test]
+    fn a_prompt_has_the_picture_the_secret_and_the_question_last() {
+        let text = text("host", &"alice".into(), &showing(false));
+        assert!(text.contains('\u{2588}') && text.contains("A4DQ OBYH"), "{text}");
+        assert!(text.ends_with(words::CONFIRM) && text.starts_with('\n'), "{text}");
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 80 && text.lines().count() <= 30, "{widest} columns: {text}");
+        assert!(text.len() < 4000, "{} bytes", text.len());
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_terminal_without_block_characters_gets_ascii() {
+        let text = text("host", &"alice".into(), &showing(true));
+        assert!(text.is_ascii() && text.contains("####"), "{text}");
+    }
+}

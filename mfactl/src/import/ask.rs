@@ -57,10 +57,14 @@ impl Asking {
     async fn piece(&mut self, user: &[u8], token: Token, label: &str, how: &How) -> Piece {
         let Some(bus) = &self.bus else { return Piece::unasked(token, label, how) };
         let wire = wire(user, &token, label, how);
-        let take = async |why: &_| bus.import(&wire.0, why).await;
+        // What concerns this one factor is an answer, too; what the step-up ends with never is.
+        let take = async |why: &_| match bus.import(&wire.0, why).await {
+            Err(failure) if concerns_one(&failure) => Ok(Err(failure)),
+            answer => answer.map(Ok),
+        };
         match step_up::administrator(bus, &self.acting, &how.reason, take).await {
-            Ok(answer) => Piece::of_answer(token, label, &answer),
-            Err(failure) if concerns_one(&failure) => Piece::refused(token, label, failure.to_string()),
+            Ok(Ok(answer)) => Piece::of_answer(token, label, &answer),
+            Ok(Err(failure)) => Piece::refused(token, label, failure.to_string()),
             Err(failure) => {
                 self.bus = None;
                 self.stopped = Some(failure);

@@ -73,8 +73,12 @@ fn root_alone_imports_nothing() {
 // S18
 #[test]
 fn one_code_of_an_administrator_s_own_factor_imports_everyone() {
-    let machine =
-        Machine::new().user(enrolled("ada")).user(not_enrolled("alice")).user(not_enrolled("bob")).start();
+    let machine = Machine::new()
+        .user(enrolled("ada"))
+        .user(not_enrolled("alice"))
+        .user(not_enrolled("bob"))
+        .settings("[policy]\nmode = \"optional\"\n[admin]\ngroups = [\"ada\"]\n")
+        .start();
     for user in ["alice", "bob"] {
         let file = format!("/home/{user}/.google_authenticator");
         machine.write(&file, 0o600, format!("{SEED}\n\" TOTP_AUTH\n"));

@@ -86,7 +86,7 @@ impl Outcome {
             (Self::Refreshed, true) => "would be refreshed",
             (Self::Imported, false) => "imported",
             (Self::Imported, true) => "would be imported",
-            (Self::NotAsked, false) => "left undone: mfad was not asked",
+            (Self::NotAsked, false) => "left undone",
             (Self::NotAsked, true) => "can come over; mfad was not asked",
             (Self::Unreadable, _) => "cannot be read now",
             (Self::Weak, _) => "refused as weak; --allow-weak takes it",

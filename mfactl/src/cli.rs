@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
+use crate::import::Import;
 
 /// Second factors: enrol one, test it, look after it and after those of others.
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ pub(crate) enum Verb {
     User(User),
     /// Read the audit (root)
     Audit(Audit),
+    /// Take over the factors of other systems (root)
+    #[command(subcommand)]
+    Import(Import),
 }
 
 /// How the answer is printed.
@@ -73,7 +77,8 @@ pub(crate) enum AuditVerb {
     Verify(Shape),
 }
 
-fn said(reason: &str) -> Result<String, &'static str> {
+/// A reason has to say something.
+pub(crate) fn said(reason: &str) -> Result<String, &'static str> {
     let reason = reason.trim();
     if reason.is_empty() { Err("a reason is needed") } else { Ok(reason.to_owned()) }
 }

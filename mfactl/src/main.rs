@@ -17,6 +17,7 @@ mod enroll;
 mod exit;
 mod factor;
 mod failure;
+mod import;
 mod not_me;
 mod print;
 mod reason;
@@ -61,6 +62,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Import(verb) => import::import(verb).await,
     }
 }
 

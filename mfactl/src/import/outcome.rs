@@ -27,6 +27,8 @@ pub(crate) enum Outcome {
     Weak,
     /// The account had that seed, and it was ended.
     Ended,
+    /// Its user has a factor of the user's own: nothing is put beside it.
+    Enrolled,
     /// The account has as many factors as it may.
     Full,
     /// Anything else that stands against it.
@@ -42,6 +44,7 @@ impl Outcome {
             "refreshed" => Some(Self::Refreshed),
             "weak" => Some(Self::Weak),
             "ended" => Some(Self::Ended),
+            "enrolled" => Some(Self::Enrolled),
             "full" => Some(Self::Full),
             "nothing" => Some(Self::Nothing),
             _ => None,
@@ -70,6 +73,7 @@ impl Outcome {
             Self::Unreadable => "cannot_be_read_now",
             Self::Weak => "weak",
             Self::Ended => "ended",
+            Self::Enrolled => "enrolled",
             Self::Full => "full",
             Self::Refused => "refused",
         }
@@ -91,6 +95,7 @@ impl Outcome {
             (Self::Unreadable, _) => "cannot be read now",
             (Self::Weak, _) => "refused as weak; --allow-weak takes it",
             (Self::Ended, _) => "refused: the account had it, and it was ended",
+            (Self::Enrolled, _) => "refused: the user has a factor of the user's own already",
             (Self::Full, _) => "refused: the account has no room for a further factor",
             (Self::Refused, _) => "refused",
         }
@@ -103,7 +108,10 @@ impl Outcome {
 
     /// Whether somebody has to look after it.
     pub(crate) fn is_refusal(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Weak | Self::Ended | Self::Full | Self::Refused)
+        matches!(
+            self,
+            Self::Unreadable | Self::Weak | Self::Ended | Self::Enrolled | Self::Full | Self::Refused
+        )
     }
 
     /// Whether there is nothing that could come over.
@@ -125,7 +133,7 @@ mod tests {
     fn every_answer_of_mfad_is_known_and_no_other() {
         let of =
             |word: &str| Outcome::of_answer(&Imported { outcome: word.into(), scratch_codes: 0, bits: 0 });
-        for word in ["imported", "known", "refreshed", "weak", "ended", "full", "nothing"] {
+        for word in ["imported", "known", "refreshed", "weak", "ended", "enrolled", "full", "nothing"] {
             assert_eq!(of(word).map(Outcome::word), Some(word));
         }
         assert_eq!(of("Imported"), None);

@@ -12,11 +12,13 @@ mod audit;
 mod bus;
 mod cli;
 mod codes;
+mod completions;
 mod dialogue;
 mod enroll;
 mod exit;
 mod factor;
 mod failure;
+mod manual;
 mod not_me;
 mod print;
 mod reason;
@@ -61,6 +63,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Completions { shell } => completions::print(shell),
+        Verb::Man { folder } => manual::write(&folder),
     }
 }
 

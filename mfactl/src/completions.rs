@@ -1,0 +1,27 @@
+//! `mfactl completions`: what a shell completes, out of the definitions of the command line.
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Shell};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::Out;
+
+/// Prints the script of `shell`.
+pub(crate) fn print(shell: Shell) -> Result<Exit, Failure> {
+    let mut out = Out::stdout()?;
+    out.line(script(shell).trim_end())?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn script(shell: Shell) -> String {
+    let shell = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mfactl", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

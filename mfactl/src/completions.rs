@@ -1,6 +1,6 @@
 //! `mfactl completions`: what a shell completes, out of the definitions of the command line.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 use crate::cli::{Cli, Shell};
 use crate::exit::Exit;
@@ -22,6 +22,15 @@ fn script(shell: Shell) -> String {
         Shell::Fish => clap_complete::Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "mfactl", &mut script);
+    clap_complete::generate(shell, &mut shown(&Cli::command()), "mfactl", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The command line without its hidden verbs, which the generators would offer.
+fn shown(mfactl: &Command) -> Command {
+    let verbs = mfactl.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned();
+    Command::new("mfactl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(mfactl.get_arguments().cloned())
+        .subcommands(verbs)
 }

@@ -53,12 +53,11 @@ fn name(verb: &Command) -> &str {
 
 /// The page of `verb`, which belongs to the verbs `above`.
 fn page(verb: &Command, above: &[&str]) -> std::io::Result<Vec<u8>> {
-    let man = Man::new(verb.clone())
-        .title(name(verb).to_uppercase())
-        .source(concat!("mfactl ", env!("CARGO_PKG_VERSION")))
-        .manual("mfad manual");
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
+    let man = Man::new(verb.clone());
+    // By hand, since an empty argument (no date: the same source makes the same page) has to be quoted.
+    let title = name(verb).to_uppercase().replace('-', "\\-");
+    let mut page =
+        format!(".TH {title} 1 \"\" \"mfactl {}\" \"mfad manual\"\n", env!("CARGO_PKG_VERSION")).into_bytes();
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;

@@ -45,7 +45,7 @@ Examples:
   mfactl enroll --invitation         # asks for what an administrator gave you
   mfactl enroll --recovery           # the same, after everything was lost
 
-Questions:
+Notes:
 The code that confirms the enrolment is spent by that: the next login needs the next one. Keep the session
 open, and try a login in another one before you close it.
 
@@ -56,7 +56,8 @@ Whoever has a factor already is asked for a code of it. Where a factor is requir
 administrator's invitation or recovery code is needed.
 
 A QR code that is too large for the terminal is not shown: type the secret, or write a picture with
---qr png=FILE, and delete it after the scan.
+--qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark
+ground it is light on dark, which not every scanner reads.
 
 Without a terminal, use `mfactl enroll begin --json` and `mfactl enroll confirm`.";
 
@@ -130,7 +131,7 @@ Examples:
   sudo mfactl user invite alice --hours 8 --reason 'new phone' --as ada
   sudo mfactl user list --not-enrolled --json | jq -r .name
 
-Questions:
+Notes:
 Hand the invitation over so that nobody else sees it, and not along with the password. It is for who has no
 factor; for who has lost one there is `mfactl user recover`.";
 
@@ -140,7 +141,7 @@ Examples:
   sudo mfactl user recover alice --verified-by 'called back' --ticket 4711
   sudo mfactl user recover root --verified-by console --break-glass 'all phones lost'
 
-Questions:
+Notes:
 The factors that the user had end when the new one is confirmed, and not before. How you made sure who
 asks is kept in the audit, with the ticket and the reason.";
 
@@ -169,7 +170,7 @@ Examples:
   sudo mfactl audit --since-seq 4000 --json | jq -r 'select(.event == \"refused\")'
   sudo mfactl audit verify
 
-Questions:
+Notes:
 A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq.
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
 

@@ -47,7 +47,7 @@ pub(crate) enum User {
     /// End every factor of a user, who can then enrol again
     ///
     /// Where a factor is required, the user needs an invitation then. For one who has lost the factor and
-    /// has to be let in, `mfactl user recover` does both in one step.
+    /// has to be let in, there is `mfactl user recover`.
     #[command(after_long_help = help::USER_RESET)]
     Reset(Change),
     /// Lock an account: no code of it is accepted

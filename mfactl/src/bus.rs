@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
-use mfa_proto::admin::{AuditRow, AuditState, PAGE, UserDetail, UserRow, Why};
+use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::step::Step;
 use serde::Serialize;
@@ -182,6 +182,11 @@ impl Bus {
     /// Ends the account of `user` and every factor of it; how many there were.
     pub(crate) async fn user_remove(&self, user: &[u8], why: &Why) -> Result<u32, Failure> {
         self.admin("UserRemove", &(user, why)).await
+    }
+
+    /// Takes over a factor of another system.
+    pub(crate) async fn import(&self, import: &Import, why: &Why) -> Result<Imported, Failure> {
+        self.admin("Import", &(import, why)).await
     }
 
     /// The first rows above number `after`, oldest first; none: the audit has ended.

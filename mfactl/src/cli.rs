@@ -1,7 +1,7 @@
 //! The command line: verbs and their arguments.
 
 mod account;
-mod help;
+pub(crate) mod help;
 mod users;
 
 use std::ffi::OsString;
@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
+use crate::import::Import;
 
 /// Second factors: enrol one, test it, look after it and after those of others
 ///
@@ -85,6 +86,12 @@ pub(crate) enum Verb {
     /// was altered, removed or put in is found by `mfactl audit verify`.
     #[command(after_long_help = help::AUDIT)]
     Audit(Audit),
+    /// Take over the factors of other systems (root)
+    ///
+    /// Users go on with the app that they have. Every file is read with its owner's rights, and none is
+    /// changed: as long as the other module is in a PAM stack, its codes are accepted there too.
+    #[command(subcommand, after_long_help = help::IMPORT)]
+    Import(Import),
 }
 
 /// A shell that completes what is typed.
@@ -124,7 +131,8 @@ pub(crate) enum AuditVerb {
     Verify(Shape),
 }
 
-fn said(reason: &str) -> Result<String, &'static str> {
+/// A reason has to say something.
+pub(crate) fn said(reason: &str) -> Result<String, &'static str> {
     let reason = reason.trim();
     if reason.is_empty() { Err("a reason is needed") } else { Ok(reason.to_owned()) }
 }

@@ -18,6 +18,7 @@ mod enroll;
 mod exit;
 mod factor;
 mod failure;
+mod import;
 mod manual;
 mod not_me;
 mod print;
@@ -63,6 +64,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),
         Verb::Man { folder } => manual::write(&folder),
     }

@@ -13,16 +13,8 @@ use nix::unistd::{User, geteuid};
 
 use crate::serve::{STATE_DIR, USER};
 
-const SETTINGS: &str = "\
-# mfad's settings: mfad(8). Check a change with `mfad --check` before mfad is started again.
-
-[policy]
-# off       nobody is asked
-# observe   nobody is asked; what would have happened is recorded
-# optional  who has a factor is asked for it; others are let through
-# required  everybody is asked; who has no factor is refused
-mode = \"optional\"
-";
+/// The sample settings, every key explained.
+const SETTINGS: &str = include_str!("../../packaging/files/mfad.toml");
 
 /// Makes what is missing; keeps what is there.
 pub(crate) fn run() -> Result<(), String> {

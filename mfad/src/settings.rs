@@ -237,6 +237,19 @@ mod tests {
         );
     }
 
+    // Every key of the sample is one, and says what holds without it.
+    #[test]
+    fn the_sample_settings_say_what_holds_without_them() {
+        let sample = include_str!("../../packaging/files/mfad.toml");
+        let all = sample.lines().map(|line| match line.strip_prefix('#') {
+            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{key}\n"),
+            _ => format!("{line}\n"),
+        });
+        let (shipped, spelled) =
+            (Settings::parse(sample, "example"), Settings::parse(&all.collect::<String>(), "example"));
+        assert_eq!(shipped.unwrap().rules, spelled.unwrap().rules);
+    }
+
     // S23: no line whose loss loosens the policy goes unnoticed.
     #[test]
     fn a_file_without_a_mode_is_broken_and_no_lost_line_loosens() {

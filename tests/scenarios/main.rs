@@ -16,6 +16,8 @@ mod first_pass;
 mod fixture;
 mod hostile_caller;
 mod hostile_host;
+mod import;
+mod import_files;
 mod limits;
 mod login;
 mod name_services;

@@ -27,3 +27,9 @@ pub(crate) fn alice_at_sshd_and_sudo() -> Blueprint {
 pub(crate) fn alice_at_an_unattested_sshd() -> Blueprint {
     Machine::new().user(enrolled("alice")).pam("sshd", Stack::password_then_mfa_unattested())
 }
+
+/// The backup codes that a screen shows, in their order.
+pub(crate) fn backup_codes(screen: &str) -> Vec<String> {
+    let is_code = |word: &&str| word.len() == 18 && word.split('-').map(str::len).eq([1, 5, 5, 4]);
+    screen.split_whitespace().filter(is_code).map(str::to_owned).collect()
+}

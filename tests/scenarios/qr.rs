@@ -6,7 +6,7 @@ use mfa_tests::screen::{Ground, Picture};
 use mfa_tests::terminal::{Next, Terminal};
 use mfa_tests::{Machine, Stack, Token};
 
-use crate::people::not_enrolled;
+use crate::people::{backup_codes, not_enrolled};
 
 /// How long an enrolment may take that nobody hesitates in.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,6 +21,9 @@ fn enrol_by_hand(machine: &Machine, setting: &str, read: impl Fn(&str) -> Token)
     let Next::Prompt(shown) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
     let token = read(&shown);
     terminal.answer(token.code_at(-1).as_bytes());
+    let Next::Prompt(codes) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
+    assert_eq!(backup_codes(&codes).len(), 10, "{codes}");
+    terminal.answer(b""); // not asked back this time
     assert_eq!(terminal.next_within(PATIENCE), Next::Ended(Some(0)), "{}", terminal.transcript());
     token
 }

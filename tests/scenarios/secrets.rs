@@ -11,7 +11,7 @@ use std::time::Duration;
 use mfa_tests::terminal::{Next, Terminal};
 use mfa_tests::{Machine, Stack, Token, wait};
 
-use crate::people::not_enrolled;
+use crate::people::{backup_codes, not_enrolled};
 
 /// How long an enrolment may take that nobody hesitates in.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,11 +94,18 @@ fn neither_a_code_nor_a_seed_is_in_any_log_audit_file_argument_or_variable() {
     let token = Token::of_secret(&secret.split_whitespace().collect::<String>());
     let (confirming, now, next) = (token.code_at(-1), token.code(), token.code_at(1));
     let wrong = token.wrong_code();
-    let typed = [confirming.clone(), now.clone(), next.clone(), wrong.clone()];
+    let mut typed = vec![confirming.clone(), now.clone(), next.clone(), wrong.clone()];
 
+    let mut codes = Vec::new();
     let processes = watched(&machine, || {
         terminal.answer(confirming.as_bytes());
+        let Next::Prompt(shown) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
+        codes = backup_codes(&shown);
+        assert_eq!(codes.len(), 10, "{shown}");
+        terminal.answer(codes[3].as_bytes());
         assert_eq!(terminal.next_within(PATIENCE), Next::Ended(Some(0)), "{}", terminal.transcript());
+        let _ = machine.ssh("bob").password("pw").code(&codes[0]).assert_granted();
+        let _ = machine.ssh("bob").password("pw").code(&codes[0]).assert_refused();
         let _ = machine.ssh("bob").password("pw").code(&now).assert_granted();
         let _ = machine.ssh("bob").password("pw").code(&now).assert_refused();
         let _ = machine.sudo("bob").password("pw").code(&wrong).assert_refused();
@@ -114,6 +121,10 @@ fn neither_a_code_nor_a_seed_is_in_any_log_audit_file_argument_or_variable() {
         machine.mfad().resume();
     });
 
+    for code in codes {
+        typed.push(code.replace('-', ""));
+        typed.push(code);
+    }
     let markers = markers(&token, &typed);
     for process in &processes {
         assert_absent(&markers, "a process", process);

@@ -32,7 +32,8 @@ fn logs_in(machine: &Machine, user: &str) -> bool {
 fn ids(machine: &Machine, user: &str) -> (String, String) {
     let query = format!(
         "SELECT quote(a.id), quote(f.id) FROM account a JOIN factor f ON f.account = a.id \
-         WHERE a.name = CAST('{user}' AS BLOB) AND f.sealed IS NOT NULL"
+         WHERE a.name = CAST('{user}' AS BLOB) AND f.sealed IS NOT NULL \
+         ORDER BY length(f.sealed) LIMIT 1" // the seed: the hashes of backup codes are longer
     );
     let row = sql(machine, &query);
     let (account, factor) = row.trim().split_once('|').expect("one factor");
@@ -155,12 +156,13 @@ fn who_is_deleted_from_the_store_is_refused_and_not_exempt() {
 #[test]
 fn a_flipped_bit_refuses_one_account_and_no_other() {
     for (table, column, key) in [
-        ("factor", "sealed", "account"),
+        ("factor", "sealed", "id"),
         ("account_state", "body", "account"),
         ("account_state", "tag", "account"),
     ] {
         let machine = three_people();
-        let (alice, _) = ids(&machine, "alice");
+        let (account, factor) = ids(&machine, "alice");
+        let alice = if table == "factor" { factor } else { account };
         let hex = sql(&machine, &format!("SELECT hex({column}) FROM {table} WHERE {key} = {alice}"));
         let mut hex = hex.trim().as_bytes().to_vec();
         let last = hex.len() - 1;

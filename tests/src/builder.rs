@@ -132,7 +132,7 @@ impl Blueprint {
         if let Some(settings) = late {
             machine.write(product::SETTINGS, 0o644, settings);
             machine.exec(&["mfad", "--check"]).stdout_of_success();
-            machine.mfad().kill(); // the next who asks has it started
+            machine.mfad().restart();
         }
         machine
     }

@@ -19,6 +19,7 @@ Examples:
   sudo mfactl user list --not-enrolled
   sudo mfactl user invite alice --reason 'starts on Monday'
   sudo mfactl user recover alice --verified-by 'passport, at the desk'
+  sudo mfactl import google-authenticator --all --dry-run
   sudo mfactl audit --user alice
 
 Output for programs:
@@ -173,6 +174,32 @@ Examples:
 Notes:
 A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq.
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
+
+pub(crate) const IMPORT: &str = "\
+Examples:
+  sudo mfactl import google-authenticator --all --dry-run
+  sudo mfactl import google-authenticator --all --reason 'moving to mfad'
+  sudo mfactl import oath --all
+
+Notes:
+First with --dry-run, which needs no code and changes nothing: exit code 7 says that there is something to
+take over. What comes over can be taken over again: it is known, and stays as it is. Codes that were used with the
+old module after the import are still new to mfad: when the stacks have changed, --refresh raises the marks.
+
+A seed below 128 bits is taken with --allow-weak only; such a user had better enrol anew.";
+
+pub(crate) const IMPORT_GOOGLE: &str = "\
+Examples:
+  sudo mfactl import google-authenticator alice --dry-run
+  sudo mfactl import google-authenticator --all --reason 'moving to mfad'
+  sudo mfactl import google-authenticator --all --file '/var/lib/ga/${USER}' --owner root
+  sudo mfactl import google-authenticator --all --refresh
+  sudo mfactl import google-authenticator --all --dry-run --json | jq -r .outcome";
+
+pub(crate) const IMPORT_OATH: &str = "\
+Examples:
+  sudo mfactl import oath --all --dry-run
+  sudo mfactl import oath alice --file /etc/users.oath --label fob";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

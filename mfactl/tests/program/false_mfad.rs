@@ -3,14 +3,17 @@
 //! The bus's address is fixed in mfactl, so the folder of its socket is mounted over for one program.
 //! Every string that it answers tries to drive the terminal.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
 use futures_lite::StreamExt;
 use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Status};
-use mfa_proto::admin::{AuditRow, AuditState, Door, UserDetail, UserRow};
+use mfa_proto::admin::{AuditRow, AuditState, Door, Imported, UserDetail, UserRow};
 use mfa_proto::fault::Fault;
 use mfa_proto::step::{Reason, Step};
+use nix::unistd::geteuid;
 use zbus::connection::Builder;
 use zbus::message::{Header, Message};
 use zbus::{Connection, Guid};
@@ -24,6 +27,13 @@ pub(crate) enum Manner {
     Grants,
 }
 
+/// What there is to import, as `{folder}/NAME` in a command line.
+const FILES: [(&str, &str); 3] = [
+    ("users.oath", "HOTP/T30/6 root - 3132333435363738393031323334353637383930\n"),
+    ("nobody.oath", "# nobody\n"),
+    ("root.google", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\n\" TOTP_AUTH\n"),
+];
+
 /// It serves until the test ends.
 pub(crate) struct FalseMfad {
     folder: tempfile::TempDir,
@@ -32,6 +42,11 @@ pub(crate) struct FalseMfad {
 impl FalseMfad {
     pub(crate) fn start(manner: Manner) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in FILES {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        }
         let listener = UnixListener::bind(folder.path().join("system_bus_socket")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -48,17 +63,13 @@ impl FalseMfad {
             "mount -t tmpfs none /run && mkdir /run/dbus && mount --bind \"$1\" /run/dbus || exit 99
             shift; exec \"$@\"";
         let mut mfactl = Command::new("timeout");
-        mfactl.args([
-            "--kill-after=5",
-            "30",
-            "unshare",
-            "--user",
-            "--map-current-user",
-            "--keep-caps",
-            "--mount",
-        ]);
+        mfactl.args(["--kill-after=5", "30", "unshare", "--mount"]);
+        if !geteuid().is_root() {
+            mfactl.args(["--user", "--map-current-user", "--keep-caps"]);
+        }
         mfactl.args(["sh", "-c", INSIDE, "sh"]).arg(self.folder.path()).arg(crate::MFACTL);
-        mfactl.args(words.split_whitespace());
+        let folder = self.folder.path().to_str().unwrap();
+        mfactl.args(words.split_whitespace().map(|word| word.replace("{folder}", folder)));
         mfactl.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR").env_remove("SUDO_USER");
         mfactl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         mfactl
@@ -107,6 +118,9 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (Manner::Grants, "CodesRenew") => reply.build(&vec!["3-7KQ2M-X4TPD-H9WC"]),
         (Manner::Grants, "UserInvite" | "UserRecover") => reply.build(&"I-7KQ2M-X4TPD-H9WC"),
         (Manner::Grants, "UserReset" | "UserRemove" | "UserUnlock") => reply.build(&1u32),
+        (Manner::Grants, "Import") => {
+            reply.build(&Imported { outcome: "imported".into(), scratch_codes: 0, bits: 160 })
+        }
         (Manner::Grants, "FactorRename" | "FactorRemove" | "UserLock") => reply.build(&()),
         (Manner::Grants, other) => Message::error(header, Fault::InvalidArgument.name()).build(&other),
     }

@@ -179,7 +179,11 @@ fn judge(
         }
     };
     records.keep(&mut account)?;
-    refuse(records, Some(&account), login, Refusal::new(reason), 0)
+    let seconds = match (reason, found.at) {
+        (Reason::Spent, Some(at)) => account.state.factors[at].kind.seconds_left(now.wall),
+        _ => 0,
+    };
+    refuse(records, Some(&account), login, Refusal { reason, seconds }, 0)
 }
 
 /// The best match, and the place of its factor; a foreign backup code has none.

@@ -33,7 +33,6 @@ use super::{
 use crate::{
     account::Door,
     audit::{Event, RecordedReason},
-    factor::Totp,
     policy::{Decision, Mode, Rules, Standing, decide},
     store::{Records, Sound, StoreError},
     world::Moment,
@@ -195,14 +194,8 @@ impl Auth {
         counts: (u8, u8),
         Refusal { reason, seconds }: Refusal,
     ) -> Result<Step, Failure> {
-        let left = match reason {
-            Reason::Spent => {
-                let now = self.world().clock.now().wall;
-                u32::try_from(Totp::default().seconds_left(now)).unwrap_or(u32::MAX)
-            }
-            _ => seconds,
-        };
-        let text = words::prompt(reason, login.attested, left);
+        let now = self.world().clock.now().wall;
+        let text = words::prompt(reason, login.attested, seconds, now);
         let echo = reason == Reason::Visible || matches!(stage, Stage::Enrolling(_));
         self.question(login, target, stage, counts, reason, echo, text)
     }

@@ -22,7 +22,7 @@ mod settle;
 mod show;
 pub mod step_up;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tickets;
 mod uri;
 pub mod verdict;

@@ -6,7 +6,7 @@
 use mfa_proto::{
     identity::UnixTime,
     step::Reason,
-    time::{day, days_until},
+    time::{clock, day, days_until},
 };
 use zeroize::Zeroizing;
 
@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 pub const QUESTION: &str = "Verification code: ";
 
 /// The next prompt after `reason`. `attested`: whether more may be told than that it was not
-/// accepted; `seconds`: until the app shows another code, or until another try is judged.
-pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
+/// accepted; `seconds`: until the app shows another code, or until another try is judged; `now`:
+/// what is told of the server's clock, never the right code.
+pub fn prompt(reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> String {
     let said = match (reason, attested) {
         (Reason::Plain, _) => return QUESTION.to_owned(),
         (Reason::Help, _) => {
@@ -25,6 +26,7 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
         }
         (Reason::Visible, _) => "What you type now can be seen.",
         (_, false) => NOT_ACCEPTED,
+        (Reason::Spent, true) if seconds == 0 => "That code was used already. Type the next one.",
         (Reason::Spent, true) => {
             return format!(
                 "\nThat code was used already. Your app shows a new one in {seconds} s.\n{QUESTION}"
@@ -41,7 +43,12 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked, true) => {
             return format!("\n{}\n{QUESTION}", farewell(reason, attested, seconds));
         }
-        (_, true) => "That code is not right. Is the time on your phone right?",
+        (_, true) => {
+            return format!(
+                "\nThat code is not right. This server's clock says {} UTC: does your phone's?\n{QUESTION}",
+                clock(now.0)
+            );
+        }
     };
     format!("\n{said}\n{QUESTION}")
 }
@@ -122,7 +129,10 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
             "This account has no second factor, and one is required here. Ask your administrator.".into()
         }
         (Reason::Locked, true) => "This account is locked. Ask your administrator.".into(),
-        (Reason::Altered | Reason::Ambiguous | Reason::Clock | Reason::NoCaller, true) => {
+        (Reason::Clock, true) => {
+            "This server's clock cannot be right: no code can be checked. Tell your administrator.".into()
+        }
+        (Reason::Altered | Reason::Ambiguous | Reason::NoCaller, true) => {
             "This account cannot be checked now. Ask your administrator: mfad's log says why.".into()
         }
         (Reason::Spent, true) => "That code was used already. Try again with the next one.".into(),
@@ -148,7 +158,7 @@ mod tests {
     fn strangers_read_one_thing_whatever_happened() {
         let asks_back = [Reason::Plain, Reason::Help, Reason::Visible];
         for &reason in Reason::ALL.iter().filter(|reason| !asks_back.contains(reason)) {
-            assert_eq!(prompt(reason, false, 7), "\nNot accepted.\nVerification code: ");
+            assert_eq!(prompt(reason, false, 7, UnixTime(9)), "\nNot accepted.\nVerification code: ");
             assert_eq!(farewell(reason, false, 300), "Not accepted.");
         }
     }
@@ -157,7 +167,7 @@ mod tests {
     fn prompts_hold_only_what_every_terminal_shows_and_end_in_the_question() {
         for &reason in Reason::ALL {
             for attested in [false, true] {
-                let text = prompt(reason, attested, 30);
+                let text = prompt(reason, attested, 30, UnixTime(9));
                 assert!(text.ends_with(QUESTION), "{text}");
                 assert!(text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
                 assert!(text.len() < 1000);

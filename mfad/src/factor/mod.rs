@@ -85,6 +85,14 @@ impl FactorKind {
         }
     }
 
+    /// Seconds until the app shows another code; 0 where that is the user's to do.
+    pub fn seconds_left(&self, now: UnixTime) -> u32 {
+        match self {
+            Self::Totp(totp) => u32::try_from(totp.seconds_left(now)).unwrap_or(u32::MAX),
+            Self::Hotp(_) => 0,
+        }
+    }
+
     /// Compares `code` with what `seed` shows at `now`, or after its last counter.
     pub fn matches(&self, seed: &[u8], code: &Code, now: UnixTime, history: History) -> Match {
         match self {

@@ -17,21 +17,25 @@ mod life;
 
 use super::{Auth, Policy, question::Via};
 use crate::{
+    account::{AccountId, Factor, FactorId, Lock},
     crypto::Keys,
-    factor::{Algorithm, Totp},
+    factor::{Algorithm, FactorKind, Totp},
     policy::{Mode, Rules},
     store::{Store, sqlite::Sqlite},
-    world::fake::{FakeClock, world},
+    world::{
+        fake::{FakeClock, world},
+        random,
+    },
 };
 
 const NOON: u64 = 1_800_000_000;
 
 /// A host with alice (1000) and bob (1001), and a daemon.
-struct Host {
+pub(crate) struct Host {
     dir: tempfile::TempDir,
-    clock: Arc<FakeClock>,
+    pub(crate) clock: Arc<FakeClock>,
     policy: Policy,
-    auth: Auth,
+    pub(crate) auth: Auth,
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -46,6 +50,49 @@ impl Host {
         let policy = Policy::new(Some(Rules { mode, issuer: "host".into(), ..Rules::default() }));
         let auth = open(&dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
         Self { dir, clock, policy, auth }
+    }
+
+    /// A host on which everybody must have a factor, with many users: some enrolled, some not, some of
+    /// the enrolled locked.
+    pub(crate) fn with_users(
+        enrolled: impl Iterator<Item = String>,
+        bare: impl Iterator<Item = String>,
+        locked: impl Iterator<Item = String>,
+    ) -> Self {
+        let host = Self::new(Mode::Required);
+        let (enrolled, locked): (Vec<_>, std::collections::HashSet<_>) =
+            (enrolled.collect(), locked.collect());
+        let everybody = enrolled.iter().cloned().chain(bare);
+        let passwd: String =
+            (5000..).zip(everybody).map(|(uid, name)| format!("{name}:x:{uid}:\n")).collect();
+        std::fs::write(host.dir.path().join("passwd"), passwd).unwrap();
+        let write = host.auth.store.write(move |records, now| {
+            for (uid, name) in (5000..).zip(&enrolled) {
+                let mut account =
+                    records.create(AccountId(random(records.entropy())?), uid, &name.as_str().into())?;
+                let id = FactorId(random(records.entropy())?);
+                let (kind, seed) = (FactorKind::Totp(Totp::default()), [uid as u8; 20]);
+                records.put_seed(&account, id, 1, &kind, &seed)?;
+                let (label, seed) = ("phone".to_owned(), records.fingerprint(&seed));
+                let (created, last_used) = (now.wall, None);
+                account.state.factors.push(Factor {
+                    id,
+                    version: 1,
+                    kind,
+                    label,
+                    created,
+                    last_used,
+                    seed,
+                    attested_failures: 0,
+                    ahead: None,
+                });
+                account.state.locked = locked.contains(name).then_some(Lock::Administrator);
+                records.keep(&mut account)?;
+            }
+            Ok(())
+        });
+        run(write).unwrap().into_inner();
+        host
     }
 
     fn restart(&mut self) {

@@ -23,10 +23,10 @@ Examples:
   sudo mfactl audit --user alice
 
 Output for programs:
-With --json, answers and lists are JSON on standard output, one object a line; questions and errors go
-to standard error. Times are Unix seconds, and 0 is never. Names of users and services are bytes: what is
-not printable stands escaped, as \\x1b. Keys are only ever added: none is renamed or removed, and none
-changes its type, so programs ignore keys that they do not know. The JSON Schema (draft 2020-12) of each
+With --json, answers and lists are JSON on standard output, one object a line; questions and errors go \
+to standard error. Times are Unix seconds, and 0 is never. Names of users and services are bytes: what is \
+not printable stands escaped, as \\x1b. Keys are only ever added: none is renamed or removed, and none \
+changes its type, so programs ignore keys that they do not know. The JSON Schema (draft 2020-12) of each \
 shape is in /usr/share/mfad/schema: status.json is that of `mfactl status --json`.
 
 No output has a colour unless it goes to a terminal, and none where NO_COLOR is set and not empty.";
@@ -47,17 +47,17 @@ Examples:
   mfactl enroll --recovery           # the same, after everything was lost
 
 Notes:
-The code that confirms the enrolment is spent by that: the next login needs the next one. Keep the session
+The code that confirms the enrolment is spent by that: the next login needs the next one. Keep the session \
 open, and try a login in another one before you close it.
 
-With the first factor come backup codes, each for one login without the app. They are shown once; one
+With the first factor come backup codes, each for one login without the app. They are shown once; one \
 of them is asked back, to show that they were kept.
 
-Whoever has a factor already is asked for a code of it. Where a factor is required and there is none, an
+Whoever has a factor already is asked for a code of it. Where a factor is required and there is none, an \
 administrator's invitation or recovery code is needed.
 
-A QR code that is too large for the terminal is not shown: type the secret, or write a picture with
---qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark
+A QR code that is too large for the terminal is not shown: type the secret, or write a picture with \
+--qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark \
 ground it is light on dark, which not every scanner reads.
 
 Without a terminal, use `mfactl enroll begin --json` and `mfactl enroll confirm`.";
@@ -69,7 +69,7 @@ Examples:
   mfactl enroll begin --qr svg=qr.svg
 
 Input:
-With --invitation or --recovery, the first line of standard input is that code; where a code of another
+With --invitation or --recovery, the first line of standard input is that code; where a code of another \
 factor is needed as well, it is the next line.";
 
 pub(super) const ENROLL_CONFIRM: &str = "\
@@ -95,7 +95,7 @@ Examples:
   mfactl factor remove 'old phone'
 
 Names:
-A factor is named by its label as it is spelt, or by its id, which `mfactl factor list` shows. Where two have
+A factor is named by its label as it is spelt, or by its id, which `mfactl factor list` shows. Where two have \
 one label, only the id will do.";
 
 pub(super) const CODES: &str = "\
@@ -133,7 +133,7 @@ Examples:
   sudo mfactl user list --not-enrolled --json | jq -r .name
 
 Notes:
-Hand the invitation over so that nobody else sees it, and not along with the password. It is for who has no
+Hand the invitation over so that nobody else sees it, and not along with the password. It is for who has no \
 factor; for who has lost one there is `mfactl user recover`.";
 
 pub(super) const USER_RECOVER: &str = "\
@@ -143,7 +143,7 @@ Examples:
   sudo mfactl user recover root --verified-by console --break-glass 'all phones lost'
 
 Notes:
-The factors that the user had end when the new one is confirmed, and not before. How you made sure who
+The factors that the user had end when the new one is confirmed, and not before. How you made sure who \
 asks is kept in the audit, with the ticket and the reason.";
 
 pub(super) const USER_RESET: &str = "\
@@ -172,7 +172,7 @@ Examples:
   sudo mfactl audit verify
 
 Notes:
-A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq.
+A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq. \
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
 
 pub(crate) const IMPORT: &str = "\
@@ -182,8 +182,8 @@ Examples:
   sudo mfactl import oath --all
 
 Notes:
-First with --dry-run, which needs no code and changes nothing: exit code 7 says that there is something to
-take over. What comes over can be taken over again: it is known, and stays as it is. Codes that were used with the
+First with --dry-run, which needs no code and changes nothing: exit code 7 says that there is something to \
+take over. What comes over can be taken over again: it is known, and stays as it is. Codes that were used with the \
 old module after the import are still new to mfad: when the stacks have changed, --refresh raises the marks.
 
 A seed below 128 bits is taken with --allow-weak only; such a user had better enrol anew.";

@@ -112,7 +112,7 @@ pub(crate) struct Recovery {
     #[arg(long, value_name = "TEXT", value_parser = said)]
     pub(crate) verified_by: String,
     /// The ticket that it belongs to
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) ticket: String,
     /// Why: kept in the audit
     #[arg(long, value_name = "TEXT", default_value = "recovery", value_parser = said)]

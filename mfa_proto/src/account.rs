@@ -24,6 +24,8 @@
 use serde::{Deserialize, Serialize};
 use zbus::Type;
 
+use crate::secret::without_secrets;
+
 /// A factor, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Factor {
@@ -78,7 +80,7 @@ pub struct Status {
 }
 
 /// What `EnrollBegin` takes. Empty strings and zeros mean the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct EnrollRequest {
     /// `totp` (default) or `hotp`.
     pub kind: String,
@@ -96,8 +98,10 @@ pub struct EnrollRequest {
     pub code: Vec<u8>,
 }
 
+without_secrets!(EnrollRequest { kind, label, algorithm, digits, period, replace });
+
 /// What `EnrollBegin` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Enrollment {
     /// Names the enrolment in `EnrollConfirm`: 32 hexadecimal digits.
     pub enrollment: String,
@@ -109,11 +113,15 @@ pub struct Enrollment {
     pub seconds: u32,
 }
 
+without_secrets!(Enrollment { enrollment, seconds });
+
 /// What `EnrollConfirm` answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Enrolled {
     /// The new factor's id.
     pub factor: String,
     /// Backup codes, shown this once; may be empty.
     pub backup_codes: Vec<String>,
 }
+
+without_secrets!(Enrolled { factor });

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use zbus::Type;
 
 use crate::account::{Codes, Factor};
+use crate::secret::without_secrets;
 
 /// The most rows that one call of a paged method answers.
 pub const PAGE: u32 = 500;
@@ -37,7 +38,7 @@ pub struct Why {
 }
 
 /// A factor that another system had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Import {
     /// Whose.
     pub user: Vec<u8>,
@@ -66,11 +67,15 @@ pub struct Import {
     pub dry_run: bool,
 }
 
+without_secrets!(Import { user, label, kind, algorithm, digits, period, next });
+
 /// What became of an [`Import`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Imported {
-    /// `imported`, `known` (that seed is the account's already), `refreshed`, `weak` (refused),
-    /// `ended` (that seed was the account's and was ended: refused), `nothing` (nothing to refresh).
+    /// `imported`, `known` (that seed is the account's already), `refreshed`; or refused: `weak` (below 128
+    /// bits), `ended` (that seed was the account's and was ended), `enrolled` (the user has a factor of
+    /// the user's own), `full` (as many factors as one code is compared with), `nothing` (nothing to
+    /// refresh).
     pub outcome: String,
     /// How many scratch codes came along.
     pub scratch_codes: u32,

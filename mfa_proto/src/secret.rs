@@ -4,6 +4,18 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+/// `Debug` of a struct that holds a secret: the fields named, and that there are others.
+macro_rules! without_secrets {
+    ($name:ident { $($field:ident),* }) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &self.$field))*.finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use without_secrets;
+
 /// Holds a value that is wiped when dropped, never printed, copied or serialised.
 ///
 /// ```

@@ -131,6 +131,8 @@ reasons! {
     MayNotEnrol = 25, "may_not_enrol";
     /// The code is of a counter too far ahead: the next one in a row is accepted.
     Ahead = 26, "token_ahead";
+    /// Too many one-time codes are being checked at this moment: not judged, not counted.
+    Busy = 27, "busy";
 }
 
 impl Step {

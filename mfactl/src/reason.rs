@@ -12,6 +12,7 @@ pub(crate) fn why(reason: Option<Reason>) -> &'static str {
         Some(Reason::NotEnrolled) => "a factor is required and you have none; run `mfactl enroll`",
         Some(Reason::DoorClosed) => "too many wrong codes from here; an administrator has to unlock it",
         Some(Reason::NoCode) => "what was typed cannot be a code",
+        Some(Reason::Busy) => "too many codes are being checked at this moment; try again",
         Some(Reason::Ahead) => "your token has run ahead; type the next code that it shows",
         Some(Reason::Expired) => "the question had expired; start again",
         Some(Reason::Help | Reason::Visible) => "no code was given",

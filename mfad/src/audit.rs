@@ -121,6 +121,13 @@ pub enum Event {
         /// How many factors ended.
         factors: u32,
     },
+    /// The mark of a factor that was taken over was raised.
+    Refreshed {
+        /// Who and why.
+        act: Act,
+        /// What its user calls it.
+        label: String,
+    },
     /// A factor of another system was taken over.
     Imported {
         /// Who and why.
@@ -147,7 +154,7 @@ pub enum Event {
 /// An administrator's act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
-    /// Who proved a factor; empty where the glass was broken.
+    /// Who proved a factor; empty where nobody did.
     pub by: String,
     /// As given.
     pub reason: String,
@@ -157,9 +164,10 @@ pub struct Act {
 
 impl Act {
     fn detail(&self) -> String {
+        let by = if self.by.is_empty() { String::new() } else { format!("by {}: ", self.by) };
         match self.break_glass.as_str() {
-            "" => format!("by {}: {}", self.by, self.reason),
-            why => format!("GLASS BROKEN ({why}): {}", self.reason),
+            "" => format!("{by}{}", self.reason),
+            why => format!("GLASS BROKEN ({why}): {by}{}", self.reason),
         }
     }
 }
@@ -205,6 +213,7 @@ impl Event {
             Self::Locked { .. } => "locked",
             Self::Unlocked { .. } => "unlocked",
             Self::Removed { .. } => "removed",
+            Self::Refreshed { .. } => "refreshed",
             Self::Imported { .. } => "imported",
             Self::ClockJumped { .. } => "clock_jumped",
             Self::RosterAltered => "roster_altered",
@@ -247,6 +256,7 @@ impl Event {
             | Self::Locked { act }
             | Self::Unlocked { act, .. }
             | Self::Removed { act, .. }
+            | Self::Refreshed { act, .. }
             | Self::Imported { act, .. } => Some(act),
             _ => None,
         }
@@ -274,6 +284,7 @@ impl Event {
             Self::Unlocked { act, doors, clock } => {
                 format!("{doors} doors{}, {}", if *clock { ", clock mended" } else { "" }, act.detail())
             }
+            Self::Refreshed { act, label } => format!("label {label}, {}", act.detail()),
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),

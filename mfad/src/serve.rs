@@ -16,7 +16,7 @@ use mfad::{
     keys,
     settings::{self, Settings},
     store::{Context, MetaKey, Store, StoreError, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Names, Slowly, World},
+    world::{KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -47,8 +47,7 @@ fn serve() -> Result<(), String> {
     harden()?;
     let clock = Arc::new(KernelClock::new().map_err(|error| format!("boot id: {error}"))?);
     let names = Names::of_host(clock.clone());
-    let world =
-        World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names, slowly: Slowly::start() };
+    let world = World::new(clock.clone(), Arc::new(KernelEntropy), names);
     let log = Log::start().map_err(|error| format!("log: {error}"))?;
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;

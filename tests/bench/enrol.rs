@@ -10,7 +10,7 @@ use mfad::{
     factor::{FactorKind, Totp},
     keys::{self, KEY_FILE},
     store::{Context, Records, Store, StoreError, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Moment, Names, Slowly, World, random},
+    world::{KernelClock, KernelEntropy, Moment, Names, World, random},
 };
 
 use crate::people::{Person, Town};
@@ -27,7 +27,7 @@ pub(crate) fn enrol_many(town: Town, count: u32) -> Result<(), String> {
     let (engine, _) = Sqlite::open(Path::new(DATABASE), &keys).map_err(|error| said(&error))?;
     let clock = Arc::new(KernelClock::new().map_err(|error| said(&error))?);
     let names = Names::of_file("/etc/passwd", clock.clone());
-    let world = World { clock, entropy: Arc::new(KernelEntropy), names, slowly: Slowly::start() };
+    let world = World::new(clock, Arc::new(KernelEntropy), names);
     let store = Store::new(engine, keys, world, Arc::new(|_| {}));
     for first in (0..count).step_by(AT_ONCE as usize) {
         let group: Vec<Person> = town.people(first, AT_ONCE.min(count - first)).collect();
@@ -59,6 +59,7 @@ fn enrol(records: &mut Records<'_>, now: Moment, person: &Person) -> Result<(), 
         seed: records.fingerprint(&person.secret),
         attested_failures: 0,
         ahead: None,
+        imported: false,
     });
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Enrolled { label: "phone".to_owned() }, Context::user(&name))

@@ -120,6 +120,14 @@ impl Counters {
     }
 }
 
+impl Door {
+    /// Whether only processes of the account's own user come through it: nobody else can use up its
+    /// tries, so it waits for no stranger. (S11)
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Locker | Self::Change)
+    }
+}
+
 /// One door's record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoorState {
@@ -167,7 +175,7 @@ impl Doors {
             }
             return &mut self.list[at];
         }
-        let others = self.list.iter().enumerate().filter(|(_, state)| !state.known);
+        let others = self.list.iter().enumerate().filter(|(_, state)| !state.known && !state.door.is_own());
         if others.clone().count() >= OTHER_DOORS
             && let Some((oldest, _)) = others.min_by_key(|(_, state)| state.last_used)
         {
@@ -188,7 +196,7 @@ impl Doors {
     pub fn admit(&mut self, door: &Door, shape: Shape, now: UnixTime) -> Result<Admitted, Limited> {
         let state = self.at(door, now);
         state.last_used = state.last_used.max(now);
-        let known = state.known;
+        let known = state.known || state.door.is_own();
         let door = state.failures.of(shape).admit(DOOR, now)?;
         let strangers = if known { None } else { Some(self.strangers.of(shape).admit(STRANGERS, now)?) };
         Ok(Admitted { shape, door, strangers })
@@ -208,21 +216,22 @@ impl Doors {
     pub fn take_back(&mut self, door: &Door, shape: Shape, now: UnixTime) {
         let state = self.at(door, now);
         state.failures.of(shape).take_back();
-        if !state.known {
+        if !state.known && !state.door.is_own() {
             self.strangers.of(shape).take_back();
         }
     }
 
-    /// What a proof from the caller's own process changes: its door's count is gone.
-    pub fn reset(&mut self, door: &Door, now: UnixTime) {
+    /// What a proof from the caller's own process changes: its door's count of that shape is gone.
+    pub fn reset(&mut self, door: &Door, shape: Shape, now: UnixTime) {
         let state = self.at(door, now);
-        (state.last_used, state.failures) = (now, Counters::default());
+        state.last_used = now;
+        *state.failures.of(shape) = Counter::default();
     }
 
-    /// What a settled proof changes: the door is known and its count is gone. Keeps the eight
-    /// doors used last.
-    pub fn settle(&mut self, door: &Door, now: UnixTime) {
-        self.reset(door, now);
+    /// What a settled proof changes: the door is known and its count of that shape is gone. Keeps the
+    /// eight doors used last.
+    pub fn settle(&mut self, door: &Door, shape: Shape, now: UnixTime) {
+        self.reset(door, shape, now);
         self.at(door, now).known = true;
         self.list.retain(|state| !state.known || now.since(state.last_used) <= DOOR_KEPT);
         while self.list.iter().filter(|state| state.known).count() > KNOWN_DOORS {
@@ -288,7 +297,7 @@ mod tests {
     #[test]
     fn strangers_run_out_together_and_a_known_door_does_not() {
         let (mut doors, home) = (Doors::default(), Door::Key([7; 32]));
-        doors.settle(&home, UnixTime(10));
+        doors.settle(&home, Shape::Numeric, UnixTime(10));
         let judged: usize =
             (0..255).map(|n| (0..9).filter(|_| guess(&mut doors, &address(n), 20)).count()).sum();
         assert_eq!(judged, 20);
@@ -310,11 +319,28 @@ mod tests {
     fn eight_doors_are_known_the_latest_ones_and_not_for_ever() {
         let mut doors = Doors::default();
         for n in 0..12 {
-            doors.settle(&address(n), UnixTime(u64::from(n)));
+            doors.settle(&address(n), Shape::Numeric, UnixTime(u64::from(n)));
         }
         let known: Vec<_> = doors.iter().filter(|s| s.known).map(|s| s.door.clone()).collect();
         assert_eq!(known, (4..12).map(address).collect::<Vec<_>>());
         assert!(!doors.at(&address(11), UnixTime(DOOR_KEPT + 100)).known);
+    }
+
+    // S11
+    #[test]
+    fn strangers_keep_nobody_from_the_own_locker_nor_from_mfactl() {
+        let mut doors = Doors::default();
+        for n in 0..255 {
+            while guess(&mut doors, &address(n), 20) {}
+        }
+        assert!(doors.admit(&address(1), Shape::Numeric, UnixTime(20)).is_err());
+        for own in [Door::Locker, Door::Change] {
+            assert_eq!(
+                (0..9).filter(|_| guess(&mut doors, &own, 20)).count(),
+                5,
+                "{own}: a budget of its own"
+            );
+        }
     }
 
     // S9, S12: what is counted first and turns out right is no failure.

@@ -23,6 +23,9 @@ use crate::{
 /// The most guesses one answer is compared with, over all factors.
 pub const CANDIDATES: usize = 24;
 
+/// The most seeds whose marks an account keeps.
+pub const SEEDS: usize = 64;
+
 /// Names one generation of an account: random, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccountId(pub [u8; 16]);
@@ -69,6 +72,8 @@ pub struct Factor {
     pub attested_failures: u32,
     /// The counter of the last code that was right and too far ahead.
     pub ahead: Option<MovingFactor>,
+    /// Whether it came from another system, by an administrator's hand.
+    pub imported: bool,
 }
 
 impl Factor {
@@ -84,8 +89,8 @@ impl Factor {
 pub struct SeedMark {
     /// Which seed.
     pub seed: SeedPrint,
-    /// The highest moving factor that was accepted.
-    pub mark: MovingFactor,
+    /// The highest moving factor that was accepted; none yet for a counter that never gave a code.
+    pub mark: Option<MovingFactor>,
 }
 
 /// Who showed the secret of an enrolment, and to whom.
@@ -117,19 +122,21 @@ pub struct Pending {
     /// Where it began.
     pub origin: Origin,
     /// What allowed it, where it took more than the user's wish: ends with the confirmation.
-    pub by: Option<Ticket>,
+    pub by: Option<Voucher>,
+    /// Whether a factor of the account was proven for it.
+    pub proven: bool,
 }
 
 /// What an administrator handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ticket {
+pub enum Voucher {
     /// To enrol for the first time.
     Invitation,
     /// To enrol again: the old factors end.
     Recovery,
 }
 
-impl Ticket {
+impl Voucher {
     /// What a code of that purpose is; none for a backup code.
     pub fn of(purpose: Purpose) -> Option<Self> {
         match purpose {
@@ -150,11 +157,11 @@ impl Ticket {
 
 /// An invitation or a recovery code that can still be used. Its hash lies sealed in a row of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenTicket {
+pub struct OpenVoucher {
     /// Names its sealed row.
     pub hash: [u8; 16],
     /// Which.
-    pub what: Ticket,
+    pub what: Voucher,
     /// When it was made, and until when it is good: by the wall clock ...
     pub made: UnixTime,
     /// ... up to and without this second.
@@ -163,7 +170,7 @@ pub struct OpenTicket {
     pub ends_ran_ms: u64,
 }
 
-impl OpenTicket {
+impl OpenVoucher {
     /// Whether it is still good. `ran_ms`: how long machines of this store ran, all boots together.
     pub fn is_good(&self, now: UnixTime, ran_ms: u64) -> bool {
         now < self.ends && ran_ms < self.ends_ran_ms
@@ -199,8 +206,41 @@ pub struct News {
     pub wrong: u32,
     /// The worst and then the latest of them.
     pub worry: Option<Worry>,
-    /// A backup code was used, and not announced yet.
-    pub backup_used: Option<UnixTime>,
+    /// When backup codes were used that were not announced yet.
+    pub backup_used: Vec<UnixTime>,
+    /// What else happened to the account: for its user, the latest last.
+    pub changes: Vec<Change>,
+}
+
+/// Something that was done to an account, and that its user is told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When.
+    pub time: UnixTime,
+    /// What.
+    pub what: ChangeKind,
+}
+
+/// See [`Change`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKind {
+    /// A factor of that label came to it.
+    Added(String),
+    /// A recovery code was given out.
+    RecoveryGiven,
+}
+
+/// Changes that are kept for the user; earlier ones are in the audit.
+const CHANGES: usize = 5;
+
+impl News {
+    /// Keeps a change for the user.
+    pub fn add(&mut self, time: UnixTime, what: ChangeKind) {
+        if self.changes.len() >= CHANGES {
+            self.changes.remove(0);
+        }
+        self.changes.push(Change { time, what });
+    }
 }
 
 /// Everything about an account but its secrets.
@@ -223,7 +263,7 @@ pub struct State {
     /// At most one set.
     pub backup: Option<BackupCodes>,
     /// At most one at a time.
-    pub ticket: Option<OpenTicket>,
+    pub voucher: Option<OpenVoucher>,
     /// Whether nobody gets in.
     pub locked: Option<Lock>,
     /// For the user.
@@ -242,7 +282,7 @@ impl State {
             doors: Doors::default(),
             pending: None,
             backup: None,
-            ticket: None,
+            voucher: None,
             locked: None,
             news: News::default(),
         }
@@ -282,7 +322,12 @@ impl State {
 
     /// The replay mark of `seed`.
     pub fn mark(&self, seed: SeedPrint) -> Option<MovingFactor> {
-        self.seeds.iter().find(|known| known.seed == seed).map(|known| known.mark)
+        self.seeds.iter().find(|known| known.seed == seed)?.mark
+    }
+
+    /// Whether `seed` is, or ever was, one of this account's.
+    pub fn knows(&self, seed: SeedPrint) -> bool {
+        self.seeds.iter().any(|known| known.seed == seed)
     }
 
     /// What is known of the past of a factor's seed.
@@ -290,12 +335,21 @@ impl State {
         History { mark: self.mark(factor.seed), ahead: factor.ahead }
     }
 
-    /// Raises the mark of `seed`; never lowers it.
-    pub fn raise(&mut self, seed: SeedPrint, to: MovingFactor) {
-        match self.seeds.iter_mut().find(|known| known.seed == seed) {
-            Some(known) => known.mark = known.mark.max(to),
-            None => self.seeds.push(SeedMark { seed, mark: to }),
+    /// Raises the mark of `seed`; never lowers it. The marks of the seeds in use and of the latest
+    /// others are kept: a seed that this daemon made and that ended comes back only by an
+    /// administrator's hand, and then with a mark of its own.
+    pub fn raise(&mut self, seed: SeedPrint, to: Option<MovingFactor>) {
+        if let Some(known) = self.seeds.iter_mut().find(|known| known.seed == seed) {
+            known.mark = known.mark.max(to);
+            return;
         }
+        let ended = |known: &SeedMark| !self.factors.iter().any(|factor| factor.seed == known.seed);
+        if self.seeds.len() >= SEEDS
+            && let Some(oldest) = self.seeds.iter().position(ended)
+        {
+            self.seeds.remove(oldest);
+        }
+        self.seeds.push(SeedMark { seed, mark: to });
     }
 
     /// Marks what matched as accepted; false where it was already, which two guesses at one backup
@@ -303,13 +357,13 @@ impl State {
     pub fn spend(&mut self, seed: Option<SeedPrint>, matched: Matched, now: UnixTime) -> bool {
         match (matched.moving_factor(), seed, matched.backup_place(), &mut self.backup) {
             (Some(moving), Some(seed), _, _) => {
-                self.raise(seed, moving);
+                self.raise(seed, Some(moving));
                 true
             }
             (_, _, Some(place), Some(backup)) => {
                 let spent = backup.spend(place, now);
                 if spent {
-                    self.news.backup_used = Some(now);
+                    self.news.backup_used.push(now); // at most as many as a set has
                 }
                 spent
             }
@@ -348,8 +402,8 @@ impl State {
     }
 
     /// What a settled proof changes: the door is known, and no failure counts.
-    pub fn settle(&mut self, door: &Door, now: UnixTime) {
-        self.doors.settle(door, now);
+    pub fn settle(&mut self, door: &Door, shape: Shape, now: UnixTime) {
+        self.doors.settle(door, shape, now);
         for factor in &mut self.factors {
             factor.attested_failures = 0;
         }
@@ -391,6 +445,7 @@ mod tests {
             seed: SeedPrint([n; 16]),
             attested_failures: 0,
             ahead: None,
+            imported: false,
         }
     }
 
@@ -445,15 +500,15 @@ mod tests {
     // S16: the earlier of both clocks ends it.
     #[test]
     fn a_ticket_ends_by_the_wall_clock_and_by_the_time_that_machines_ran() {
-        let ticket = OpenTicket {
+        let voucher = OpenVoucher {
             hash: [0; 16],
-            what: Ticket::Recovery,
+            what: Voucher::Recovery,
             made: UnixTime(1000),
             ends: UnixTime(2000),
             ends_ran_ms: 1_000_000,
         };
-        assert!(ticket.is_good(UnixTime(1999), 999_999));
-        assert!(!ticket.is_good(UnixTime(2000), 0));
-        assert!(!ticket.is_good(UnixTime(5), 1_000_000), "a clock set back revives nothing");
+        assert!(voucher.is_good(UnixTime(1999), 999_999));
+        assert!(!voucher.is_good(UnixTime(2000), 0));
+        assert!(!voucher.is_good(UnixTime(5), 1_000_000), "a clock set back revives nothing");
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Auth, Failure,
     judge::highest_now,
     own::{codes, describe},
-    step_up::Fresh,
+    step_up::FreshProof,
 };
 use crate::{
     account::{AccountId, DoorState, Lock},
@@ -27,17 +27,27 @@ const REASON: usize = 512;
 const VERIFIED_AT_ONCE: u32 = 2000;
 
 impl Auth {
-    /// A page of accounts by name, those above `after`. An account that does not verify is listed
-    /// without factors; `user_show` says what is wrong with it.
+    /// A page of accounts by name, those above `after`. One that does not verify is listed without
+    /// factors; `user_show` says what is wrong with it.
     pub async fn user_list(&self, after: Vec<u8>, most: u32) -> Result<Vec<UserRow>, Failure> {
         let (after, most, now) = (UserName::new(after), most.clamp(1, PAGE), self.world().clock.now().wall);
         let rows = self.store.read(move |sound| {
-            let ids = sound.rows().accounts(&after, most)?;
-            let mut rows = Vec::with_capacity(ids.len());
-            for id in ids {
-                if let Some(account) = sound.account(id)? {
-                    rows.push(row(&account, now));
+            let page = sound.rows().accounts(&after, most)?;
+            let mut rows = Vec::with_capacity(page.len());
+            for entry in page {
+                let mut listed = UserRow {
+                    name: entry.name.as_bytes().to_vec(),
+                    uid: entry.uid,
+                    factors: 0,
+                    codes: 0,
+                    locked: false,
+                    limited: 0,
+                    last_used: 0,
+                };
+                if let Some(account) = sound.account(entry.id)? {
+                    fill(&mut listed, &account, now);
                 }
+                rows.push(listed);
             }
             Ok(rows)
         });
@@ -48,12 +58,11 @@ impl Auth {
     pub async fn user_show(&self, user: Vec<u8>) -> Result<UserDetail, Failure> {
         let (id, now) = (self.account_id(user).await?, self.world().clock.now().wall);
         let account = self.store.read(move |sound| sound.account(id)).await?.ok_or_else(altered)?;
-        let UserRow { name, uid, .. } = row(&account, now);
         let state = &account.state;
-        let open = state.ticket.as_ref().filter(|ticket| now < ticket.ends);
+        let open = state.voucher.as_ref().filter(|ticket| now < ticket.ends);
         Ok(UserDetail {
-            name,
-            uid,
+            name: name_of(&account).as_bytes().to_vec(),
+            uid: state.uid.unwrap_or(u32::MAX),
             factors: state.factors.iter().map(describe).collect(),
             codes: codes(state.backup.as_ref()),
             locked: state.locked.is_some(),
@@ -65,8 +74,13 @@ impl Auth {
     }
 
     /// Ends every factor of an account, and all that was handed out for it. Replay marks stay.
-    pub async fn user_reset(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<u32, Failure> {
-        let authority = Authority::of(proven, why)?;
+    pub async fn user_reset(
+        &self,
+        user: Vec<u8>,
+        why: Why,
+        proven: Option<FreshProof>,
+    ) -> Result<u32, Failure> {
+        let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
         self.change(id, move |records, account, _| {
             let factors = end_all(records, account)?;
@@ -76,8 +90,13 @@ impl Auth {
     }
 
     /// Lets nobody into an account.
-    pub async fn user_lock(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<(), Failure> {
-        let authority = Authority::of(proven, why)?;
+    pub async fn user_lock(
+        &self,
+        user: Vec<u8>,
+        why: Why,
+        proven: Option<FreshProof>,
+    ) -> Result<(), Failure> {
+        let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
         self.change(id, move |records, account, _| {
             account.state.locked = Some(Lock::Administrator);
@@ -97,9 +116,9 @@ impl Auth {
         user: Vec<u8>,
         clock: bool,
         why: Why,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
     ) -> Result<u32, Failure> {
-        let authority = Authority::of(proven, why)?;
+        let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
         self.change(id, move |_, account, now| {
             let doors = account.state.unlock(now);
@@ -113,8 +132,13 @@ impl Auth {
 
     /// Ends every factor of an account and forgets whose it was: of a user who is gone, before the
     /// name or the uid comes back as somebody else's.
-    pub async fn user_remove(&self, user: Vec<u8>, why: Why, proven: Option<Fresh>) -> Result<u32, Failure> {
-        let authority = Authority::of(proven, why)?;
+    pub async fn user_remove(
+        &self,
+        user: Vec<u8>,
+        why: Why,
+        proven: Option<FreshProof>,
+    ) -> Result<u32, Failure> {
+        let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
         let committed = self.store.write(move |records, _| {
             let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
@@ -122,7 +146,7 @@ impl Auth {
             records.keep(&mut account)?;
             let (name, act) = (name_of(&account), authority.act());
             records.audit(Some(&account), Event::Removed { act, factors }, Context::user(&name))?;
-            records.remove(account)?;
+            records.remove(&account)?;
             Ok(Ok(factors))
         });
         committed.await?.into_inner()
@@ -216,16 +240,16 @@ pub(super) struct Authority(Act);
 
 impl Authority {
     /// Checks it. There is always a reason.
-    pub(super) fn of(proven: Option<Fresh>, why: Why) -> Result<Self, Failure> {
+    pub(super) fn of(proven: Option<&FreshProof>, why: Why) -> Result<Self, Failure> {
         let Why { reason, break_glass } = why;
         if reason.trim().is_empty() || reason.len() + break_glass.len() > REASON {
             return Err(Failure::new(Fault::InvalidArgument, "a reason is needed, of at most 512 bytes"));
         }
-        let by = proven.as_ref().and_then(Fresh::administrator).map(ToString::to_string);
+        let by = proven.and_then(FreshProof::administrator).map(ToString::to_string);
         match (by, break_glass.trim().is_empty()) {
-            (_, false) => Ok(Self(Act { by: String::new(), reason, break_glass })),
+            (by, false) => Ok(Self(Act { by: by.unwrap_or_default(), reason, break_glass })),
             (Some(by), true) => Ok(Self(Act { by, reason, break_glass: String::new() })),
-            (None, true) => Err(Fresh::needed()),
+            (None, true) => Err(FreshProof::needed()),
         }
     }
 
@@ -246,7 +270,7 @@ fn end_all(records: &mut Records<'_>, account: &mut Account) -> Result<u32, Stor
     let rows = factors.iter().map(|factor| factor.id.0);
     let rows = rows.chain(state.pending.take().map(|pending| pending.id.0));
     let rows = rows.chain(state.backup.take().and_then(|set| set.hashes));
-    for row in rows.chain(state.ticket.take().map(|ticket| ticket.hash)) {
+    for row in rows.chain(state.voucher.take().map(|ticket| ticket.hash)) {
         records.end(row)?;
     }
     Ok(count(factors.len()))
@@ -256,17 +280,13 @@ fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn row(account: &Account, now: UnixTime) -> UserRow {
+fn fill(row: &mut UserRow, account: &Account, now: UnixTime) {
     let state = &account.state;
-    UserRow {
-        name: state.names.first().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
-        uid: state.uid.unwrap_or(u32::MAX),
-        factors: count(state.factors.len()),
-        codes: codes(state.backup.as_ref()).left,
-        locked: state.locked.is_some(),
-        limited: state.doors.limited(now),
-        last_used: state.last_used().map_or(0, |time| time.0),
-    }
+    row.factors = count(state.factors.len());
+    row.codes = codes(state.backup.as_ref()).left;
+    row.locked = state.locked.is_some();
+    row.limited = state.doors.limited(now);
+    row.last_used = state.last_used().map_or(0, |time| time.0);
 }
 
 fn door(state: &DoorState, now: UnixTime) -> DoorInfo {
@@ -284,7 +304,7 @@ fn door(state: &DoorState, now: UnixTime) -> DoorInfo {
 fn mend_marks(account: &mut Account, now: UnixTime) {
     for factor in &account.state.factors {
         for known in account.state.seeds.iter_mut().filter(|known| known.seed == factor.seed) {
-            known.mark = highest_now(factor, now, known.mark);
+            known.mark = known.mark.map(|mark| highest_now(factor, now, mark));
         }
     }
 }

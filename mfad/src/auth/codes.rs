@@ -5,7 +5,11 @@ use mfa_proto::{
     one_time::{ENTROPY_BYTES, OneTimeCode, Purpose, SLOTS},
 };
 
-use super::{Auth, Failure, own::own, step_up::Fresh};
+use super::{
+    Auth, Failure,
+    own::{locked, own},
+    step_up::FreshProof,
+};
 use crate::{
     account::AccountId,
     audit::Event,
@@ -26,8 +30,8 @@ pub(super) enum Replace {
 
 impl Auth {
     /// A new set in place of the caller's. `proven`: a fresh proof of that account.
-    pub async fn codes_renew(&self, uid: u32, proven: Option<Fresh>) -> Result<Vec<String>, Failure> {
-        proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(Fresh::needed)?;
+    pub async fn codes_renew(&self, uid: u32, proven: Option<FreshProof>) -> Result<Vec<String>, Failure> {
+        proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(FreshProof::needed)?;
         let person = self.person(uid).await?;
         self.make_codes(&person, Replace::Any).await
     }
@@ -51,6 +55,7 @@ impl Auth {
         let (person, id, row) = (person.clone(), account.id(), random(&*self.world().entropy)?);
         let put = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {
+                Ok(Some(account)) if account.state.locked.is_some() => return Ok(Err(locked())),
                 Ok(Some(account)) if account.id() == id && account.state.is_enrolled() => account,
                 Ok(_) => return Ok(Err(not_enrolled())),
                 Err(failure) => return Ok(Err(failure)),
@@ -81,7 +86,7 @@ impl Auth {
                 half.iter().map(|code| Peppered::new(self.store.keys(), &account.0, code)).collect();
             let entropy = std::sync::Arc::clone(&world.entropy);
             world
-                .slowly
+                .making
                 .run(move || half.iter().map(|code| code.hash(&*entropy)).collect::<Result<Vec<_>, _>>())
         });
         let mut hashes = Vec::with_capacity(codes.len());
@@ -95,6 +100,6 @@ impl Auth {
     pub(super) async fn hash(&self, account: AccountId, code: &OneTimeCode) -> Result<SlowHash, Failure> {
         let peppered = Peppered::new(self.store.keys(), &account.0, code);
         let entropy = std::sync::Arc::clone(&self.world().entropy);
-        Ok(self.world().slowly.run(move || peppered.hash(&*entropy)).await??)
+        Ok(self.world().making.run(move || peppered.hash(&*entropy)).await??)
     }
 }

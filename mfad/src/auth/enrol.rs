@@ -24,40 +24,28 @@ use super::{
     Auth, Failure,
     codes::Replace,
     grace,
-    own::{altered, own},
-    step_up::Fresh,
+    own::{altered, locked, own},
+    pending,
+    step_up::FreshProof,
     uri::uri,
+    wish::{Wish, wish},
 };
 use crate::{
-    account::{AccountId, Door, Factor, FactorId, Origin, Pending, Shape, Ticket},
+    account::{AccountId, ChangeKind, Door, FactorId, Origin, Pending, Shape, Voucher},
     audit::Event,
     crypto::SlowlyEqual,
-    factor::{Algorithm, FactorKind, Hotp, Match, Oath, Totp, oath::SEED_BYTES},
+    factor::{Match, oath::SEED_BYTES},
     policy::{Leave, Rules, may_enrol},
     store::{Account, Context, Hashes, Records, StoreError},
     world::{Moment, Person, random},
 };
 
-/// How long an enrolment waits for its code, in seconds.
-const PENDING: u64 = 15 * 60;
-/// Wrong codes that end an enrolment.
-const WRONG: u32 = 5;
-/// The longest label, in bytes.
-const LABEL: usize = 64;
-
+/// One that is begun again so soon is not recorded again, in seconds.
+const AGAIN: u64 = 60;
 /// What a transaction found, when it is not what the caller hoped for. It commits all the same.
 pub(super) type Ruled<T> = Result<T, Failure>;
 
-/// What a new enrolment is to be.
-#[derive(Clone)]
-struct Wanted {
-    kind: FactorKind,
-    label: String,
-    /// Label or id of the factor that it replaces; empty: none.
-    replace: String,
-}
-
-/// A ticket whose code was compared, and what came of it.
+/// A voucher whose code was compared, and what came of it.
 #[derive(Clone, Copy)]
 struct Shown {
     hash: [u8; 16],
@@ -70,13 +58,13 @@ impl Auth {
         &self,
         uid: u32,
         request: EnrollRequest,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
     ) -> Result<Enrollment, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
-        let wanted = wanted(&request)?;
-        let ticket = match request.code.as_slice() {
+        let wanted = wish(&request)?;
+        let voucher = match request.code.as_slice() {
             b"" => None,
-            typed => Some(self.show_ticket(&person, typed).await?),
+            typed => Some(self.show_voucher(&person, typed).await?),
         };
         let entropy = &*self.world().entropy;
         let seed = Arc::new(Secret::new(random::<SEED_BYTES>(entropy)?));
@@ -85,14 +73,14 @@ impl Auth {
         let committed = {
             let (seed, rules) = (Arc::clone(&seed), Arc::clone(&rules));
             self.store.write(move |records, now| {
-                let grounds = Grounds { rules: &rules, ticket, proven: proven.as_ref() };
+                let grounds = Grounds { rules: &rules, voucher, proven: proven.as_ref() };
                 pend(records, &person, made, &wanted, seed.expose(), &grounds, now)
             })
         };
         let id = committed.await?.into_inner()?;
         let secret = BASE32_NOPAD.encode(seed.expose());
         let uri = uri(&rules.issuer, &user, &kind, &secret);
-        let seconds = u32::try_from(PENDING).unwrap_or(u32::MAX);
+        let seconds = u32::try_from(pending::PENDING).unwrap_or(u32::MAX);
         Ok(Enrollment { enrollment: id.hex(), secret, uri, seconds })
     }
 
@@ -128,7 +116,7 @@ impl Auth {
             if account.state.pending.take_if(|pending| pending.id == id).is_none() {
                 return Ok(Err(no_such()));
             }
-            records.end(id.0)?;
+            records.discard(id.0)?;
             records.keep(&mut account)?;
             records.audit(Some(&account), Event::EnrollmentCancelled, Context::user(&person.name))?;
             Ok(Ok(()))
@@ -137,9 +125,11 @@ impl Auth {
     }
 
     /// Compares an invitation or a recovery code with the account's: counted first, then hashed.
-    async fn show_ticket(&self, person: &Person, typed: &[u8]) -> Result<Shown, Failure> {
+    async fn show_voucher(&self, person: &Person, typed: &[u8]) -> Result<Shown, Failure> {
         let wrong = || Failure::new(Fault::WrongCode, "that is no invitation or recovery code of yours");
         let code = OneTimeCode::parse(typed).ok_or_else(wrong)?;
+        let busy = || Failure::new(Fault::Limited, "too many codes are being checked: try again");
+        let _place = self.world().comparing.place().ok_or_else(busy)?;
         let (purpose, person) = (code.purpose(), person.clone());
         let reserve = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {
@@ -147,18 +137,19 @@ impl Auth {
                 Ok(None) => return Ok(Err(wrong())),
                 Err(failure) => return Ok(Err(failure)),
             };
-            let admitted = match account.state.doors.admit(&Door::Change, Shape::OneTime, now.wall) {
-                Ok(admitted) => admitted,
-                Err(_) => return Ok(Err(Failure::new(Fault::Limited, "too many wrong codes: try later"))),
+            let Ok(admitted) = account.state.doors.admit(&Door::Change, Shape::OneTime, now.wall) else {
+                return Ok(Err(Failure::new(Fault::Limited, "too many wrong codes: try later")));
             };
             account.state.fail(admitted, &Door::Change, false, now.wall);
             records.keep(&mut account)?;
-            let good = account.state.ticket.clone();
-            let good = good.filter(|ticket| super::one_time::is_good(records, ticket, purpose, now));
-            let Some(ticket) = good else { return Ok(Ok((account.id(), [0; 16], super::one_time::NO_HASH))) };
-            let hashes = records.read().hashes(&account, ticket.hash, Hashes::Ticket(ticket.what))?;
+            let good = account.state.voucher.clone();
+            let good = good.filter(|voucher| super::one_time::is_good(records, voucher, purpose, now));
+            let Some(voucher) = good else {
+                return Ok(Ok((account.id(), [0; 16], super::one_time::NO_HASH)));
+            };
+            let hashes = records.read().hashes(&account, voucher.hash, Hashes::Voucher(voucher.what))?;
             let hash = hashes.and_then(|hashes| hashes.first().copied());
-            Ok(Ok((account.id(), ticket.hash, hash.unwrap_or(super::one_time::NO_HASH))))
+            Ok(Ok((account.id(), voucher.hash, hash.unwrap_or(super::one_time::NO_HASH))))
         };
         let (account, row, hash) = self.store.write(reserve).await?.into_inner()?;
         let equal = self.compare(account, code, hash).await?;
@@ -175,76 +166,31 @@ fn no_such() -> Failure {
     Failure::new(Fault::NotFound, "there is no such enrolment: begin again with mfactl enroll")
 }
 
-/// Whether an enrolment can still be confirmed. A clock that was set back to before the beginning
-/// does not make it live longer.
-pub(super) fn is_open(pending: &Pending, now: UnixTime) -> bool {
-    now >= pending.began && now.since(pending.began) < PENDING
-}
-
-/// Checks a label.
-pub(super) fn label(text: &str) -> Result<String, Failure> {
-    if text.is_empty() || text.len() > LABEL || text.chars().any(char::is_control) {
-        return Err(Failure::new(Fault::InvalidArgument, "a label is 1 to 64 bytes of printable text"));
-    }
-    Ok(text.to_owned())
-}
-
-/// Reads the parameters of a factor as they travel. Zeros and empty words are the defaults.
-pub(super) fn kind(word: &str, algorithm: &str, digits: u32, period: u32) -> Result<FactorKind, Failure> {
-    let bad = |said: &str| Failure::new(Fault::InvalidArgument, said);
-    let algorithm = match algorithm {
-        "" => Algorithm::Sha1,
-        word => Algorithm::from_word(word).ok_or_else(|| bad("an algorithm is SHA1, SHA256 or SHA512"))?,
-    };
-    let digits = u8::try_from(if digits == 0 { 6 } else { digits }).unwrap_or(u8::MAX);
-    match word {
-        "" | "totp" => {
-            let period = u16::try_from(if period == 0 { 30 } else { period }).unwrap_or(u16::MAX);
-            Totp::new(algorithm, digits, period).map(FactorKind::Totp)
-        }
-        "hotp" if period == 0 => Oath::new(algorithm, digits).map(|oath| FactorKind::Hotp(Hotp::new(oath))),
-        "hotp" => return Err(bad("a hotp has no period")),
-        _ => return Err(bad("the type of a factor is totp or hotp")),
-    }
-    .map_err(|error| bad(&error.to_string()))
-}
-
-fn wanted(request: &EnrollRequest) -> Result<Wanted, Failure> {
-    let kind = kind(&request.kind, &request.algorithm, request.digits, request.period)?;
-    let named = match (request.label.as_str(), request.replace.as_str()) {
-        ("", "") => "phone",
-        ("", replaced) if FactorId::from_hex(replaced).is_none() => replaced,
-        ("", _) => "phone",
-        (label, _) => label,
-    };
-    Ok(Wanted { kind, label: label(named)?, replace: request.replace.clone() })
-}
-
 /// What an enrolment rests on.
 struct Grounds<'a> {
     rules: &'a Rules,
-    ticket: Option<Shown>,
-    proven: Option<&'a Fresh>,
+    voucher: Option<Shown>,
+    proven: Option<&'a FreshProof>,
 }
 
-/// What allows a new enrolment of `account`: the ticket that it takes, if it does.
+/// What allows a new enrolment of `account`: the voucher that it takes, if it does.
 fn allow(
     records: &mut Records<'_>,
     account: Option<&mut Account>,
     person: &Person,
     grounds: &Grounds<'_>,
     now: Moment,
-) -> Result<Ruled<Option<Ticket>>, StoreError> {
+) -> Result<Ruled<Option<Voucher>>, StoreError> {
     let not = |said: &str| Ok(Err(Failure::new(Fault::NotPermitted, said)));
-    let grace = grace::ends(&mut records.read(), grounds.rules, Some(person.uid), now.wall)?;
-    let mut ticket = None;
+    let grace = grace::ends(&mut records.read(), grounds.rules, Some(person.uid), now)?;
+    let mut voucher = None;
     let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());
     if let Some(account) = account {
         if account.state.locked.is_some() {
-            return not("your account is locked: ask your administrator");
+            return Ok(Err(locked()));
         }
-        if let Some(shown) = grounds.ticket {
-            let open = account.state.ticket.clone().filter(|open| open.hash == shown.hash);
+        if let Some(shown) = grounds.voucher {
+            let open = account.state.voucher.clone().filter(|open| open.hash == shown.hash);
             let open = open.filter(|open| open.is_good(now.wall, records.ran_ms()) && shown.equal.is_equal());
             let Some(open) = open else { return not("that code has ended") };
             account.state.take_back(&Door::Change, false, now.wall);
@@ -253,30 +199,28 @@ fn allow(
                 Event::Redeemed { what: open.what.word().into() },
                 Context::user(&person.name),
             )?;
-            ticket = Some(open.what);
+            voucher = Some(open.what);
         }
     }
-    if ticket == Some(Ticket::Recovery) {
-        return Ok(Ok(ticket));
+    if voucher == Some(Voucher::Recovery) {
+        return Ok(Ok(voucher));
     }
     if enrolled {
-        return match grounds.proven.is_some_and(|fresh| fresh.is_of(person.uid)) {
-            true => Ok(Ok(None)),
-            false => Ok(Err(Fresh::needed())),
-        };
+        let proven = grounds.proven.is_some_and(|fresh| fresh.is_of(person.uid));
+        return Ok(if proven { Ok(None) } else { Err(FreshProof::needed()) });
     }
-    let leave = if ticket.is_some() { Leave::Invitation } else { Leave::Wish };
+    let leave = if voucher.is_some() { Leave::Invitation } else { Leave::Wish };
     if may_enrol(grounds.rules, leave, grace).is_none() {
         return not("a first factor takes an administrator's invitation now (mfactl user invite)");
     }
-    Ok(Ok(ticket))
+    Ok(Ok(voucher))
 }
 
 fn pend(
     records: &mut Records<'_>,
     person: &Person,
     made: (AccountId, FactorId),
-    wanted: &Wanted,
+    wanted: &Wish,
     seed: &[u8],
     grounds: &Grounds<'_>,
     now: Moment,
@@ -289,24 +233,24 @@ fn pend(
         Ok(by) => by,
         Err(failure) => return Ok(Err(failure)),
     };
+    let named = account.as_ref().and_then(|account| account.state.factor_named(&wanted.replace));
+    let replaces = named.map(|factor| factor.id);
+    if replaces.is_none() && !wanted.replace.is_empty() {
+        let said = format!("you have no factor {:?}, or more than one of that label", wanted.replace);
+        return Ok(Err(Failure::new(Fault::NotFound, said)));
+    }
+    let full = |account: &Account| !account.state.has_room_for(&wanted.kind, replaces);
+    if by != Some(Voucher::Recovery) && account.as_ref().is_some_and(full) {
+        let said = "you have as many factors as one code can be compared with: remove one first";
+        return Ok(Err(Failure::new(Fault::AlreadyEnrolled, said)));
+    }
+    let proven = account.as_ref().is_some_and(|account| account.state.is_enrolled()) && by.is_none();
+    // Made only now: whatever was refused above has left nothing.
     let mut account = match account {
         Some(account) => account,
         None => records.create(made.0, person.uid, &person.name)?,
     };
-    let replaces = match wanted.replace.as_str() {
-        "" => None,
-        name => match account.state.factor_named(name) {
-            Some(factor) => Some(factor.id),
-            None => {
-                let said = format!("you have no factor {name:?}, or more than one of that label");
-                return Ok(Err(Failure::new(Fault::NotFound, said)));
-            }
-        },
-    };
-    if by != Some(Ticket::Recovery) && !account.state.has_room_for(&wanted.kind, replaces) {
-        let said = "you have as many factors as one code can be compared with: remove one first";
-        return Ok(Err(Failure::new(Fault::AlreadyEnrolled, said)));
-    }
+    let again = account.state.pending.as_ref().is_some_and(|before| now.wall.since(before.began) < AGAIN);
     let pending = Pending {
         id: made.1,
         kind: wanted.kind.clone(),
@@ -317,26 +261,14 @@ fn pend(
         replaces,
         origin: Origin::Session,
         by,
+        proven,
     };
-    put_pending(records, &mut account, pending, seed)?;
+    pending::put(records, &mut account, pending, seed)?;
     records.keep(&mut account)?;
-    records.audit(Some(&account), Event::EnrollmentBegun, Context::user(&person.name))?;
-    Ok(Ok(made.1))
-}
-
-/// Puts an enrolment into the account, in place of an earlier one, and seals its seed.
-pub(super) fn put_pending(
-    records: &mut Records<'_>,
-    account: &mut Account,
-    pending: Pending,
-    seed: &[u8],
-) -> Result<(), StoreError> {
-    if let Some(before) = account.state.pending.take() {
-        records.end(before.id.0)?;
+    if !again {
+        records.audit(Some(&account), Event::EnrollmentBegun, Context::user(&person.name))?;
     }
-    records.put_seed(account, pending.id, 1, &pending.kind, seed)?;
-    account.state.pending = Some(pending);
-    Ok(())
+    Ok(Ok(made.1))
 }
 
 fn confirm(
@@ -357,119 +289,30 @@ fn confirm(
         return Ok(Err(no_such()));
     };
     let context = Context::user(&person.name);
-    if !is_open(&pending, now) || account.state.locked.is_some() {
-        drop_pending(records, &mut account)?;
+    if !pending::is_open(&pending, now) || !pending::still_allowed(&account, &pending) {
+        pending::give_up(records, &mut account)?;
         records.audit(Some(&account), Event::EnrollmentFailed, context)?;
         return Ok(Err(Failure::new(Fault::Expired, "that enrolment has ended: begin again")));
     }
-    let factor = confirmed(pending.clone(), now);
+    let factor = pending::confirmed(pending.clone(), now);
     let Some(seed) = records.read().seed(&account, &factor)? else { return Ok(Err(altered())) };
     match factor.kind.matches(seed.expose(), code, now, account.state.history(&factor)) {
         Match::Fresh(matched) => {
             account.state.spend(Some(factor.seed), matched, now);
-            bind(records, &mut account, pending, now, context)?;
+            if account.state.is_enrolled() {
+                account.state.news.add(now, ChangeKind::Added(factor.label));
+            }
+            pending::bind(records, &mut account, pending, now, context)?;
             Ok(Ok(()))
         }
         Match::No | Match::Ahead(_) | Match::Spent => {
-            let open = count_wrong(records, &mut account, pending)?;
+            let open = pending::count_wrong(records, &mut account, pending)?;
             records.audit(Some(&account), Event::EnrollmentFailed, context)?;
-            Ok(Err(match open {
-                true => Failure::new(Fault::WrongCode, "that code is not right"),
-                false => {
-                    let said = "too many wrong codes: that enrolment has ended, begin again";
-                    Failure::new(Fault::Expired, said)
-                }
+            Ok(Err(if open {
+                Failure::new(Fault::WrongCode, "that code is not right")
+            } else {
+                Failure::new(Fault::Expired, "too many wrong codes: that enrolment has ended, begin again")
             }))
         }
-    }
-}
-
-/// Counts a wrong confirmation; whether the enrolment is still open after it. Keeps the account.
-pub(super) fn count_wrong(
-    records: &mut Records<'_>,
-    account: &mut Account,
-    pending: Pending,
-) -> Result<bool, StoreError> {
-    if pending.failures + 1 >= WRONG {
-        drop_pending(records, account)?;
-        return Ok(false);
-    }
-    account.state.pending = Some(Pending { failures: pending.failures + 1, ..pending });
-    records.keep(account)?;
-    Ok(true)
-}
-
-fn drop_pending(records: &mut Records<'_>, account: &mut Account) -> Result<(), StoreError> {
-    if let Some(pending) = account.state.pending.take() {
-        records.end(pending.id.0)?;
-    }
-    records.keep(account)
-}
-
-/// Makes a factor of an enrolment whose code was right, and ends what it replaces: one factor, or
-/// after a recovery all of them with their backup codes. Keeps the account.
-pub(super) fn bind(
-    records: &mut Records<'_>,
-    account: &mut Account,
-    pending: Pending,
-    now: UnixTime,
-    context: Context<'_>,
-) -> Result<(), StoreError> {
-    let (replaces, by) = (pending.replaces, pending.by);
-    let ends = |factor: &Factor| by == Some(Ticket::Recovery) || Some(factor.id) == replaces;
-    let (ended, kept): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut account.state.factors).into_iter().partition(ends);
-    for factor in &ended {
-        records.end(factor.id.0)?;
-    }
-    account.state.factors = kept;
-    if by.is_some()
-        && let Some(ticket) = account.state.ticket.take()
-    {
-        records.end(ticket.hash)?;
-    }
-    if by == Some(Ticket::Recovery)
-        && let Some(set) = account.state.backup.take()
-    {
-        set.hashes.map_or(Ok(()), |row| records.end(row))?;
-    }
-    let factor = confirmed(pending, now);
-    let label = factor.label.clone();
-    account.state.factors.push(factor);
-    account.state.pending = None;
-    records.keep(account)?;
-    for factor in ended {
-        records.audit(Some(account), Event::Ended { label: factor.label }, context)?;
-    }
-    records.audit(Some(account), Event::Enrolled { label }, context)
-}
-
-/// The factor that an enrolment becomes.
-pub(super) fn confirmed(pending: Pending, now: UnixTime) -> Factor {
-    let Pending { id, kind, label, seed, .. } = pending;
-    let (created, last_used) = (now, None);
-    Factor { id, version: 1, kind, label, created, last_used, seed, attested_failures: 0, ahead: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_out_of_range_are_refused_with_a_reason() {
-        let refused = |request: EnrollRequest| wanted(&request).map(|_| ()).unwrap_err().fault;
-        for request in [
-            EnrollRequest { kind: "sms".into(), ..Default::default() },
-            EnrollRequest { kind: "hotp".into(), period: 30, ..Default::default() },
-            EnrollRequest { digits: 9, ..Default::default() },
-            EnrollRequest { period: 100_000, ..Default::default() },
-            EnrollRequest { label: "a\nb".into(), ..Default::default() },
-            EnrollRequest { label: "x".repeat(65), ..Default::default() },
-        ] {
-            assert_eq!(refused(request.clone()), Fault::InvalidArgument, "{request:?}");
-        }
-        assert!(wanted(&EnrollRequest::default()).is_ok());
-        let replacing = EnrollRequest { replace: "tablet".into(), ..Default::default() };
-        assert_eq!(wanted(&replacing).map(|wanted| wanted.label).unwrap(), "tablet");
     }
 }

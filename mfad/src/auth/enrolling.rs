@@ -4,14 +4,15 @@
 //! ```text
 //!  offered ──e──▶ shown ──right code──▶ proven ──account phase──▶ a factor, and backup codes
 //!     │             │ ?  shown again, for terminals without block characters
-//!   Enter           │ the login ends: the next one asks for the code alone, or shows it again (e)
+//!   Enter           │ the login ends
 //!     ▼             ▼
-//!  let through    nothing is bound; 15 minutes later nothing is left
+//!  let through    resumed in the next one: asks for the code alone; e begins anew
 //! ```
 //!
 //! The secret lies in the store from when it is shown, so that an app that has scanned it is right
-//! in the next login too. Only the account phase makes a factor of it: it is called only where the
-//! whole stack has passed.
+//! in the next login too; but no other login shows it again, or who knows the password would read
+//! what somebody else is about to confirm. Only the account phase makes a factor of it: it is called
+//! only where the whole stack has passed.
 
 use std::sync::Arc;
 
@@ -22,14 +23,14 @@ use mfa_proto::{
 };
 
 use super::{
-    enrol,
     grace::{self, is_to_be_offered},
     judge::{Ready, context, decide_now, ready, refuse},
-    question::{Login, Question, Target, Via},
-    verdict::{Refusal, Ruling},
+    news, pending,
+    question::{Login, Question, Stage, Target, Via},
+    verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
-    account::{AccountId, FactorId, Origin, Pending, Ticket},
+    account::{AccountId, FactorId, Origin, Pending, Shape, Voucher},
     audit::{Event, RecordedReason},
     factor::{FactorKind, Match, Totp, oath::SEED_BYTES},
     policy::{Decision, Leave, Rules, Standing, may_enrol},
@@ -42,31 +43,33 @@ const LABEL: &str = "phone";
 
 /// Randomness for an enrolment, made before the transaction, which may run twice.
 #[derive(Clone)]
-pub(super) struct Fresh {
+pub(super) struct NewSeed {
+    account: AccountId,
     factor: FactorId,
     seed: Arc<Secret<Vec<u8>>>,
 }
 
-impl Fresh {
+impl NewSeed {
     pub(super) fn new(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
         let seed = random::<SEED_BYTES>(entropy)?;
-        Ok(Self { factor: FactorId(random(entropy)?), seed: Arc::new(Secret::new(seed.to_vec())) })
+        Ok(Self {
+            account: AccountId(random(entropy)?),
+            factor: FactorId(random(entropy)?),
+            seed: Arc::new(Secret::new(seed.to_vec())),
+        })
     }
 }
 
-/// An enrolment that is to be shown.
+/// An enrolment that is to be shown, in the dialogue that began it.
 #[derive(Clone, Debug)]
 pub(super) struct Showing {
     /// Whose: an account that was made for this is not the one that was asked about.
     pub(super) account: AccountId,
     pub(super) factor: FactorId,
     pub(super) kind: FactorKind,
-    /// Absent where only the code is asked for.
-    pub(super) seed: Option<Arc<Secret<Vec<u8>>>>,
+    pub(super) seed: Arc<Secret<Vec<u8>>>,
     /// In characters that every terminal has.
     pub(super) ascii: bool,
-    /// What is to be said first.
-    pub(super) reason: Reason,
 }
 
 /// How a login begins for somebody without a factor.
@@ -89,14 +92,15 @@ pub(super) fn opening(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Opening, StoreError> {
-    if standing != Standing::NotEnrolled || !login.attested || login.via != Via::Login {
+    let person = target.uid().is_some_and(news::is_person);
+    if standing != Standing::NotEnrolled || !login.attested || login.via != Via::Login || !person {
         return Ok(Opening::Plain);
     }
     if let Some(pending) = account.and_then(|account| shown(account, now)) {
         return Ok(Opening::Resume(pending.id));
     }
     let Some(uid) = target.uid() else { return Ok(Opening::Plain) };
-    Ok(match grace::ends(sound, rules, Some(uid), now.wall)? {
+    Ok(match grace::ends(sound, rules, Some(uid), now)? {
         Some(ends) if is_to_be_offered(sound, uid, now.wall)? => Opening::Offer(ends),
         _ => Opening::Plain,
     })
@@ -105,62 +109,53 @@ pub(super) fn opening(
 /// The enrolment that a login showed, while it lasts.
 fn shown(account: &Account, now: Moment) -> Option<&Pending> {
     let pending = account.state.pending.as_ref()?;
-    (pending.origin == Origin::Login && enrol::is_open(pending, now.wall)).then_some(pending)
+    (pending.origin == Origin::Login && pending::is_open(pending, now.wall)).then_some(pending)
 }
 
-/// Begins an enrolment in the login of `question`, or shows again the one that was begun on the same
-/// grounds.
+/// On what an enrolment rests.
+fn leave(by: Option<Voucher>) -> Leave {
+    match by {
+        None => Leave::Wish,
+        Some(Voucher::Invitation) => Leave::Invitation,
+        Some(Voucher::Recovery) => Leave::Recovery,
+    }
+}
+
+/// Begins an enrolment in the login of `question`, in place of an earlier one.
 pub(super) fn begin(
     records: &mut Records<'_>,
     now: Moment,
     rules: &Rules,
     mut account: Account,
     question: &Question,
-    by: Option<Ticket>,
-    fresh: &Fresh,
+    by: Option<Voucher>,
+    new: &NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now.wall)?;
-    let leave = match by {
-        None => Leave::Wish,
-        Some(Ticket::Invitation) => Leave::Invitation,
-        Some(Ticket::Recovery) => Leave::Recovery,
-    };
-    let enrolled = account.state.is_enrolled() && by != Some(Ticket::Recovery);
-    if enrolled || !login.attested || may_enrol(rules, leave, grace).is_none() {
+    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
+    let enrolled = account.state.is_enrolled() && by != Some(Voucher::Recovery);
+    if enrolled || !login.attested || may_enrol(rules, leave(by), grace).is_none() {
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::MayNotEnrol), 0);
     }
-    let again = shown(&account, now).filter(|pending| pending.by == by).cloned();
-    let (pending, seed) = match again {
-        Some(pending) => {
-            let factor = enrol::confirmed(pending.clone(), now.wall);
-            let Some(seed) = records.read().seed(&account, &factor)? else {
-                return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
-            };
-            (pending, Arc::new(seed))
-        }
-        None => {
-            let pending = Pending {
-                id: fresh.factor,
-                kind: FactorKind::Totp(Totp::default()),
-                label: LABEL.to_owned(),
-                seed: records.fingerprint(fresh.seed.expose()),
-                began: now.wall,
-                failures: 0,
-                replaces: None,
-                origin: Origin::Login,
-                by,
-            };
-            enrol::put_pending(records, &mut account, pending.clone(), fresh.seed.expose())?;
-            records.keep(&mut account)?;
-            records.audit(Some(&account), Event::EnrollmentBegun, context(login))?;
-            (pending, Arc::clone(&fresh.seed))
-        }
+    let kind = FactorKind::Totp(Totp::default());
+    let pending = Pending {
+        id: new.factor,
+        kind: kind.clone(),
+        label: LABEL.to_owned(),
+        seed: records.fingerprint(new.seed.expose()),
+        began: now.wall,
+        failures: 0,
+        replaces: None,
+        origin: Origin::Login,
+        by,
+        proven: false,
     };
-    let (account, factor, kind) = (account.id(), pending.id, pending.kind);
-    let reason = Reason::Enrolling;
-    Ok(Ruling::Enrolling(Showing { account, factor, kind, seed: Some(seed), ascii: false, reason }))
+    pending::put(records, &mut account, pending, new.seed.expose())?;
+    records.keep(&mut account)?;
+    records.audit(Some(&account), Event::EnrollmentBegun, context(login))?;
+    let (account, factor, seed) = (account.id(), new.factor, Arc::clone(&new.seed));
+    Ok(Ruling::Enrolling(Showing { account, factor, kind, seed, ascii: false }))
 }
 
 /// An answer to the offer: `e` begins, everything else goes on as policy allows.
@@ -170,7 +165,7 @@ pub(super) fn rule_offer(
     rules: &Rules,
     question: &Question,
     answer: &Answer,
-    fresh: &Fresh,
+    new: &NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
     let Ready { account, standing } = match ready(records, now, question)? {
@@ -182,17 +177,14 @@ pub(super) fn rule_offer(
         let account = match (question.target, uid) {
             (Target::Dummy { .. }, Some(uid)) => {
                 // The first that is known of this user: a record of their own.
-                records.create(AccountId(fresh.factor.0), uid, &login.subject)?
+                records.create(new.account, uid, &login.subject)?
             }
             _ => account,
         };
-        return begin(records, now, rules, account, question, None, fresh);
+        return begin(records, now, rules, account, question, None, new);
     }
     match decide_now(records, now, rules, question, standing)? {
         Decision::Waive(permitted, why) => {
-            if let Some(uid) = uid {
-                grace::see(records, uid, now.wall, true)?;
-            }
             records.audit(Some(&account), Event::Waived { reason: RecordedReason(why) }, context(login))?;
             Ok(Ruling::Waived(permitted, why))
         }
@@ -202,34 +194,44 @@ pub(super) fn rule_offer(
     }
 }
 
-/// An answer to an enrolment that was shown.
+/// An answer to an enrolment that was shown: in this dialogue, or in an earlier login.
 pub(super) fn rule_shown(
     records: &mut Records<'_>,
     now: Moment,
     rules: &Rules,
     question: &Question,
-    id: FactorId,
     answer: &Answer,
+    new: &NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
+    let (id, here) = match question.stage {
+        Stage::Shown(id) => (Some(id), true),
+        Stage::Resumed(id) => (Some(id), false),
+        Stage::Code | Stage::Offer => (None, false),
+    };
     let Ready { account, standing } = match ready(records, now, question)? {
         Ok(ready) => ready,
         Err(ruling) => return Ok(ruling),
     };
-    let open = shown(&account, now).filter(|pending| pending.id == id && account.state.locked.is_none());
+    let open = shown(&account, now).filter(|pending| Some(pending.id) == id);
+    let open = open.filter(|pending| pending::still_allowed(&account, pending));
     let Some(pending) = open.cloned() else {
         return refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0);
     };
     match answer {
         Answer::Code(code) => confirm(records, now, rules, account, question, pending, code),
-        Answer::Help | Answer::Enrol => {
-            let factor = enrol::confirmed(pending.clone(), now.wall);
-            let seed = records.read().seed(&account, &factor)?.map(Arc::new);
-            let (account, ascii) = (account.id(), matches!(answer, Answer::Help));
-            let (factor, kind, reason) = (pending.id, pending.kind, Reason::Enrolling);
-            Ok(Ruling::Enrolling(Showing { account, factor, kind, seed, ascii, reason }))
+        Answer::Help | Answer::Enrol if here => {
+            let factor = pending::confirmed(pending.clone(), now.wall);
+            let Some(seed) = records.read().seed(&account, &factor)?.map(Arc::new) else {
+                return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
+            };
+            let (account, factor, kind) = (account.id(), pending.id, pending.kind);
+            let ascii = matches!(answer, Answer::Help);
+            Ok(Ruling::Enrolling(Showing { account, factor, kind, seed, ascii }))
         }
-        Answer::Nothing if pending.by.is_none() => {
+        Answer::Enrol if pending.by.is_none() => begin(records, now, rules, account, question, None, new),
+        // Who wished to enrol need not: as far as policy lets them.
+        Answer::Nothing | Answer::NoCode if pending.by.is_none() => {
             match decide_now(records, now, rules, question, standing)? {
                 Decision::Waive(permitted, why) => {
                     let event = Event::Waived { reason: RecordedReason(why) };
@@ -239,9 +241,7 @@ pub(super) fn rule_shown(
                 _ => refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0),
             }
         }
-        Answer::Nothing | Answer::OneTime(_) | Answer::Visible | Answer::NoCode => {
-            refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0)
-        }
+        _ => refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0),
     }
 }
 
@@ -256,30 +256,26 @@ fn confirm(
     code: &Code,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
-    let factor = enrol::confirmed(pending.clone(), now.wall);
+    let factor = pending::confirmed(pending.clone(), now.wall);
     let Some(seed) = records.read().seed(&account, &factor)? else {
         return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now.wall)?;
-    let leave = match pending.by {
-        None => Leave::Wish,
-        Some(Ticket::Invitation) => Leave::Invitation,
-        Some(Ticket::Recovery) => Leave::Recovery,
-    };
+    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
+    let leave = leave(pending.by);
     let found = factor.kind.matches(seed.expose(), code, now.wall, account.state.history(&factor));
     let matched = match (found, may_enrol(rules, leave, grace)) {
         (Match::Fresh(matched), Some(permitted)) => Some((matched, permitted)),
         _ => None,
     };
     let Some((matched, permitted)) = matched else {
-        return match enrol::count_wrong(records, &mut account, pending)? {
-            true => refuse(records, Some(&account), login, Refusal::new(Reason::WrongCode), 0),
-            false => refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0),
-        };
+        let open = pending::count_wrong(records, &mut account, pending)?;
+        let reason = if open { Reason::WrongCode } else { Reason::Expired };
+        return refuse(records, Some(&account), login, Refusal::new(reason), 0);
     };
     account.state.spend(Some(factor.seed), matched, now.wall);
     records.keep(&mut account)?;
     let with = format!("a factor being enrolled, label {}", factor.label);
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
-    Ok(Ruling::Proven { matched, permitted, pending: true, enrols: Some(factor.id) })
+    let binds = Binds { shape: Shape::Numeric, enrols: Some(factor.id), backup_used: None };
+    Ok(Ruling::Proven { matched, permitted, pending: true, binds })
 }

@@ -4,9 +4,10 @@ use mfa_proto::fault::Fault;
 
 use super::{
     Auth, Failure,
-    enrol::{self, Ruled},
-    own::own,
-    step_up::Fresh,
+    enrol::Ruled,
+    own::{locked, own},
+    step_up::FreshProof,
+    wish,
 };
 use crate::{
     account::{FactorId, Lock},
@@ -23,9 +24,9 @@ impl Auth {
         uid: u32,
         id: &str,
         label: &str,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
     ) -> Result<(), Failure> {
-        let (id, to) = (FactorId::from_hex(id).ok_or_else(no_such)?, enrol::label(label)?);
+        let (id, to) = (FactorId::from_hex(id).ok_or_else(no_such)?, wish::label(label)?);
         self.change_own(uid, proven, move |_, account, _| {
             let Some(factor) = account.state.factors.iter_mut().find(|factor| factor.id == id) else {
                 return Ok(Err(no_such()));
@@ -38,7 +39,7 @@ impl Auth {
 
     /// Ends a factor. Where one is required the last one stays: it can be replaced. With the last
     /// one, the backup codes end.
-    pub async fn factor_remove(&self, uid: u32, id: &str, proven: Option<Fresh>) -> Result<(), Failure> {
+    pub async fn factor_remove(&self, uid: u32, id: &str, proven: Option<FreshProof>) -> Result<(), Failure> {
         let (rules, id) = (self.rules()?, FactorId::from_hex(id).ok_or_else(no_such)?);
         self.change_own(uid, proven, move |records, account, _| {
             let Some(at) = account.state.factors.iter().position(|factor| factor.id == id) else {
@@ -64,12 +65,12 @@ impl Auth {
     async fn change_own(
         &self,
         uid: u32,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
         change: impl Fn(&mut Records<'_>, &mut Account, Moment) -> Result<Ruled<Vec<Event>>, StoreError>
         + Send
         + 'static,
     ) -> Result<(), Failure> {
-        proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(Fresh::needed)?;
+        proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(FreshProof::needed)?;
         let person = self.person(uid).await?;
         let write = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {
@@ -77,6 +78,9 @@ impl Auth {
                 Ok(None) => return Ok(Err(no_such())),
                 Err(failure) => return Ok(Err(failure)),
             };
+            if account.state.locked.is_some() {
+                return Ok(Err(locked()));
+            }
             let events = match change(records, &mut account, now)? {
                 Ok(events) => events,
                 Err(failure) => return Ok(Err(failure)),
@@ -103,10 +107,10 @@ impl Auth {
             };
             let mut done = Vec::new();
             if let Some(pending) = account.state.pending.take() {
-                records.end(pending.id.0)?;
+                records.discard(pending.id.0)?;
                 done.push("an enrolment that waited for its code has ended");
             }
-            if let Some(ticket) = account.state.ticket.take() {
+            if let Some(ticket) = account.state.voucher.take() {
                 records.end(ticket.hash)?;
                 done.push("an invitation or recovery code is void");
             }

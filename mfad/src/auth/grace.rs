@@ -1,9 +1,11 @@
 //! Grace: who is not hindered yet for having no factor.
 //!
-//! It runs from the date on which a factor became required, which is stored, to an end that the
-//! settings say. It is for accounts that were there on that date or were seen without a factor
-//! before it, and not for those that nobody used for a month: an old account that nobody looks
-//! after is the one that an attacker enrols. (S19)
+//! It runs from the date on which a factor became required, which is stored with how long machines
+//! had run by then, so that a clock that is set back renews nothing. It is for accounts that were
+//! there on that date or were seen without a factor before it, and not for those that nobody used
+//! for a month, as far as the host's records or logins whose first factor passed can tell: an old
+//! account that nobody looks after is the one that an attacker enrols. Whoever has had a factor has
+//! none. (S19)
 
 use mfa_proto::identity::UnixTime;
 
@@ -23,15 +25,18 @@ pub(super) fn ends(
     sound: &mut Sound<'_>,
     rules: &Rules,
     uid: Option<u32>,
-    now: UnixTime,
+    now: Moment,
 ) -> Result<Option<UnixTime>, StoreError> {
     if rules.mode != Mode::Required || rules.grace == 0 {
         return Ok(None);
     }
-    let (Some(since), Some(uid)) = (sound.required_since()?, uid) else { return Ok(None) };
+    let head = sound.head()?;
+    let (Some((since, since_ran_ms)), Some(uid)) = (head.required_since, uid) else { return Ok(None) };
     let Some(seen) = sound.seen(uid)? else { return Ok(None) };
     let ends = since.plus(rules.grace);
-    Ok((now < ends && now.since(seen.time) <= DORMANT).then_some(ends))
+    let ran_ms = head.ran_ms_at(&now).saturating_sub(since_ran_ms);
+    let runs = now.wall < ends && ran_ms < rules.grace.saturating_mul(1000);
+    Ok((runs && now.wall.since(seen.time) <= DORMANT).then_some(ends))
 }
 
 /// Whether the user of that uid is to be offered an enrolment in this login.
@@ -53,15 +58,20 @@ pub(super) fn see(
 /// Stores the date on which a factor became required, and who was there; or that none is required.
 pub async fn keep_date(store: &Store, rules: &Rules) -> Result<(), StoreError> {
     let required = rules.mode == Mode::Required;
-    if store.read(|sound| sound.required_since()).await?.is_some() == required {
+    let since = store.read(|sound| sound.head().map(|head| head.required_since)).await?;
+    if since.is_some() == required {
         return Ok(());
     }
-    let uids = if required { store.world().names.uids_of_file().unwrap_or_default() } else { Vec::new() };
+    let names = &store.world().names;
+    let uids = if required { names.uids_of_file().unwrap_or_default() } else { Vec::new() };
+    // Who has logged in before was there then; of whom nothing is known, now.
+    let last: Vec<_> = uids.into_iter().map(|uid| (uid, names.last_login(uid))).collect();
     let keep = store.write(move |records: &mut Records<'_>, now: Moment| {
-        records.require_since(required.then_some(now.wall));
-        for &uid in &uids {
-            if records.read().seen(uid)?.is_none() {
-                see(records, uid, now.wall, false)?;
+        records.require(required);
+        for (uid, last) in &last {
+            if records.read().seen(*uid)?.is_none() {
+                let time = last.unwrap_or(now.wall).min(now.wall);
+                records.see(*uid, Seen { time, offered: UnixTime(0) })?;
             }
         }
         Ok(())

@@ -12,9 +12,9 @@ use mfa_proto::{
     secret::Secret,
 };
 
-use super::{Auth, Failure, administer::Authority, enrol, own::altered, step_up::Fresh};
+use super::{Auth, Failure, administer::Authority, own::altered, step_up::FreshProof, wish};
 use crate::{
-    account::{Factor, FactorId},
+    account::{ChangeKind, Factor, FactorId},
     audit::{Act, Event},
     factor::{BackupCodes, FactorKind, MovingFactor, oath::SHORTEST_SEED},
     store::{Account, Context, Found, Records, StoreError},
@@ -31,7 +31,7 @@ struct Wanted {
     kind: FactorKind,
     label: String,
     seed: Secret<Vec<u8>>,
-    /// What is to be marked as used at least.
+    /// The last counter that is known to be used.
     mark: Option<MovingFactor>,
     scratch_codes: Vec<Secret<Vec<u8>>>,
     allow_weak: bool,
@@ -40,11 +40,14 @@ struct Wanted {
 
 impl Auth {
     /// Takes a factor of another system over, or says what would become of it.
-    pub async fn import(&self, import: Import, why: Why, proven: Option<Fresh>) -> Result<Imported, Failure> {
-        let act = match import.dry_run {
-            true => None, // changes nothing, and takes no proof
-            false => Some(Authority::of(proven, why)?.act()),
-        };
+    pub async fn import(
+        &self,
+        import: Import,
+        why: Why,
+        proven: Option<FreshProof>,
+    ) -> Result<Imported, Failure> {
+        // A dry run changes nothing, and takes no proof.
+        let act = if import.dry_run { None } else { Some(Authority::of(proven.as_ref(), why)?.act()) };
         let name = UserName::new(import.user.clone());
         let person = self.world().names.by_name(&name).await?;
         let person =
@@ -62,15 +65,16 @@ impl Auth {
                 Found::Ambiguous | Found::Unproven => return Ok(Err(altered())),
             };
             let outcome = wanted.would(records, account.as_ref());
+            let answer = wanted.answer(outcome, account.as_ref());
             let Some(act) = act.as_ref().filter(|_| matches!(outcome, "imported" | "refreshed")) else {
-                return Ok(Ok(wanted.answer(outcome)));
+                return Ok(Ok(answer));
             };
             let account = match account {
                 Some(account) => account,
                 None => records.create(id, person.uid, &person.name)?,
             };
             take_over(records, account, &person, &wanted, factor, act, now.wall)?;
-            Ok(Ok(wanted.answer(outcome)))
+            Ok(Ok(answer))
         };
         self.store.write(take).await?.into_inner()
     }
@@ -78,7 +82,7 @@ impl Auth {
 
 fn wanted(import: Import) -> Result<Wanted, Failure> {
     let bad = |said: &str| Failure::new(Fault::InvalidArgument, said);
-    let kind = enrol::kind(&import.kind, &import.algorithm, import.digits, import.period)?;
+    let kind = wish::kind(&import.kind, &import.algorithm, import.digits, import.period)?;
     let seed = Secret::new(import.secret);
     if seed.expose().is_empty() || seed.expose().len() > LONGEST_SEED {
         return Err(bad("a seed has 1 to 128 bytes"));
@@ -91,7 +95,7 @@ fn wanted(import: Import) -> Result<Wanted, Failure> {
     }
     Ok(Wanted {
         kind,
-        label: enrol::label(&import.label)?,
+        label: wish::label(&import.label)?,
         seed,
         mark: import.next.checked_sub(1).map(MovingFactor),
         scratch_codes,
@@ -110,20 +114,25 @@ impl Wanted {
         let print = records.fingerprint(self.seed.expose());
         let state = account.map(|account| &account.state);
         let is_a_factor = state.is_some_and(|state| state.factors.iter().any(|factor| factor.seed == print));
-        let was = state.is_some_and(|state| state.mark(print).is_some());
+        let was = state.is_some_and(|state| state.knows(print));
+        // What its user enrolled, or has used, is the user's own: nothing is put beside it. (S17)
+        let own =
+            state.is_some_and(|state| state.factors.iter().any(|f| !f.imported || f.last_used.is_some()));
         match (is_a_factor, self.refresh) {
             (true, true) => "refreshed",
             (true, false) => "known",
             (false, true) => "nothing",
             (false, false) if was => "ended",
+            (false, false) if own => "enrolled",
             (false, false) if self.seed.expose().len() < SHORTEST_SEED && !self.allow_weak => "weak",
             (false, false) if state.is_some_and(|state| !state.has_room_for(&self.kind, None)) => "full",
             (false, false) => "imported",
         }
     }
 
-    fn answer(&self, outcome: &str) -> Imported {
-        let came = if outcome == "imported" { self.scratch_codes.len() } else { 0 };
+    fn answer(&self, outcome: &str, account: Option<&Account>) -> Imported {
+        let room = account.is_none_or(|account| account.state.backup.is_none());
+        let came = if outcome == "imported" && room { self.scratch_codes.len() } else { 0 };
         Imported {
             outcome: outcome.to_owned(),
             scratch_codes: u32::try_from(came).unwrap_or(u32::MAX),
@@ -131,9 +140,10 @@ impl Wanted {
         }
     }
 
-    /// The mark it gets: what is known to be used, and never less than what the window allows now.
+    /// The mark it gets: for codes by time what the window allows now, whatever a file says; for those
+    /// by counter the last one that is known to be used.
     fn mark(&self, now: UnixTime) -> Option<MovingFactor> {
-        self.mark.max(self.kind.highest(now, self.mark))
+        self.kind.highest(now, self.mark)
     }
 }
 
@@ -147,24 +157,38 @@ fn take_over(
     now: UnixTime,
 ) -> Result<(), StoreError> {
     let seed = records.fingerprint(wanted.seed.expose());
-    // A counter that never gave a code has no mark.
-    if let Some(mark) = wanted.mark(now) {
-        account.state.raise(seed, mark);
-    }
+    account.state.raise(seed, wanted.mark(now));
+    let (act, label, bits) = (act.clone(), wanted.label.clone(), wanted.bits());
     if wanted.refresh {
-        return records.keep(&mut account);
+        records.keep(&mut account)?;
+        return records.audit(Some(&account), Event::Refreshed { act, label }, Context::user(&person.name));
+    }
+    // An enrolment that was begun by wish, when there was no factor, is no wish any more.
+    if let Some(pending) = account.state.pending.take() {
+        records.discard(pending.id.0)?;
     }
     let kind = wanted.kind.clone();
     records.put_seed(&account, id, 1, &kind, wanted.seed.expose())?;
-    let (label, created, last_used) = (wanted.label.clone(), now, None);
-    let factor =
-        Factor { id, version: 1, kind, label, created, last_used, seed, attested_failures: 0, ahead: None };
+    let (created, last_used) = (now, None);
+    let factor = Factor {
+        id,
+        version: 1,
+        kind,
+        label: label.clone(),
+        created,
+        last_used,
+        seed,
+        attested_failures: 0,
+        ahead: None,
+        imported: true,
+    };
     account.state.factors.push(factor);
     if !wanted.scratch_codes.is_empty() && account.state.backup.is_none() {
         let tags = wanted.scratch_codes.iter().map(|code| records.foreign_tag(&account, code.expose()));
         account.state.backup = Some(BackupCodes::foreign(tags.collect::<Vec<_>>(), now));
     }
+    account.state.news.add(now, ChangeKind::Added(wanted.label.clone()));
+    records.unsee(person.uid)?;
     records.keep(&mut account)?;
-    let event = Event::Imported { act: act.clone(), label: wanted.label.clone(), bits: wanted.bits() };
-    records.audit(Some(&account), event, Context::user(&person.name))
+    records.audit(Some(&account), Event::Imported { act, label, bits }, Context::user(&person.name))
 }

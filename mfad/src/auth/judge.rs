@@ -10,7 +10,7 @@ use mfa_proto::{
 use super::{
     grace, news,
     question::{Login, NoAccount, Question, Target, Token, Via},
-    verdict::{Refusal, Ruling},
+    verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
     account::{Factor, SeedPrint, Shape},
@@ -18,7 +18,7 @@ use crate::{
     factor::{FactorKind, History, Match, Matched, MovingFactor, Totp},
     limits::Limited,
     policy::{Decision, Permitted, Rules, Standing, decide},
-    store::{Account, Context, Records, StoreError},
+    store::{Account, Context, Found, Records, StoreError},
     world::Moment,
 };
 
@@ -90,6 +90,17 @@ pub(super) fn ready(
         return refuse(records, account.as_ref(), login, Refusal::new(Reason::Expired), 0).map(Err);
     }
     let standing = standing(&question.target, account.as_ref());
+    // Somebody who had no account may have one by now: what was true when asked is true no more.
+    if let Target::Dummy { uid: Some(uid), why: NoAccount::NotEnrolled, .. } = question.target {
+        let reason = match records.read().find(uid, &[&login.subject])? {
+            Found::Nobody => None,
+            Found::One(_) => Some(Reason::Expired),
+            Found::Ambiguous | Found::Unproven => Some(Reason::Altered),
+        };
+        if let Some(reason) = reason {
+            return refuse(records, account.as_ref(), login, Refusal::new(reason), 0).map(Err);
+        }
+    }
     match account {
         Some(account) => Ok(Ok(Ready { account, standing })),
         None => refuse(records, None, login, Refusal::new(Reason::Altered), 0).map(Err),
@@ -104,7 +115,7 @@ pub(super) fn decide_now(
     question: &Question,
     standing: Standing,
 ) -> Result<Decision, StoreError> {
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now.wall)?;
+    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
     Ok(decide(question.login.via.mode(rules.mode), standing, grace))
 }
 
@@ -168,12 +179,12 @@ fn judge(
         }
         (Match::Spent, Some(_)) => Reason::Spent, // costs no try
         (best, _) => {
-            if let (Match::Ahead(counter), Some(at)) = (best, found.at) {
-                account.state.factors[at].ahead = Some(counter);
-            }
             account.state.fail(admitted, &login.door, login.attested, now.wall);
-            match best {
-                Match::Ahead(_) => Reason::Ahead,
+            match (best, found.at, permitted) {
+                (Match::Ahead(counter), Some(at), Some(_)) => {
+                    account.state.factors[at].ahead = Some(counter);
+                    Reason::Ahead
+                }
                 _ => why_not(&account, target),
             }
         }
@@ -187,7 +198,7 @@ fn judge(
 }
 
 /// The best match, and the place of its factor; a foreign backup code has none.
-struct Found {
+struct Best {
     best: Match,
     at: Option<usize>,
 }
@@ -199,8 +210,8 @@ fn matching(
     account: &Account,
     code: &Code,
     now: UnixTime,
-) -> Result<Option<Found>, StoreError> {
-    let mut found = Found { best: Match::No, at: None };
+) -> Result<Option<Best>, StoreError> {
+    let mut found = Best { best: Match::No, at: None };
     if !account.state.is_enrolled() {
         let kind = FactorKind::Totp(Totp::default());
         std::hint::black_box(kind.matches(&NO_SEED, code, now, History::default()));
@@ -210,13 +221,13 @@ fn matching(
         let this = factor.kind.matches(seed.expose(), code, now, account.state.history(factor));
         if found.best.better(this) != found.best {
             let at = account.state.factors.iter().position(|other| other.id == factor.id);
-            found = Found { best: this, at };
+            found = Best { best: this, at };
         }
     }
     if let Some(backup) = account.state.backup.as_ref().filter(|backup| backup.has_foreign()) {
         let this = backup.judge_foreign(&records.foreign_tag(account, code.digits()));
         if found.best.better(this) != found.best {
-            found = Found { best: this, at: None };
+            found = Best { best: this, at: None };
         }
     }
     Ok(Some(found))
@@ -248,6 +259,7 @@ pub(super) fn grant(
     matched: Matched,
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
+    let untold = !login.attested && news::of(&account.state, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
         records.keep(&mut account)?;
@@ -258,24 +270,31 @@ pub(super) fn grant(
         let factor = &mut account.state.factors[at];
         (factor.last_used, factor.ahead) = (Some(now.wall), None);
     }
+    let shape = matched.backup_place().map_or(Shape::Numeric, |_| Shape::OneTime);
     let binds = login.via == Via::Login;
     match (binds, login.attested) {
         (true, true) => {
-            account.state.settle(&login.door, now.wall);
+            account.state.settle(&login.door, shape, now.wall);
             if news::is_visit(&account.state, login) {
-                account.state.news.settled(now.wall); // the prompt told it, but for what happens now
-                account.state.news.backup_used = matched.backup_place().map(|_| now.wall);
+                // The prompt told it all, but for what happened just now.
+                account.state.news.settled(now.wall, used_now(matched, now.wall));
             }
         }
         (true, false) => {}
         // A process of the user's own: there is nothing else to settle, and nothing is learnt.
-        (false, _) => account.state.doors.reset(&login.door, now.wall),
+        (false, _) => account.state.doors.reset(&login.door, shape, now.wall),
     }
-    let untold = !login.attested && news::of(&account.state, login, now.wall).is_some();
     let pending = binds && (untold || account.state.settling_matters(&login.door, now.wall));
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
-    Ok(Ruling::Proven { matched, permitted, pending, enrols: None })
+    let backup_used = used_now(matched, now.wall);
+    Ok(Ruling::Proven { matched, permitted, pending, binds: Binds { shape, enrols: None, backup_used } })
+}
+
+/// When a backup code was used by this match: that is told to the user at the next login, not to
+/// whoever used it at this one.
+fn used_now(matched: Matched, now: UnixTime) -> Option<UnixTime> {
+    matched.backup_place().map(|_| now)
 }
 
 /// By what it was proven, for the audit.

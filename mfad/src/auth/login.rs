@@ -27,7 +27,7 @@ use super::{
     news,
     question::{Login, Question, Stage, Target, Ticket, Token, Via, nonce},
     show,
-    verdict::{Outcome, Refusal, Ruling},
+    verdict::{Binds, Outcome, Refusal, Ruling},
     words,
 };
 use crate::{
@@ -85,13 +85,13 @@ impl Auth {
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
             match looked.opening {
                 Opening::Offer(ends) => {
-                    let now = self.world().clock.now().wall;
-                    let text = words::offer(ends, now);
+                    self.offered(target).await?;
+                    let text = words::offer(ends, self.world().clock.now().wall);
                     return self.question(login, target, Stage::Offer, (0, 0), Reason::Grace, false, text);
                 }
                 Opening::Resume(factor) => {
                     let text = words::resume();
-                    let stage = Stage::Enrolling(factor);
+                    let stage = Stage::Resumed(factor);
                     return self.question(login, target, stage, (0, 0), Reason::Enrolling, true, text);
                 }
                 Opening::Plain => {}
@@ -118,6 +118,14 @@ impl Auth {
         Ok(Step::refused(Reason::Altered, 0, words::farewell(Reason::Altered, login.attested, 0)))
     }
 
+    /// Records that an enrolment is offered, before it is: a program that hangs at the offer meets it
+    /// once a day and no more.
+    async fn offered(&self, target: Target) -> Result<(), StoreError> {
+        let Some(uid) = target.uid() else { return Ok(()) };
+        let see = move |records: &mut Records<'_>, now: Moment| grace::see(records, uid, now.wall, true);
+        self.store.write(see).await.map(crate::store::Committed::into_inner)
+    }
+
     /// Whose record is judged, by what was last committed.
     pub(super) async fn look(
         &self,
@@ -135,7 +143,7 @@ impl Auth {
             };
             let standing = standing(&target, account.as_ref());
             let grace = match standing {
-                Standing::NotEnrolled => grace::ends(sound, &rules, target.uid(), now.wall)?,
+                Standing::NotEnrolled => grace::ends(sound, &rules, target.uid(), now)?,
                 _ => None,
             };
             let decision = decide(login.via.mode(rules.mode), standing, grace);
@@ -169,13 +177,14 @@ impl Auth {
             };
             let standing = standing(&found, account.as_ref());
             let grace = match standing {
-                Standing::NotEnrolled => grace::ends(&mut records.read(), &rules, found.uid(), now.wall)?,
+                Standing::NotEnrolled => grace::ends(&mut records.read(), &rules, found.uid(), now)?,
                 _ => None,
             };
             let Decision::Waive(permitted, why) = decide(login.via.mode(rules.mode), standing, grace) else {
                 return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
             };
-            if let (Standing::NotEnrolled, Some(uid)) = (standing, found.uid()) {
+            // A stranger's visit is no sign that the account is looked after.
+            if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
                 grace::see(records, uid, now.wall, false)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
@@ -196,7 +205,7 @@ impl Auth {
     ) -> Result<Step, Failure> {
         let now = self.world().clock.now().wall;
         let text = words::prompt(reason, login.attested, seconds, now);
-        let echo = reason == Reason::Visible || matches!(stage, Stage::Enrolling(_));
+        let echo = reason == Reason::Visible || matches!(stage, Stage::Shown(_) | Stage::Resumed(_));
         self.question(login, target, stage, counts, reason, echo, text)
     }
 
@@ -240,7 +249,7 @@ impl Auth {
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending => Step::proven(self.ticket(asked, proof.enrols)?),
+            Outcome::Proven(proof) if proof.pending => Step::proven(self.ticket(asked, proof.binds)?),
             Outcome::Proven(_) => Step::proven(Vec::new()),
             Outcome::Waived(_, why) => Step::waived(*why),
             Outcome::Enrolling(showing) => self.show(asked, showing)?,
@@ -257,17 +266,15 @@ impl Auth {
         answer: Answer,
     ) -> Result<Outcome, Failure> {
         let (stage, asked) = (question.stage, Arc::clone(question));
-        let answer = match (stage, answer) {
-            (Stage::Code | Stage::Offer, Answer::OneTime(code)) => {
-                return self.try_one_time(rules, question, code).await;
-            }
-            (_, answer) => answer,
+        let answer = match answer {
+            Answer::OneTime(code) => return self.try_one_time(rules, question, code).await,
+            answer => answer,
         };
-        let fresh = enrolling::Fresh::new(&*self.world().entropy)?;
+        let new = enrolling::NewSeed::new(&*self.world().entropy)?;
         let judged = self.store.write(move |records, now| match stage {
             Stage::Code => rule(records, now, &rules, &asked, &answer),
-            Stage::Offer => rule_offer(records, now, &rules, &asked, &answer, &fresh),
-            Stage::Enrolling(id) => rule_shown(records, now, &rules, &asked, id, &answer),
+            Stage::Offer => rule_offer(records, now, &rules, &asked, &answer, &new),
+            Stage::Shown(_) | Stage::Resumed(_) => rule_shown(records, now, &rules, &asked, &answer, &new),
         });
         Ok(Outcome::from(judged.await?))
     }
@@ -285,8 +292,8 @@ impl Auth {
             target => target,
         };
         let text = show::text(&rules.issuer, &login.subject, showing);
-        let stage = Stage::Enrolling(showing.factor);
-        self.question(login, target, stage, (tries, rounds + 1), showing.reason, true, text)
+        let stage = Stage::Shown(showing.factor);
+        self.question(login, target, stage, (tries, rounds + 1), Reason::Enrolling, true, text)
     }
 
     /// What follows a refused answer: another question, or the end.
@@ -307,15 +314,11 @@ impl Auth {
         self.ask(login, target, stage, (tries, rounds), refusal)
     }
 
-    fn ticket(
-        &self,
-        question: Question,
-        enrols: Option<crate::account::FactorId>,
-    ) -> Result<Vec<u8>, Failure> {
+    fn ticket(&self, question: Question, binds: Binds) -> Result<Vec<u8>, Failure> {
         let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, enrols };
+        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds };
         Ok(ticket.seal(self.store.keys(), entropy)?)
     }
 

@@ -17,15 +17,17 @@ pub mod login;
 mod news;
 mod one_time;
 mod own;
+mod pending;
 pub mod question;
 mod settle;
 mod show;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;
-mod tickets;
 mod uri;
 pub mod verdict;
+mod vouchers;
+mod wish;
 pub mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};

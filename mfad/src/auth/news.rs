@@ -1,14 +1,14 @@
 //! What a user is told at a login: in the prompt where the first factor is known to be right, else
 //! by the account phase, in a prompt of its own.
 //!
-//! A used backup code and a wrong code after a right password are told at the next login; all else
+//! A used backup code, a change, and a wrong code after a right password are told at the next login; all else
 //! at most once in 20 hours, never to service accounts, and never where a login is no visit.
 
 use mfa_proto::{identity::UnixTime, time::utc};
 
 use super::question::{Login, Via};
 use crate::{
-    account::{News, State},
+    account::{ChangeKind, News, State},
     factor::BackupCodes,
 };
 
@@ -22,16 +22,22 @@ const FIRST_PERSON: u32 = 1000;
 const NO_VISIT: [&[u8]; 7] = [b"sudo", b"sudo-i", b"cron", b"crond", b"atd", b"polkit-1", b"systemd-user"];
 
 impl News {
-    /// What was told is told, and counting begins anew.
-    pub fn settled(&mut self, now: UnixTime) {
-        *self = Self { told: Some(now), ..Self::default() };
+    /// What was told is told, and counting begins anew; but for a backup code that was used just now.
+    pub fn settled(&mut self, now: UnixTime, used_now: Option<UnixTime>) {
+        *self = Self { told: Some(now), backup_used: used_now.into_iter().collect(), ..Self::default() };
     }
+}
+
+/// Whether that is the uid of a person: a service account reads nothing and enrols nothing.
+pub(super) fn is_person(uid: u32) -> bool {
+    uid == 0 || uid >= FIRST_PERSON
 }
 
 /// Whether a login of that service is a visit, at which its user reads what there is to read.
 pub(super) fn is_visit(state: &State, login: &Login) -> bool {
-    let person = state.uid.is_some_and(|uid| uid == 0 || uid >= FIRST_PERSON);
-    person && login.via == Via::Login && !NO_VISIT.contains(&login.service.as_bytes())
+    state.uid.is_some_and(is_person)
+        && login.via == Via::Login
+        && !NO_VISIT.contains(&login.service.as_bytes())
 }
 
 /// What the user of this login is to read, if there is anything.
@@ -43,8 +49,19 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
     let quiet = news.told.is_some_and(|told| now >= told && now.since(told) < QUIET);
     let left = state.backup.as_ref().map_or(0, BackupCodes::left);
     let mut lines = Vec::new();
-    if let Some(used) = news.backup_used {
-        lines.push(format!("A backup code was used on {}. {left} are left.", utc(used.0)));
+    if let Some(used) = news.backup_used.last() {
+        let codes = match news.backup_used.len() {
+            1 => "A backup code was used".to_owned(),
+            many => format!("{many} backup codes were used, the last"),
+        };
+        lines.push(format!("{codes} on {}. {left} are left.", utc(used.0)));
+    }
+    for change in &news.changes {
+        let what = match &change.what {
+            ChangeKind::Added(label) => format!("The factor {label} was added to your account"),
+            ChangeKind::RecoveryGiven => "A recovery code for your account was given out".to_owned(),
+        };
+        lines.push(format!("{what} on {}. Was that you? If not: mfactl not-me", utc(change.time.0)));
     }
     if let Some(worry) = news.worry.as_ref().filter(|worry| worry.attested || !quiet) {
         let many = if news.wrong == 1 {
@@ -52,9 +69,10 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
         } else {
             format!("{} wrong codes were", news.wrong)
         };
-        let password = match worry.attested {
-            true => "after the right password! Was that you? If not: mfactl not-me",
-            false => "without a right password being known of",
+        let password = if worry.attested {
+            "after the right password! Was that you? If not: mfactl not-me"
+        } else {
+            "without a right password being known of"
         };
         lines.push(format!(
             "{many} typed since your last login, on {} from {}, {password}.",
@@ -101,9 +119,9 @@ mod tests {
         let mut state = state(1000);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         state.news.told = Some(NOW);
-        state.news.backup_used = Some(NOW);
+        state.news.backup_used.push(NOW);
         assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
-        state.news.settled(NOW);
+        state.news.settled(NOW, None);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         (state.news.wrong, state.news.worry) =
             (2, Some(Worry { time: NOW, door: Door::Locker, attested: true }));
@@ -116,7 +134,7 @@ mod tests {
         let mut state = state(1000);
         state.backup = None;
         assert!(of(&state, &login("sshd"), NOW).is_some());
-        state.news.settled(NOW);
+        state.news.settled(NOW, None);
         assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
         assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
     }

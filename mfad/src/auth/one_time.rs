@@ -23,7 +23,7 @@ use super::{
     verdict::{Outcome, Refusal, Ruling},
 };
 use crate::{
-    account::{AccountId, OpenTicket, Shape, Ticket},
+    account::{AccountId, OpenVoucher, Shape, Voucher},
     audit::Event,
     crypto::{Peppered, SlowHash, SlowlyEqual},
     factor::Match,
@@ -57,7 +57,7 @@ enum What {
     /// A backup code of that set.
     Backup { set: [u8; 16], slot: u8, permitted: Permitted },
     /// An invitation or a recovery code.
-    Ticket { hash: [u8; 16] },
+    Voucher { hash: [u8; 16] },
     /// Nothing: compared all the same.
     Nothing,
 }
@@ -70,6 +70,11 @@ impl Auth {
         question: &Arc<Question>,
         code: OneTimeCode,
     ) -> Result<Outcome, Failure> {
+        // Before anything is counted: where the pool is full, nothing is judged, and the refusal leaves
+        // on its beat like every other.
+        let Some(_place) = self.world().comparing.place() else {
+            return Ok(Outcome::Refused(Refusal::new(Reason::Busy)));
+        };
         let purpose = code.purpose();
         let reserved = {
             let (rules, question) = (Arc::clone(&rules), Arc::clone(question));
@@ -81,10 +86,10 @@ impl Auth {
         };
         let equal = self.compare(tried.account, code, tried.hash).await?;
         let question = Arc::clone(question);
-        let fresh = enrolling::Fresh::new(&*self.world().entropy)?;
+        let new = enrolling::NewSeed::new(&*self.world().entropy)?;
         let concluded = self
             .store
-            .write(move |records, now| conclude(records, now, &rules, &question, tried, equal, &fresh));
+            .write(move |records, now| conclude(records, now, &rules, &question, tried, equal, &new));
         concluded.await.map(Outcome::from).map_err(Failure::from)
     }
 
@@ -96,7 +101,7 @@ impl Auth {
         hash: SlowHash,
     ) -> Result<SlowlyEqual, Failure> {
         let peppered = Peppered::new(self.store.keys(), &account.0, &code);
-        Ok(self.world().slowly.run(move || peppered.compare(&hash)).await?)
+        Ok(self.world().comparing.run(move || peppered.compare(&hash)).await?)
     }
 }
 
@@ -127,7 +132,7 @@ fn reserve(
         Purpose::Backup(slot) => backup(records, &account, slot, decision)?,
         Purpose::Invitation | Purpose::Recovery => {
             let open = login.attested && account.state.locked.is_none();
-            ticket(records, &account, purpose, open, now)?
+            voucher(records, &account, purpose, open, now)?
         }
     };
     Ok(Reserved::Try(Try { account: account.id(), hash, what }))
@@ -148,7 +153,7 @@ fn backup(
     Ok(hash.map_or(nothing, |hash| (What::Backup { set, slot, permitted }, hash)))
 }
 
-fn ticket(
+fn voucher(
     records: &mut Records<'_>,
     account: &Account,
     purpose: Purpose,
@@ -156,17 +161,19 @@ fn ticket(
     now: Moment,
 ) -> Result<(What, SlowHash), StoreError> {
     let nothing = (What::Nothing, NO_HASH);
-    let good = account.state.ticket.as_ref().filter(|_| open);
-    let Some(good) = good.filter(|ticket| is_good(records, ticket, purpose, now)) else { return Ok(nothing) };
+    let good = account.state.voucher.as_ref().filter(|_| open);
+    let Some(good) = good.filter(|voucher| is_good(records, voucher, purpose, now)) else {
+        return Ok(nothing);
+    };
     let row = good.hash;
-    let hashes = records.read().hashes(account, row, Hashes::Ticket(good.what))?;
+    let hashes = records.read().hashes(account, row, Hashes::Voucher(good.what))?;
     let hash = hashes.and_then(|hashes| hashes.first().copied());
-    Ok(hash.map_or(nothing, |hash| (What::Ticket { hash: row }, hash)))
+    Ok(hash.map_or(nothing, |hash| (What::Voucher { hash: row }, hash)))
 }
 
-/// Whether `ticket` is what a code of that purpose would be, and still good.
-pub(super) fn is_good(records: &Records<'_>, ticket: &OpenTicket, purpose: Purpose, now: Moment) -> bool {
-    Ticket::of(purpose) == Some(ticket.what) && ticket.is_good(now.wall, records.ran_ms())
+/// Whether `voucher` is what a code of that purpose would be, and still good.
+pub(super) fn is_good(records: &Records<'_>, voucher: &OpenVoucher, purpose: Purpose, now: Moment) -> bool {
+    Voucher::of(purpose) == Some(voucher.what) && voucher.is_good(now.wall, records.ran_ms())
 }
 
 fn conclude(
@@ -176,7 +183,7 @@ fn conclude(
     question: &Question,
     tried: Try,
     equal: SlowlyEqual,
-    fresh: &enrolling::Fresh,
+    new: &enrolling::NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
     let account = match question.target {
@@ -203,16 +210,16 @@ fn conclude(
                 Match::No | Match::Ahead(_) => {}
             }
         }
-        What::Ticket { hash } if equal.is_equal() && !locked => {
-            let current = account.state.ticket.clone().filter(|ticket| ticket.hash == hash);
-            if let Some(ticket) = current.filter(|ticket| ticket.is_good(now.wall, records.ran_ms())) {
+        What::Voucher { hash } if equal.is_equal() && !locked => {
+            let current = account.state.voucher.clone().filter(|voucher| voucher.hash == hash);
+            if let Some(voucher) = current.filter(|voucher| voucher.is_good(now.wall, records.ran_ms())) {
                 account.state.take_back(&login.door, login.attested, now.wall);
-                let what = ticket.what.word().to_owned();
+                let what = voucher.what.word().to_owned();
                 records.audit(None, Event::Redeemed { what }, context(login))?;
-                return enrolling::begin(records, now, rules, account, question, Some(ticket.what), fresh);
+                return enrolling::begin(records, now, rules, account, question, Some(voucher.what), new);
             }
         }
-        What::Backup { .. } | What::Ticket { .. } | What::Nothing => {}
+        What::Backup { .. } | What::Voucher { .. } | What::Nothing => {}
     }
     let why = why_not(&account, &question.target);
     refuse(records, Some(&account), login, Refusal::new(why), 0)

@@ -17,7 +17,7 @@ impl Auth {
     /// The caller's own account.
     pub async fn status(&self, uid: u32) -> Result<Status, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
-        let (name, now) = (person.name.clone(), self.world().clock.now().wall);
+        let (name, now) = (person.name.clone(), self.world().clock.now());
         let mode = rules.mode.word().to_owned();
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
@@ -41,7 +41,7 @@ impl Auth {
             codes: codes(state.and_then(|state| state.backup.as_ref())),
             locked: state.is_some_and(|state| state.locked.is_some()),
             grace_ends: grace.map_or(0, |ends| ends.0),
-            time: now.0,
+            time: now.wall.0,
         })
     }
 }
@@ -49,6 +49,11 @@ impl Auth {
 /// A record that cannot be verified.
 pub(super) fn altered() -> Failure {
     Failure::new(Fault::Unavailable, "your account's record cannot be verified: tell your administrator")
+}
+
+/// A locked account is changed by nobody but an administrator.
+pub(super) fn locked() -> Failure {
+    Failure::new(Fault::NotPermitted, "your account is locked: ask your administrator")
 }
 
 /// The caller's account, if there is one; a failure where it does not verify.

@@ -10,6 +10,7 @@ use mfa_proto::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::verdict::Binds;
 use crate::{
     account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
@@ -47,8 +48,10 @@ pub enum Stage {
     Code,
     /// The offer to enrol.
     Offer,
-    /// The code of that enrolment, which was shown.
-    Enrolling(FactorId),
+    /// The code of that enrolment, which this dialogue has shown.
+    Shown(FactorId),
+    /// The code of that enrolment, which an earlier login has shown: its secret is shown no more.
+    Resumed(FactorId),
 }
 
 /// Who is asked, where and for what: the context that every row and word is about.
@@ -146,8 +149,8 @@ pub struct Ticket {
     pub account: AccountId,
     /// The subject's uid.
     pub uid: u32,
-    /// The enrolment that becomes a factor.
-    pub enrols: Option<FactorId>,
+    /// What is bound.
+    pub binds: Binds,
 }
 
 /// A token of one kind.

@@ -6,15 +6,14 @@ use mfa_proto::step::{Reason, Step};
 use super::{
     Auth, Failure,
     codes::Replace,
-    enrol,
     judge::{context, refuse},
-    news,
+    news, pending,
     question::{Ticket, Token},
     verdict::Refusal,
     words,
 };
 use crate::{
-    account::Origin,
+    account::{Origin, Pending},
     audit::Event,
     store::{Account, Records, StoreError},
     world::{Moment, Person},
@@ -60,22 +59,27 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
         refuse(records, None, login, Refusal::new(Reason::Expired), 0)?;
         return Ok(Settled::Expired);
     };
-    if let Some(id) = ticket.enrols {
+    if let Some(id) = ticket.binds.enrols {
         let pending = account.state.pending.clone();
-        let pending = pending.filter(|pending| pending.id == id && pending.origin == Origin::Login);
+        let is_it = |pending: &Pending| pending.id == id && pending.origin == Origin::Login;
+        let pending = pending.filter(|pending| is_it(pending) && pending::still_allowed(&account, pending));
         let Some(pending) = pending else {
             refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)?;
             return Ok(Settled::Expired);
         };
-        enrol::bind(records, &mut account, pending, now.wall, context(login))?;
+        pending::bind(records, &mut account, pending, now.wall, context(login))?;
     }
-    account.state.settle(&login.door, now.wall);
-    // Where the first factor was known to be right, the prompt has told it.
+    account.state.settle(&login.door, ticket.binds.shape, now.wall);
+    // What this login itself did is no news to who did it, and stays for who comes next.
+    let own = ticket.binds.backup_used;
+    account.state.news.backup_used.retain(|used| Some(*used) != own);
+    // Where the first factor was known to be right, the prompt has told the rest.
     let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
-    if told.is_some() || ticket.enrols.is_some() {
-        account.state.news.settled(now.wall);
+    if told.is_some() || ticket.binds.enrols.is_some() {
+        account.state.news.settled(now.wall, None);
     }
+    account.state.news.backup_used.extend(own);
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Settled, context(login))?;
-    Ok(if ticket.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
+    Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

@@ -5,7 +5,7 @@
 //! always, since nobody here knows what the terminal can show.
 
 use data_encoding::BASE32_NOPAD;
-use mfa_proto::{identity::UserName, step::Reason};
+use mfa_proto::identity::UserName;
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
@@ -16,20 +16,12 @@ const BORDER: usize = 2;
 
 /// The whole prompt.
 pub(super) fn text(issuer: &str, user: &UserName, showing: &Showing) -> String {
-    let mut text = String::from("\n");
-    if showing.reason == Reason::WrongCode {
-        text.push_str("That code is not right.\n");
-    }
-    if let Some(seed) = &showing.seed {
-        let secret = Zeroizing::new(BASE32_NOPAD.encode(seed.expose()));
-        let uri = Zeroizing::new(uri(issuer, user, &showing.kind, &secret));
-        if let Some(picture) = picture(&uri, showing.ascii) {
-            text.push_str(&picture);
-        }
-        text.push_str(&words::scan(&in_fours(&secret), showing.ascii));
-    }
-    text.push_str(words::CONFIRM);
-    text
+    let secret = Zeroizing::new(BASE32_NOPAD.encode(showing.seed.expose()));
+    let uri = Zeroizing::new(uri(issuer, user, &showing.kind, &secret));
+    let picture = picture(&uri, showing.ascii).unwrap_or_default(); // too long for any: the text stands
+    let text = words::scan(&in_fours(&secret), showing.ascii);
+    // One allocation: a string that grows leaves copies behind.
+    ["\n", &picture, &text, words::CONFIRM].concat()
 }
 
 fn in_fours(secret: &str) -> Zeroizing<String> {
@@ -91,9 +83,8 @@ mod tests {
             account: crate::account::AccountId([1; 16]),
             factor: FactorId([2; 16]),
             kind: FactorKind::Totp(Totp::default()),
-            seed: Some(Arc::new(Secret::new(vec![7; 20]))),
+            seed: Arc::new(Secret::new(vec![7; 20])),
             ascii,
-            reason: Reason::Enrolling,
         }
     }
 

@@ -23,14 +23,14 @@ const SERVICE: &str = "mfactl";
 
 /// A proof of an account's factor that was given just now. Only a step-up makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fresh {
+pub struct FreshProof {
     uid: u32,
     name: UserName,
     /// Whether it was asked for as an administrator's.
     administrator: bool,
 }
 
-impl Fresh {
+impl FreshProof {
     /// Whether it is of that account, for its own affairs.
     pub(super) fn is_of(&self, uid: u32) -> bool {
         !self.administrator && self.uid == uid
@@ -94,10 +94,10 @@ impl Auth {
         via: Via,
         token: &[u8],
         answer: Answer,
-    ) -> Result<(Step, Option<Fresh>), Failure> {
+    ) -> Result<(Step, Option<FreshProof>), Failure> {
         let (step, question, outcome) = self.judge_answer(via, token, answer).await?;
         let proven = match (outcome, question) {
-            (Some(Outcome::Proven(_)), Some(question)) => question.target.uid().map(|uid| Fresh {
+            (Some(Outcome::Proven(_)), Some(question)) => question.target.uid().map(|uid| FreshProof {
                 uid,
                 name: question.login.subject.clone(),
                 administrator: via == Via::AdminChange,

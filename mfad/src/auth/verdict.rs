@@ -2,10 +2,16 @@
 //! committed; a proof carries that its code matched, that the match is spent on disk, and that
 //! policy permits it.
 
-use mfa_proto::step::Reason;
+use mfa_proto::{identity::UnixTime, step::Reason};
+use serde::{Deserialize, Serialize};
 
 use super::enrolling::Showing;
-use crate::{account::FactorId, factor::Matched, policy::Permitted, store::Committed};
+use crate::{
+    account::{FactorId, Shape},
+    factor::Matched,
+    policy::Permitted,
+    store::Committed,
+};
 
 /// What a transaction decided. Not yet true.
 #[derive(Clone, Debug)]
@@ -18,8 +24,8 @@ pub(super) enum Ruling {
         permitted: Permitted,
         /// Whether an account phase has something to settle.
         pending: bool,
-        /// The enrolment that settling makes a factor of.
-        enrols: Option<FactorId>,
+        /// What settling it binds.
+        binds: Binds,
     },
     /// Policy does not ask.
     Waived(Permitted, Reason),
@@ -27,6 +33,17 @@ pub(super) enum Ruling {
     Enrolling(Showing),
     /// No, for this answer.
     Refused(Refusal),
+}
+
+/// What an account phase binds of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binds {
+    /// Whose count it sets back.
+    pub shape: Shape,
+    /// The enrolment that becomes a factor.
+    pub enrols: Option<FactorId>,
+    /// When this proof used a backup code.
+    pub backup_used: Option<UnixTime>,
 }
 
 /// A no.
@@ -60,8 +77,8 @@ pub struct Proof {
     pub permitted: Permitted,
     /// Whether an account phase has something to settle.
     pub pending: bool,
-    /// The enrolment that settling makes a factor of.
-    pub enrols: Option<FactorId>,
+    /// What settling it binds.
+    pub binds: Binds,
 }
 
 /// The verdict on a login.
@@ -81,8 +98,8 @@ pub(super) enum Outcome {
 impl From<Committed<Ruling>> for Outcome {
     fn from(ruling: Committed<Ruling>) -> Self {
         match ruling.into_inner() {
-            Ruling::Proven { matched, permitted, pending, enrols } => {
-                Self::Proven(Proof { matched, spent: Spent(()), permitted, pending, enrols })
+            Ruling::Proven { matched, permitted, pending, binds } => {
+                Self::Proven(Proof { matched, spent: Spent(()), permitted, pending, binds })
             }
             Ruling::Waived(permitted, why) => Self::Waived(permitted, why),
             Ruling::Enrolling(showing) => Self::Enrolling(showing),

@@ -39,6 +39,7 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> St
              Type the invitation that your administrator gave you (I-...), or ask for one."
         }
         (Reason::MayNotEnrol, true) => "Enrolling is not allowed here. Ask your administrator.",
+        (Reason::Busy, true) => "Too many codes are being checked at this moment: type it again.",
         (Reason::Ahead, true) => "Your token has run ahead: type the next code that it shows.",
         (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked, true) => {
             return format!("\n{}\n{QUESTION}", farewell(reason, attested, seconds));
@@ -68,7 +69,9 @@ pub fn offer(ends: UnixTime, now: UnixTime) -> String {
 
 /// The code of an enrolment that an earlier login showed.
 pub fn resume() -> String {
-    format!("\nYour new second factor waits for its first code. Type e to see its secret again.\n{CONFIRM}")
+    format!(
+        "\nYour new second factor waits for its first code. No app has it? Type e to begin again.\n{CONFIRM}"
+    )
 }
 
 /// What goes with the picture of an enrolment.

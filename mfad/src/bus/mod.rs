@@ -23,6 +23,9 @@ pub use caller::CallerUid;
 pub use proofs::Proofs;
 pub use quota::Quotas;
 
+/// The longest service name, in bytes.
+const LONGEST_SERVICE: usize = 255;
+
 /// The interface and the method of a call to our one object.
 fn called<'a>(header: &'a Header<'_>) -> Result<(&'a str, &'a str), Failure> {
     let path = header.path().map(zbus::ObjectPath::as_str);

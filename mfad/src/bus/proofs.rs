@@ -9,7 +9,7 @@ use std::{
 use zbus::message::Header;
 
 use crate::{
-    auth::step_up::Fresh,
+    auth::step_up::FreshProof,
     world::{Clock, Moment},
 };
 
@@ -18,11 +18,11 @@ const FRESH_MS: u64 = 5 * 60 * 1000;
 /// Connections that are remembered; the oldest proof makes room.
 const MOST: usize = 1024;
 
-/// The proofs of all connections.
+/// The proofs of all connections of one bus.
 #[derive(Clone)]
 pub struct Proofs {
     clock: Arc<dyn Clock>,
-    proofs: Arc<Mutex<HashMap<String, (Moment, Fresh)>>>,
+    proofs: Arc<Mutex<HashMap<String, (Moment, FreshProof)>>>,
 }
 
 impl Proofs {
@@ -32,7 +32,7 @@ impl Proofs {
     }
 
     /// Remembers a proof that the sender of `call` has just given.
-    pub(super) fn keep(&self, call: &Header<'_>, proof: Fresh) {
+    pub(super) fn keep(&self, call: &Header<'_>, proof: FreshProof) {
         let (Some(sender), now) = (call.sender(), self.clock.now()) else { return };
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         proofs.retain(|_, (given, _)| is_fresh(given, &now));
@@ -45,13 +45,8 @@ impl Proofs {
         proofs.insert(sender.to_string(), (now, proof));
     }
 
-    /// Forgets all of them.
-    pub(super) fn forget(&self) {
-        self.proofs.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     /// The proof that the sender of `call` has given lately.
-    pub(super) fn of(&self, call: &Header<'_>) -> Option<Fresh> {
+    pub(super) fn of(&self, call: &Header<'_>) -> Option<FreshProof> {
         let now = self.clock.now();
         let proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         proofs

@@ -24,7 +24,7 @@ use mfa_proto::{
 use zbus::{Guid, Message, MessageStream, connection::Builder, message::Type};
 use zruntime::{Shared, SharedRuntime, net::unix::UnixListener};
 
-use super::{CallerUid, args, called, fails, pace::paced, stream::Stream, tell};
+use super::{CallerUid, LONGEST_SERVICE, args, called, fails, pace::paced, stream::Stream, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -41,8 +41,6 @@ const SILENCE: Duration = Duration::from_secs(120);
 const LONGEST: usize = 64 << 10;
 /// The longest token that is looked at, in bytes.
 const TOKEN: usize = 16 << 10;
-/// The longest service name, in bytes.
-const SERVICE: usize = 255;
 
 /// Binds the socket at `path`, mode 0600, in place of one that a dead daemon left.
 pub fn bind(path: &Path) -> io::Result<StdListener> {
@@ -156,7 +154,7 @@ type Context = (Vec<u8>, Vec<u8>, Facts);
 /// A name that is too long to be anybody's is an unknown user's, as any other odd name. It is cut
 /// to a length that is still nobody's, so that strangers do not fill the audit.
 fn context((mut user, service, mut facts): Context) -> Result<(UserName, ServiceName, Facts), Failure> {
-    if user.len() > facts::LONGEST || service.len() > SERVICE {
+    if user.len() > facts::LONGEST || service.len() > LONGEST_SERVICE {
         return Err(bad("the user or the service is too long"));
     }
     user.truncate(LONGEST_USER_NAME + 1);

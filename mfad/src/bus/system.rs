@@ -22,7 +22,7 @@ use zbus::{
 use zeroize::Zeroizing;
 use zruntime::{SharedRuntime, mpmc};
 
-use super::{CallerUid, Proofs, Quotas, args, called, fails, pace::paced, tell};
+use super::{CallerUid, LONGEST_SERVICE, Proofs, Quotas, args, called, fails, pace::paced, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::Log,
@@ -68,8 +68,9 @@ pub async fn serve(desk: Desk) {
             Ok(stream) => {
                 told = false;
                 desk.log.info("serving on the system bus");
-                converse(&desk, &runtime, stream).await;
-                desk.proofs.forget(); // another bus gives the same names again
+                // Proofs of its own: another bus gives the same names again.
+                let proofs = Proofs::new(desk.clock.clone());
+                converse(&Desk { proofs, ..desk.clone() }, &runtime, stream).await;
                 desk.log.warning("the system bus is gone: looking for it again");
             }
             Err(why) if !told => {
@@ -212,6 +213,9 @@ impl Desk {
         match member {
             "Begin" => {
                 let service: Vec<u8> = args(message)?;
+                if service.len() > LONGEST_SERVICE {
+                    return Err(Failure::new(Fault::InvalidArgument, "the service is too long"));
+                }
                 reply(header, self.auth.begin_locker(uid, ServiceName::new(service)).await)
             }
             "Answer" => {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// How many counters above the last accepted one are accepted.
-pub const LOOK_AHEAD: u64 = 8;
+pub const LOOK_AHEAD: u8 = 8;
 /// How many are looked at for a token that ran ahead.
 pub const RESYNC: u64 = 100;
 /// How many accepted counters are told apart from wrong codes, so that a code typed twice says so.
@@ -53,7 +53,7 @@ impl Hotp {
             }
             let this = if counter < next {
                 Match::Spent
-            } else if counter < next + LOOK_AHEAD || expected == Some(moving) {
+            } else if counter < next.saturating_add(u64::from(LOOK_AHEAD)) || expected == Some(moving) {
                 Match::Fresh(Matched::moving(moving))
             } else {
                 Match::Ahead(moving)

@@ -64,7 +64,7 @@ impl FactorKind {
     pub fn candidates(&self) -> usize {
         match self {
             Self::Totp(_) => totp::WINDOW.len(),
-            Self::Hotp(_) => hotp::LOOK_AHEAD as usize,
+            Self::Hotp(_) => usize::from(hotp::LOOK_AHEAD),
         }
     }
 

@@ -88,8 +88,12 @@ fn rows_are_found_by_what_they_are_keyed_by(engine: &impl Engine) {
         assert_eq!(rows.account_of_uid(1002).unwrap(), None);
         assert_eq!(rows.account_of_name(&UserName::new(b"b\xffb".to_vec())).unwrap(), Some(BOB));
         assert_eq!(rows.account_of_name(&"ALICE".into()).unwrap(), None, "names are bytes");
-        assert_eq!(rows.accounts(&"".into(), 9).unwrap(), [ALICE, BOB]);
-        assert_eq!(rows.accounts(&"alice".into(), 9).unwrap(), [BOB]);
+        let mut ids = |after: &str| {
+            let page = rows.accounts(&after.into(), 9).unwrap();
+            page.into_iter().map(|entry| (entry.id, entry.uid, entry.version)).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(""), [(ALICE, 1000, 1), (BOB, 1001, 0)]);
+        assert_eq!(ids("alice"), [(BOB, 1001, 0)]);
         assert_eq!(rows.state(ALICE).unwrap(), Some(state(1)));
         assert_eq!(rows.state(BOB).unwrap(), None);
         assert_eq!(rows.factor(id).unwrap(), Some(factor));
@@ -106,6 +110,20 @@ fn rows_are_found_by_what_they_are_keyed_by(engine: &impl Engine) {
     assert!(write(engine, move |txn| txn.put_factor(id, &stolen)).is_err(), "a factor stays its account's");
     write(engine, move |txn| txn.end_factor(id, UnixTime(5))).expect("a factor ends");
     assert_eq!(read(engine, move |rows| rows.factor(id).unwrap().unwrap().sealed), None);
+    write(engine, move |txn| txn.drop_factor(id)).expect("a row is dropped");
+    assert_eq!(read(engine, move |rows| rows.factor(id).unwrap()), None);
+    let seen = super::SeenRow { time: UnixTime(3), offered: UnixTime(4), tag: vec![5] };
+    let kept = seen.clone();
+    write(engine, move |txn| txn.set_seen(1000, &kept)).expect("seen");
+    assert_eq!(read(engine, |rows| rows.seen(1000).unwrap()), Some(seen));
+    write(engine, |txn| txn.forget_seen(1000)).expect("forgotten");
+    assert_eq!(read(engine, |rows| rows.seen(1000).unwrap()), None);
+    write(engine, |txn| txn.remove_account(ALICE)).expect("removed");
+    read(engine, |rows| {
+        assert_eq!(rows.account_of_uid(1000).unwrap(), None);
+        assert_eq!(rows.account_of_name(&"alice".into()).unwrap(), None);
+        assert_eq!(rows.state(ALICE).unwrap(), None, "nothing of it is left to be written to");
+    });
 }
 
 fn a_state_is_written_only_over_the_version_that_was_read(engine: &impl Engine) {

@@ -30,8 +30,9 @@ pub struct Head {
     /// How long machines with this store ran up to that commit, all boots together, in milliseconds:
     /// what a clock that is set back does not take back.
     pub ran_ms: u64,
-    /// Since when every user is to have a factor; `None` where that is not required.
-    pub required_since: Option<UnixTime>,
+    /// Since when every user is to have a factor, on the wall clock and in `ran_ms`; `None` where that
+    /// is not required.
+    pub required_since: Option<(UnixTime, u64)>,
 }
 
 /// How the roster differs from the head.
@@ -56,6 +57,17 @@ impl Head {
             required_since: None,
         };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
+    }
+
+    /// How long machines with this store ran up to `now`, in milliseconds. Over a reboot, the time
+    /// since the machine started; what ran before it unseen is not counted.
+    pub fn ran_ms_at(&self, now: &Moment) -> u64 {
+        let since = match self.clock {
+            Some(before) if before.boot == now.boot => now.boot_ms.saturating_sub(before.boot_ms),
+            Some(_) => now.boot_ms,
+            None => 0,
+        };
+        self.ran_ms.saturating_add(since)
     }
 
     /// Reads and verifies the head.

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::{AuditRow, FactorRow, Head, MetaKey, RosterEntry, Rows, SeenRow, StateRow, StoreError, Txn};
 use crate::{
-    account::{AccountId, Door, Factor, FactorId, SeedPrint, State, Ticket},
+    account::{AccountId, Door, Factor, FactorId, SeedPrint, State, Voucher},
     audit::{self, Event, Record},
     crypto::{Keys, Purpose, SlowHash, Tag},
     factor::{FactorKind, backup::ForeignTag},
@@ -168,9 +168,9 @@ impl<'a> Sound<'a> {
         Ok(seen.tag(self.keys, uid).ct_eq(&row.tag[..]).into()).map(|genuine: bool| genuine.then_some(seen))
     }
 
-    /// Since when every user is to have a factor, by what was last committed.
-    pub fn required_since(&mut self) -> Result<Option<UnixTime>, StoreError> {
-        Ok(Head::read(self.rows, self.keys)?.required_since)
+    /// The head as last committed.
+    pub fn head(&mut self) -> Result<Head, StoreError> {
+        Head::read(self.rows, self.keys)
     }
 
     /// A page of the audit, oldest first, those above `after`; an error where a row does not decode.
@@ -200,7 +200,7 @@ pub enum Hashes {
     /// Of ten backup codes, by their slots.
     Backup,
     /// Of an invitation or a recovery code.
-    Ticket(Ticket),
+    Voucher(Voucher),
 }
 
 /// When a user without a factor was there.
@@ -244,13 +244,7 @@ impl<'a> Records<'a> {
         now: Moment,
     ) -> Result<Self, StoreError> {
         let mut head = Head::read(rows_of(txn), keys)?;
-        // Over a reboot, the time since the machine started; what ran before it unseen is not counted.
-        let ran = match head.clock {
-            Some(before) if before.boot == now.boot => now.boot_ms.saturating_sub(before.boot_ms),
-            Some(_) => now.boot_ms,
-            None => 0,
-        };
-        head.ran_ms = head.ran_ms.saturating_add(ran);
+        head.ran_ms = head.ran_ms_at(&now);
         let mut records = Self { txn, keys, entropy, head, now, written: Vec::new() };
         records.watch_clock()?;
         Ok(records)
@@ -297,14 +291,9 @@ impl<'a> Records<'a> {
         self.head.ran_ms
     }
 
-    /// Since when every user is to have a factor.
-    pub fn required_since(&self) -> Option<UnixTime> {
-        self.head.required_since
-    }
-
-    /// Sets it.
-    pub fn require_since(&mut self, since: Option<UnixTime>) {
-        self.head.required_since = since;
+    /// From now on every user is to have a factor, or none is.
+    pub fn require(&mut self, required: bool) {
+        self.head.required_since = required.then_some((self.now.wall, self.head.ran_ms));
     }
 
     /// The clocks of the commit before this transaction.
@@ -312,11 +301,14 @@ impl<'a> Records<'a> {
         self.head.clock
     }
 
-    /// A new real account, findable by its uid and name.
+    /// A new real account, findable by its uid and name, with its state: an account without one could
+    /// not be told from one whose state was taken away.
     pub fn create(&mut self, id: AccountId, uid: u32, name: &UserName) -> Result<Account, StoreError> {
         self.txn.add_account(id, uid, name)?;
         let state = State::new(Some(uid), vec![name.clone()], self.now.wall);
-        Ok(Account { id, version: None, roster: true, state })
+        let mut account = Account { id, version: None, roster: true, state };
+        self.keep(&mut account)?;
+        Ok(account)
     }
 
     /// The shared state of an unknown name.
@@ -396,11 +388,21 @@ impl<'a> Records<'a> {
         self.txn.set_seen(uid, &SeenRow { time: seen.time, offered: seen.offered, tag })
     }
 
-    /// Takes an account out of the index. Its state stays, and nobody finds it any more.
-    pub fn remove(&mut self, account: Account) -> Result<(), StoreError> {
+    /// Removes an account: its place in the index and its state. Its factors' tombstones stay.
+    pub fn remove(&mut self, account: &Account) -> Result<(), StoreError> {
         self.head.toggle(self.keys, &account.entry(account.version.unwrap_or(0)));
         self.head.accounts = self.head.accounts.saturating_sub(1);
         self.txn.remove_account(account.id)
+    }
+
+    /// Drops a sealed row that never became a factor.
+    pub fn discard(&mut self, row: [u8; 16]) -> Result<(), StoreError> {
+        self.txn.drop_factor(FactorId(row))
+    }
+
+    /// Forgets when this user was there without a factor: there is one now.
+    pub fn unsee(&mut self, uid: u32) -> Result<(), StoreError> {
+        self.txn.forget_seen(uid)
     }
 
     /// A keyed hash of a short code of another system, bound to its account.

@@ -99,7 +99,7 @@ pub trait Rows {
     /// The sealed row of that factor.
     fn factor(&mut self, id: FactorId) -> Result<Option<FactorRow>, StoreError>;
     /// A page of accounts by their first name, those above `after`.
-    fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<AccountId>, StoreError>;
+    fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<RosterEntry>, StoreError>;
     /// Calls `each` with every account.
     fn each_account(&mut self, each: &mut dyn FnMut(&RosterEntry)) -> Result<(), StoreError>;
     /// A page of the audit, oldest first, those above `after`; of `user` only, if given.
@@ -134,7 +134,11 @@ pub trait Txn: Rows {
     fn append_audit(&mut self, row: &AuditRow) -> Result<(), StoreError>;
     /// Sets when that user was last seen without a factor.
     fn set_seen(&mut self, uid: u32, row: &SeenRow) -> Result<(), StoreError>;
-    /// Takes an account out of the index; its other rows stay.
+    /// Forgets when that user was last seen without a factor.
+    fn forget_seen(&mut self, uid: u32) -> Result<(), StoreError>;
+    /// Drops a factor's row whole.
+    fn drop_factor(&mut self, id: FactorId) -> Result<(), StoreError>;
+    /// Takes an account out of the index, and its state; the rows of its factors stay.
     fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError>;
     /// Sets the value of that key.
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError>;

@@ -7,7 +7,7 @@ use std::{
 
 use mfa_proto::identity::UnixTime;
 
-use super::{Clock, KernelEntropy, Moment, Names, Slowly, World};
+use super::{Clock, KernelEntropy, Moment, Names, World};
 
 /// A clock that stands still.
 pub(crate) struct FakeClock(Mutex<Moment>);
@@ -47,5 +47,5 @@ impl Clock for FakeClock {
 /// A world at that clock, with the users of `passwd`.
 pub(crate) fn world(clock: &Arc<FakeClock>, passwd: &Path) -> World {
     let names = Names::of_file(passwd, clock.clone());
-    World { clock: clock.clone(), entropy: Arc::new(KernelEntropy), names, slowly: Slowly::start() }
+    World::new(clock.clone(), Arc::new(KernelEntropy), names)
 }

@@ -75,8 +75,17 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Who is who.
     pub names: Names,
-    /// Where slow work is done.
-    pub slowly: Slowly,
+    /// Where hashes of new codes are made: nobody waits for them who is not there to.
+    pub making: Slowly,
+    /// Where codes are compared with hashes: short, so that a refusal still leaves on its beat.
+    pub comparing: Slowly,
+}
+
+impl World {
+    /// With pools of their own for the two kinds of slow work.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, names: Names) -> Self {
+        Self { clock, entropy, names, making: Slowly::start(1, 16), comparing: Slowly::start(1, 3) }
+    }
 }
 
 /// The kernel's clocks.

@@ -5,6 +5,8 @@
 use std::{
     collections::HashMap,
     ffi::CString,
+    fs::File,
+    os::unix::fs::FileExt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -45,6 +47,10 @@ enum Question {
 
 type Found = Result<Option<Person>, NamesError>;
 
+/// Questions that may wait for NSS at one time.
+const WAITING: usize = 64;
+/// Threads that ask NSS.
+const THREADS: usize = 2;
 /// How long NSS may take for one question.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// How long an answer of NSS is believed, in seconds. Errors are never kept.
@@ -61,6 +67,8 @@ struct Inner {
     cache: Mutex<HashMap<Question, (UnixTime, Option<Person>)>>,
     source: Source,
     services: Slowly,
+    /// The host's record of logins, where there is one.
+    lastlog: Option<File>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,7 +85,8 @@ impl Names {
 
     fn new(file: PasswdFile, clock: Arc<dyn Clock>, source: Source) -> Self {
         let (file, cache) = (Mutex::new(file), Mutex::default());
-        Self(Arc::new(Inner { file, cache, source, services: Slowly::start(), clock }))
+        let services = Slowly::start(THREADS, WAITING);
+        Self(Arc::new(Inner { file, cache, source, services, lastlog: source.lastlog(), clock }))
     }
 
     /// The account of that name; `None` when every source says there is none.
@@ -131,6 +140,15 @@ impl Names {
         self.0.file.lock().unwrap_or_else(PoisonError::into_inner).uids().map_err(|_| NamesError::File)
     }
 
+    /// When that user last logged in, where the host keeps it in lastlog(5): one record of 292 bytes a
+    /// uid, which begins with the time as 32 bits.
+    pub fn last_login(&self, uid: u32) -> Option<UnixTime> {
+        const RECORD: u64 = 292;
+        let mut time = [0; 4];
+        self.0.lastlog.as_ref()?.read_exact_at(&mut time, u64::from(uid) * RECORD).ok()?;
+        Some(UnixTime(u64::from(u32::from_ne_bytes(time)))).filter(|time| time.0 > 0)
+    }
+
     /// Asks the name services, in threads of their own and not for ever.
     async fn ask<T: Send + 'static>(
         &self,
@@ -152,6 +170,13 @@ enum Source {
 }
 
 impl Source {
+    fn lastlog(self) -> Option<File> {
+        match self {
+            Self::Nss => File::open("/var/log/lastlog").ok(),
+            Self::Nothing => None,
+        }
+    }
+
     fn person(self, question: &Question) -> Found {
         match self {
             Self::Nss => ask_nss(question),

@@ -3,16 +3,15 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
 use futures_channel::oneshot;
-
-/// Threads: as much is done at one time.
-const THREADS: usize = 2;
-/// Work that may wait; more is refused at once.
-const WAITING: usize = 64;
 
 /// Why slow work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +22,32 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
-pub struct Slowly(Arc<mpsc::SyncSender<Work>>);
+pub struct Slowly {
+    queue: Arc<mpsc::SyncSender<Work>>,
+    /// How many places are taken.
+    taken: Arc<AtomicUsize>,
+    places: usize,
+}
+
+/// A place in the pool, kept before the work is known: given back when dropped.
+#[must_use]
+pub struct Place {
+    taken: Arc<AtomicUsize>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 impl Slowly {
-    /// Starts the threads. They end with the last handle.
-    pub fn start() -> Self {
-        let (queue, work) = mpsc::sync_channel::<Work>(WAITING);
+    /// Starts so many threads, before which so much work may wait; more is refused at once. The
+    /// threads end with the last handle.
+    pub fn start(threads: usize, waiting: usize) -> Self {
+        let (queue, work) = mpsc::sync_channel::<Work>(waiting);
         let work = Arc::new(Mutex::new(work));
-        for _ in 0..THREADS {
+        for _ in 0..threads {
             let work = Arc::clone(&work);
             thread::spawn(move || {
                 loop {
@@ -41,7 +58,14 @@ impl Slowly {
                 }
             });
         }
-        Self(Arc::new(queue))
+        Self { queue: Arc::new(queue), taken: Arc::default(), places: threads + waiting }
+    }
+
+    /// Keeps a place, if one is free: who has one finds the pool free enough.
+    pub fn place(&self) -> Option<Place> {
+        let take = |taken: usize| (taken < self.places).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
+        Some(Place { taken: Arc::clone(&self.taken) })
     }
 
     /// Hands `f` to the pool at once, and answers when it was run.
@@ -57,10 +81,32 @@ impl Slowly {
                 let _ = done.send(f()); // who asked may have given up
             }
         };
-        let taken = self.0.try_send(Box::new(work));
+        let taken = self.queue.try_send(Box::new(work));
         async move {
             taken.map_err(|_| TooBusy)?;
             answer.await.map_err(|_| TooBusy)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_places_as_work_that_is_taken() {
+        let pool = Slowly::start(1, 3);
+        let mut places: Vec<_> = (0..9).map_while(|_| pool.place()).collect();
+        assert_eq!(places.len(), 4);
+        places.pop();
+        assert!(pool.place().is_some());
+    }
+
+    #[test]
+    fn work_that_panics_is_an_error_and_the_pool_goes_on() {
+        let pool = Slowly::start(1, 3);
+        let panicked = pool.run(|| -> u8 { panic!("on purpose") });
+        assert_eq!(zruntime::block_on(panicked), Err(TooBusy));
+        assert_eq!(zruntime::block_on(pool.run(|| 7)), Ok(7));
     }
 }

@@ -71,7 +71,7 @@ impl Host {
                 let mut account =
                     records.create(AccountId(random(records.entropy())?), uid, &name.as_str().into())?;
                 let id = FactorId(random(records.entropy())?);
-                let (kind, seed) = (FactorKind::Totp(Totp::default()), [uid as u8; 20]);
+                let (kind, seed) = (FactorKind::Totp(Totp::default()), [uid.to_le_bytes()[0]; 20]);
                 records.put_seed(&account, id, 1, &kind, &seed)?;
                 let (label, seed) = ("phone".to_owned(), records.fingerprint(&seed));
                 let (created, last_used) = (now.wall, None);
@@ -85,6 +85,7 @@ impl Host {
                     seed,
                     attested_failures: 0,
                     ahead: None,
+                    imported: false,
                 });
                 account.state.locked = locked.contains(name).then_some(Lock::Administrator);
                 records.keep(&mut account)?;

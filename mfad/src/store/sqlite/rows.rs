@@ -97,6 +97,12 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     })
 }
 
+fn roster_row(row: &Row<'_>) -> rusqlite::Result<RosterEntry> {
+    let name = UserName::new(row.get::<_, Vec<u8>>(2)?);
+    let version = unsigned(row.get::<_, Option<i64>>(3)?.unwrap_or(0));
+    Ok(RosterEntry { id: account_row(row)?, uid: row.get(1)?, name, version })
+}
+
 impl Rows for Db {
     fn account_of_uid(&mut self, uid: u32) -> Result<Option<AccountId>, StoreError> {
         self.one("SELECT id FROM account WHERE uid = ?1", [uid], account_row)
@@ -118,23 +124,19 @@ impl Rows for Db {
         })
     }
 
-    fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<AccountId>, StoreError> {
-        let sql = "SELECT id FROM account WHERE name > ?1 ORDER BY name LIMIT ?2";
-        self.many(sql, params![after.as_bytes(), most], account_row)
+    fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<RosterEntry>, StoreError> {
+        let sql = "SELECT id, uid, name, version FROM account LEFT JOIN account_state ON account = id
+                   WHERE name > ?1 ORDER BY name LIMIT ?2";
+        self.many(sql, params![after.as_bytes(), most], roster_row)
     }
 
     fn each_account(&mut self, each: &mut dyn FnMut(&RosterEntry)) -> Result<(), StoreError> {
         let sql = "SELECT id, uid, name, version FROM account LEFT JOIN account_state ON account = id";
-        let read = |row: &Row<'_>| -> rusqlite::Result<RosterEntry> {
-            let name = UserName::new(row.get::<_, Vec<u8>>(2)?);
-            let version = unsigned(row.get::<_, Option<i64>>(3)?.unwrap_or(0));
-            Ok(RosterEntry { id: account_row(row)?, uid: row.get(1)?, name, version })
-        };
         let mut run = || -> rusqlite::Result<()> {
             let mut statement = self.conn.prepare(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                each(&read(row)?);
+                each(&roster_row(row)?);
             }
             Ok(())
         };
@@ -229,7 +231,16 @@ impl Txn for Db {
     }
 
     fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError> {
+        self.change("DELETE FROM account_state WHERE account = ?1", [id.0])?;
         self.change("DELETE FROM account WHERE id = ?1", [id.0]).map(drop)
+    }
+
+    fn forget_seen(&mut self, uid: u32) -> Result<(), StoreError> {
+        self.change("DELETE FROM seen WHERE uid = ?1", [uid]).map(drop)
+    }
+
+    fn drop_factor(&mut self, id: FactorId) -> Result<(), StoreError> {
+        self.change("DELETE FROM factor WHERE id = ?1", [id.0]).map(drop)
     }
 
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError> {

@@ -7,11 +7,11 @@ use mfa_proto::{
     one_time::{ENTROPY_BYTES, OneTimeCode, Purpose},
 };
 
-use super::{Auth, Failure, administer::Authority, own::altered, step_up::Fresh};
+use super::{Auth, Failure, administer::Authority, own::altered, step_up::FreshProof};
 use crate::{
-    account::{AccountId, OpenTicket, Ticket},
+    account::{AccountId, ChangeKind, OpenVoucher, Voucher},
     audit::Event,
-    store::{Account, Context, Found, Hashes, Records},
+    store::{Context, Found, Hashes, Records},
     world::{Moment, Person, random},
 };
 
@@ -29,15 +29,15 @@ impl Auth {
         user: Vec<u8>,
         hours: u32,
         why: Why,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
     ) -> Result<String, Failure> {
-        let authority = Authority::of(proven, why)?;
+        let authority = Authority::of(proven.as_ref(), why)?;
         let hours = if hours == 0 { DEFAULT_HOURS } else { hours };
         if hours > LONGEST_HOURS {
             return Err(Failure::new(Fault::InvalidArgument, "an invitation is good for 30 days at most"));
         }
-        let event = move |_: &Account| Event::Invited { act: authority.act(), hours };
-        self.hand_out(user, Ticket::Invitation, hours, event).await
+        let event = move || Event::Invited { act: authority.act(), hours };
+        self.hand_out(user, Voucher::Invitation, hours, event).await
     }
 
     /// Lets a user who lost everything enrol again. The old factors go on until then.
@@ -47,27 +47,27 @@ impl Auth {
         verified_by: String,
         ticket: String,
         why: Why,
-        proven: Option<Fresh>,
+        proven: Option<FreshProof>,
     ) -> Result<String, Failure> {
-        let authority = Authority::of(proven, why)?;
+        let authority = Authority::of(proven.as_ref(), why)?;
         if verified_by.trim().is_empty() || verified_by.len() + ticket.len() > 512 {
             let said = "how the user's identity was verified is needed, in at most 512 bytes";
             return Err(Failure::new(Fault::InvalidArgument, said));
         }
-        let event = move |_: &Account| Event::RecoveryGiven {
+        let event = move || Event::RecoveryGiven {
             act: authority.act(),
             verified_by: verified_by.clone(),
             ticket: ticket.clone(),
         };
-        self.hand_out(user, Ticket::Recovery, RECOVERY_HOURS, event).await
+        self.hand_out(user, Voucher::Recovery, RECOVERY_HOURS, event).await
     }
 
     async fn hand_out(
         &self,
         user: Vec<u8>,
-        what: Ticket,
+        what: Voucher,
         hours: u32,
-        event: impl Fn(&Account) -> Event + Send + 'static,
+        event: impl Fn() -> Event + Send + 'static,
     ) -> Result<String, Failure> {
         let name = mfa_proto::identity::UserName::new(user);
         let person = self.world().names.by_name(&name).await?;
@@ -75,8 +75,8 @@ impl Auth {
             person.ok_or_else(|| Failure::new(Fault::NotFound, format!("there is no user {name}")))?;
         let id = self.account_for(&person).await?;
         let purpose = match what {
-            Ticket::Invitation => Purpose::Invitation,
-            Ticket::Recovery => Purpose::Recovery,
+            Voucher::Invitation => Purpose::Invitation,
+            Voucher::Recovery => Purpose::Recovery,
         };
         let entropy = zeroize::Zeroizing::new(random::<ENTROPY_BYTES>(&*self.world().entropy)?);
         let code = OneTimeCode::new(purpose, &entropy);
@@ -91,16 +91,23 @@ impl Auth {
                 Found::Nobody => records.create(id, person.uid, &person.name)?,
                 _ => return Ok(Err(altered())),
             };
-            if what == Ticket::Invitation && account.state.is_enrolled() {
+            if what == Voucher::Invitation && account.state.is_enrolled() {
                 let said = "that user has a factor; who lost it is recovered (mfactl user recover)";
                 return Ok(Err(Failure::new(Fault::AlreadyEnrolled, said)));
             }
-            if let Some(before) = account.state.ticket.take() {
+            if let Some(before) = account.state.voucher.take() {
                 records.end(before.hash)?;
             }
-            records.put_hashes(&account, row, Hashes::Ticket(what), &[hash])?;
+            // What was begun on an earlier one ends with it.
+            if let Some(pending) = account.state.pending.take_if(|pending| pending.by.is_some()) {
+                records.discard(pending.id.0)?;
+            }
+            if what == Voucher::Recovery {
+                account.state.news.add(now.wall, ChangeKind::RecoveryGiven);
+            }
+            records.put_hashes(&account, row, Hashes::Voucher(what), &[hash])?;
             let seconds = u64::from(hours) * 3600;
-            account.state.ticket = Some(OpenTicket {
+            account.state.voucher = Some(OpenVoucher {
                 hash: row,
                 what,
                 made: now.wall,
@@ -108,7 +115,7 @@ impl Auth {
                 ends_ran_ms: records.ran_ms().saturating_add(seconds * 1000),
             });
             records.keep(&mut account)?;
-            records.audit(Some(&account), event(&account), Context::user(&person.name))?;
+            records.audit(Some(&account), event(), Context::user(&person.name))?;
             Ok(Ok(()))
         };
         self.store.write(give).await?.into_inner()?;

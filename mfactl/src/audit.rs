@@ -83,12 +83,18 @@ struct Verified {
     head: String,
 }
 
+impl From<&AuditState> for Verified {
+    fn from(state: &AuditState) -> Self {
+        let &AuditState { intact, rows, broken_at, .. } = state;
+        Self { intact, rows, broken_at, head: shown(&state.head) }
+    }
+}
+
 async fn verify(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
     let state = bus.audit_verify().await?;
     let mut out = Out::stdout()?;
     if shape.json {
-        let AuditState { intact, rows, broken_at, .. } = state;
-        out.json(&Verified { intact, rows, broken_at, head: shown(&state.head) })?;
+        out.json(&Verified::from(&state))?;
     } else {
         out.line(&verdict(&state))?;
         out.line(&format!("Head: {}", shown(&state.head)))?;
@@ -112,6 +118,7 @@ fn verdict(state: &AuditState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     fn row() -> AuditRow {
         AuditRow {
@@ -154,6 +161,7 @@ mod tests {
     #[test]
     fn a_broken_chain_says_where() {
         let state = AuditState { intact: false, rows: 9, broken_at: 4, head: "ff".into() };
+        schema::holds("audit-verify", &Verified::from(&state));
         assert!(verdict(&state).starts_with("NOT INTACT: row 4 "));
     }
 }

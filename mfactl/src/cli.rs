@@ -1,20 +1,30 @@
 //! The command line: verbs and their arguments.
 
 mod account;
+pub(crate) mod help;
 mod users;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
 use crate::import::Import;
 
-/// Second factors: enrol one, test it, look after it and after those of others.
+/// Second factors: enrol one, test it, look after it and after those of others
+///
+/// mfactl speaks with mfad over the system bus. Users enrol a factor, such as an authenticator app,
+/// try it and look after it; administrators invite, recover, list, lock and read the audit.
+///
+/// Whoever changes an account shows a code first: a user one of the own factor, an administrator one
+/// of the administrator's. A secret or a code is never an argument that has to be given; it is typed
+/// at the terminal, or is a line of standard input. Without a terminal nothing waits for an answer: a
+/// line that does not come within ten seconds ends the run with exit code 2.
 #[derive(Debug, Parser)]
-#[command(name = "mfactl", version, after_help = Exit::help())]
+#[command(name = "mfactl", version, after_help = Exit::help(), after_long_help = help::mfactl())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -23,35 +33,79 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Enrol an authenticator app for your own account
+    #[command(after_long_help = help::ENROLL)]
     Enroll(Enroll),
     /// Show your own account: mode, factors and backup codes
+    ///
+    /// Ends with exit code 3 where the account has no factor, so that a script can ask for an enrolment.
+    #[command(after_long_help = help::STATUS)]
     Status(Shape),
     /// Ask for a code as a login would, and say whether it is granted
     ///
     /// The code is judged, counted and spent as in a login. Without a terminal, one line of
     /// standard input is the code.
+    #[command(after_long_help = help::TEST)]
     Test(Shape),
     /// Look after your own factors
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = help::FACTOR)]
     Factor(Factor),
     /// Show how many backup codes are left, or make a new set
+    ///
+    /// A backup code stands in for a code of the app, once. The codes themselves are shown when they are
+    /// made and never again: a list that is lost is replaced by a new set.
+    #[command(after_long_help = help::CODES)]
     Codes(Codes),
     /// Say that it was not you: undoes what another may have done with your account
+    ///
+    /// For whoever is told of a login, an enrolment or a recovery that somebody else made. What was undone
+    /// is printed; an administrator should hear of it too.
     NotMe(Shape),
+    /// Print the completions of a shell
+    #[command(display_order = 1000, after_long_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual's pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder, which is there
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
     /// Look after the accounts of others (root)
-    #[command(subcommand)]
+    ///
+    /// Whoever changes another's account shows a code of an own factor first: who called sudo, or whom
+    /// `--as` names. Where no administrator can, `--break-glass REASON` does without, and raises an alarm.
+    #[command(subcommand, after_long_help = help::USER)]
     User(User),
     /// Read the audit (root)
+    ///
+    /// Every verdict, every enrolment and every change is a row, oldest first. Rows are chained: one that
+    /// was altered, removed or put in is found by `mfactl audit verify`.
+    #[command(after_long_help = help::AUDIT)]
     Audit(Audit),
     /// Take over the factors of other systems (root)
-    #[command(subcommand)]
+    ///
+    /// Users go on with the app that they have. Every file is read with its owner's rights, and none is
+    /// changed: as long as the other module is in a PAM stack, its codes are accepted there too.
+    #[command(subcommand, after_long_help = help::IMPORT)]
     Import(Import),
+}
+
+/// A shell that completes what is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// How the answer is printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// Print JSON, one object a line
+    /// Print JSON, one object a line; keys may be added in later versions, and none goes
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -62,7 +116,7 @@ pub(crate) struct Audit {
     #[command(subcommand)]
     pub(crate) verb: Option<AuditVerb>,
     /// Rows of this user only
-    #[arg(long)]
+    #[arg(long, value_hint = ValueHint::Username)]
     pub(crate) user: Option<OsString>,
     /// Rows after this number only
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -138,6 +192,8 @@ mod tests {
             "audit",
             "audit --user alice --since-seq 7 --json",
             "audit verify --json",
+            "completions bash",
+            "man /tmp",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
@@ -169,6 +225,8 @@ mod tests {
             "factor rename phone",
             "codes --json renew",
             "audit --since-seq -1",
+            "completions",
+            "completions tcsh",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), i32::from(Exit::Usage.number()), "{line:?}");
         }

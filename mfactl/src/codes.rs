@@ -67,6 +67,7 @@ pub(crate) fn list(text: &mut String, codes: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     // S14, S15
     #[test]
@@ -75,6 +76,7 @@ mod tests {
         let text = words(&codes);
         assert!(text.contains("\n  3-7KQ2M-X4TPD-H9WC\n  4\\x1b\n"), "{}", *text);
         assert!(text.contains("shown this once") && text.contains("are void"), "{}", *text);
+        schema::holds("codes-renew", &Renewed { backup_codes: &codes });
         assert_eq!(
             serde_json::to_string(&Renewed { backup_codes: &codes[..1] }).unwrap(),
             r#"{"backup_codes":["3-7KQ2M-X4TPD-H9WC"]}"#

@@ -132,6 +132,7 @@ fn several(factors: &[Enrolled], named: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     fn factor(id: &str, label: &str) -> Enrolled {
         Enrolled {
@@ -187,9 +188,11 @@ mod tests {
     #[test]
     fn changes_have_these_shapes_and_say_what_is_left() {
         let view = Removed { factor: "00ff".into(), label: "phone".into(), left: 0 };
+        schema::holds("factor-remove", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"factor":"00ff","label":"phone","left":0}"#);
         assert!(farewell(&view).contains("enrol one"));
         let view = Renamed { factor: "00ff".into(), label: "tablet".into() };
+        schema::holds("factor-rename", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"factor":"00ff","label":"tablet"}"#);
     }
 }

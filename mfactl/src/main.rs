@@ -12,12 +12,14 @@ mod audit;
 mod bus;
 mod cli;
 mod codes;
+mod completions;
 mod dialogue;
 mod enroll;
 mod exit;
 mod factor;
 mod failure;
 mod import;
+mod manual;
 mod not_me;
 mod print;
 mod reason;
@@ -63,6 +65,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
         Verb::Import(verb) => import::import(verb).await,
+        Verb::Completions { shell } => completions::print(shell),
+        Verb::Man { folder } => manual::write(&folder),
     }
 }
 

@@ -31,6 +31,7 @@ fn words(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     #[test]
     fn what_was_undone_is_told_and_cannot_drive_the_terminal() {
@@ -41,6 +42,7 @@ mod tests {
         );
         assert!(words("").starts_with("There was nothing to undo."));
         let view = Undone { undone: shown("a\nb") };
+        schema::holds("not-me", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"undone":"a\\x0ab"}"#);
     }
 }

@@ -115,6 +115,7 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     #[test]
     fn only_a_proof_or_a_waiver_grants() {
@@ -148,6 +149,7 @@ mod tests {
     fn a_limited_user_is_told_how_long_to_wait() {
         let ending = Ending(Step::refused(Reason::Limited, 240, "no\x1b".into()));
         assert_eq!(ending.words(), "Refused: too many tries. Try again in 240 s.");
+        schema::holds("test", &ending.view());
         assert_eq!(
             serde_json::to_string(&ending.view()).unwrap(),
             r#"{"granted":false,"outcome":"refused","reason":"limited","wait":240,"text":"no\\x1b"}"#

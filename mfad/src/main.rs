@@ -59,3 +59,31 @@ fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "this host".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_manual_names_every_command_and_every_option() {
+        let page = include_str!("../../packaging/man/mfad.8").replace('\\', "");
+        let mut mfad = Args::command();
+        mfad.build();
+        let arguments = || mfad.get_arguments();
+        let long = arguments().filter_map(clap::Arg::get_long).map(|long| format!("--{long}"));
+        let short = arguments().filter_map(clap::Arg::get_short).map(|short| format!("-{short}"));
+        let commands = mfad.get_subcommands().filter(|command| !command.is_hide_set());
+        let commands = commands.map(|command| format!("\n.B {}\n", command.get_name()));
+        let defaults = mfad.get_opts().flat_map(clap::Arg::get_default_values);
+        let defaults = defaults.map(|value| value.to_string_lossy().into_owned());
+        let words: Vec<String> = long.chain(short).chain(commands).chain(defaults).collect();
+        for must in ["--check", "--settings", "-h", "\n.B init\n", settings::FILE] {
+            assert!(words.iter().any(|word| word == must), "{must}: {words:?}");
+        }
+        for word in words {
+            assert!(page.contains(&word), "mfad.8 does not name {word}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Shape;
+use super::{Shape, help};
 use crate::enroll::qr::QrForm;
 
 #[derive(Args, Debug)]
@@ -21,6 +21,10 @@ pub(crate) struct Enroll {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Stage {
     /// Open an enrolment, and print its secret
+    ///
+    /// It is open for as long as `seconds` says, and changes nothing before it is confirmed. Whoever has
+    /// a factor already is asked for a code of it. What is printed is a secret: keep it out of logs.
+    #[command(after_long_help = help::ENROLL_BEGIN)]
     Begin {
         #[command(flatten)]
         wish: Wish,
@@ -28,6 +32,9 @@ pub(crate) enum Stage {
         shape: Shape,
     },
     /// Confirm an enrolment with a code of the app; the code is spent by this
+    ///
+    /// Prints the backup codes, where the account gets a set with this factor: they are shown this once.
+    #[command(after_long_help = help::ENROLL_CONFIRM)]
     Confirm {
         /// The enrolment that `enroll begin` named
         #[arg(value_name = "ID")]
@@ -146,6 +153,9 @@ pub(crate) enum Factor {
         shape: Shape,
     },
     /// End a factor; asks for a code
+    ///
+    /// Where a factor is required, the last one does not go: enrol another one first, or put one in its
+    /// place with `mfactl enroll --replace`.
     Remove {
         /// The factor, by its label or id
         #[arg(value_name = "LABEL")]
@@ -167,5 +177,6 @@ pub(crate) struct Codes {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CodesVerb {
     /// Make a new set, which is shown once, and void the old one; asks for a code
+    #[command(after_long_help = help::CODES_RENEW)]
     Renew(Shape),
 }

@@ -192,10 +192,12 @@ struct Confirmed<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     #[test]
     fn a_confirmation_has_this_shape() {
         let confirmed = Confirmed { factor: "11", backup_codes: &["a".to_owned()] };
+        schema::holds("enroll-confirm", &confirmed);
         assert_eq!(serde_json::to_string(&confirmed).unwrap(), r#"{"factor":"11","backup_codes":["a"]}"#);
     }
 }

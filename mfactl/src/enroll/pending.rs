@@ -187,6 +187,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Verb};
+    use crate::print::schema;
 
     fn begun() -> Enrollment {
         Enrollment {
@@ -201,6 +202,7 @@ mod tests {
     fn a_beginning_has_this_shape() {
         let begun =
             Begun { enrollment: "00ff", secret: "ABCD", uri: "otpauth://totp/a?secret=ABCD", seconds: 900 };
+        schema::holds("enroll-begin", &begun);
         assert_eq!(
             serde_json::to_string(&begun).unwrap(),
             r#"{"enrollment":"00ff","secret":"ABCD","uri":"otpauth://totp/a?secret=ABCD","seconds":900}"#

@@ -34,7 +34,7 @@ impl Terminal {
         let stdout = std::io::stdout();
         let size = terminal_size::terminal_size_of(&stdout)
             .map(|(width, height)| (usize::from(width.0), usize::from(height.0)));
-        let colours = stdout.is_terminal() && !matches!(env("TERM").as_str(), "" | "dumb");
+        let colours = stdout.is_terminal() && wants_colours(&env("TERM"), &env("NO_COLOR"));
         Self { size, colours, utf8: is_utf8(["LC_ALL", "LC_CTYPE", "LANG"].map(env)) }
     }
 
@@ -64,6 +64,11 @@ impl Terminal {
             }
         }
     }
+}
+
+/// Whether a terminal of this kind has colours, and the user wants them (no-color.org).
+fn wants_colours(term: &str, no_color: &str) -> bool {
+    !matches!(term, "" | "dumb") && no_color.is_empty()
 }
 
 /// Whether the first of the variables that is set names UTF-8, as `setlocale` chooses.
@@ -110,6 +115,14 @@ mod tests {
         assert_eq!(chosen(Some((10, 10)), false, &QrForm::Utf8), Shown::Utf8);
         assert_eq!(chosen(Some((10, 10)), true, &QrForm::Ascii), Shown::Ascii);
         assert_eq!(chosen(None, true, &QrForm::None), Shown::Nothing);
+    }
+
+    #[test]
+    fn colours_are_for_terminals_that_have_them_and_users_who_want_them() {
+        assert!(wants_colours("xterm-256color", ""));
+        for (term, no_color) in [("", ""), ("dumb", ""), ("xterm", "1"), ("xterm", "0")] {
+            assert!(!wants_colours(term, no_color), "{term} {no_color}");
+        }
     }
 
     #[test]

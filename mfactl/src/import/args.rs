@@ -4,17 +4,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 use super::place::{self, Pattern};
 use super::reader::ReadFile;
-use crate::cli::{Authority, Shape, said};
+use crate::cli::{Authority, Shape, help, said};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// What `pam_google_authenticator` keeps in its users' homes
+    #[command(after_long_help = help::IMPORT_GOOGLE)]
     GoogleAuthenticator(Google),
     /// What `pam_oath` keeps in its users file
+    #[command(after_long_help = help::IMPORT_OATH)]
     Oath(Oath),
     /// The reader of one file, which `import` itself starts
     #[command(hide = true)]
@@ -41,7 +43,7 @@ pub(crate) struct Oath {
     #[command(flatten)]
     pub(crate) whom: Whom,
     /// The users file: what `usersfile=` says in the PAM line
-    #[arg(long, value_name = "PATH", default_value = "/etc/users.oath")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, default_value = "/etc/users.oath")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) how: How,
@@ -51,7 +53,7 @@ pub(crate) struct Oath {
 #[derive(Args, Debug)]
 pub(crate) struct Whom {
     /// The users
-    #[arg(value_name = "USER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "USER", value_hint = ValueHint::Username, required_unless_present = "all", conflicts_with = "all")]
     pub(crate) users: Vec<OsString>,
     /// Every user: root and the people of /etc/passwd (uid 1000 and up), or all of the users file
     #[arg(long)]

@@ -220,6 +220,7 @@ fn word(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     fn row(user: &[u8], outcome: Outcome) -> Row {
         let piece = Piece { outcome, detail: String::new(), factor: None, notes: Vec::new() };
@@ -265,6 +266,22 @@ mod tests {
     fn an_object_tells_all() {
         let mut row = row(b"al\x1b", Outcome::Refused);
         row.pieces[0].detail = "no".into();
+        let mut found = self::row(b"bo", Outcome::Imported);
+        found.file = None;
+        found.pieces[0].factor = Some(Factor {
+            label: "imported".into(),
+            kind: "hotp",
+            digits: 6,
+            period: 0,
+            bits: 160,
+            next: 7,
+            scratch_codes: 5,
+        });
+        found.pieces[0].notes.push(Note::WideWindow { codes: 17 });
+        for row in [&row, &found] {
+            schema::holds("import-google-authenticator", &row.view(true));
+            schema::holds("import-oath", &row.view(true));
+        }
         assert_eq!(
             serde_json::to_string(&row.view(false)).unwrap(),
             r#"{"user":"al\\x1b","file":"/home/x/.ga","outcome":"refused","dry_run":false,"factors":[{"outcome":"refused","detail":"no","warnings":[]}]}"#

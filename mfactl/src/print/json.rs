@@ -173,6 +173,7 @@ impl From<&AuditRow> for AuditView {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     fn text(value: &impl Serialize) -> String {
@@ -208,6 +209,9 @@ mod tests {
             grace_ends: 86_400,
             time: 9,
         };
+        schema::holds("status", &StatusView::from(&status));
+        schema::holds("codes", &CodesView::from(&status.codes));
+        schema::holds("factor-list", &FactorView::from(&status.factors[0]));
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
@@ -227,6 +231,7 @@ mod tests {
             limited: 2,
             last_used: 3,
         };
+        schema::holds("user-list", &UserView::from(&row));
         assert_eq!(
             text(&UserView::from(&row)),
             r#"{"name":"a\\x0a\\xff","uid":7,"factors":1,"codes":9,"locked":true,"limited":2,"last_used":3}"#
@@ -242,6 +247,7 @@ mod tests {
             open: "invitation\x1b".into(),
             doors: vec![door],
         };
+        schema::holds("user-show", &DetailView::from(&user));
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),
@@ -265,6 +271,7 @@ mod tests {
             door: "address 192.0.2.7".into(),
             detail: "x\u{9b}2J\n".into(),
         };
+        schema::holds("audit", &AuditView::from(&row));
         assert_eq!(
             text(&AuditView::from(&row)),
             r#"{"seq":1,"time":2,"event":"refused","reason":"wrong_code","user":"a\\\"b","subject":"","service":"sshd","door":"address 192.0.2.7","detail":"x\\u{9b}2J\\x0a"}"#

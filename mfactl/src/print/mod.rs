@@ -2,6 +2,8 @@
 
 pub(crate) mod escape;
 pub(crate) mod json;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod time;
 
 use std::fs::File;

@@ -77,6 +77,7 @@ fn words(user: &str, code: &str, what: &str, flag: &str) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     const CODE: &str = "I-7KQ2M-X4TPD-H9WC";
 
@@ -94,11 +95,13 @@ mod tests {
     #[test]
     fn handed_over_codes_have_these_shapes() {
         let view = Invited { user: "al", invitation: CODE, hours: 72 };
+        schema::holds("user-invite", &view);
         assert_eq!(
             serde_json::to_string(&view).unwrap(),
             r#"{"user":"al","invitation":"I-7KQ2M-X4TPD-H9WC","hours":72}"#
         );
         let view = Recovered { user: "al", recovery_code: "R-7KQ2M-X4TPD-H9WC" };
+        schema::holds("user-recover", &view);
         assert_eq!(
             serde_json::to_string(&view).unwrap(),
             r#"{"user":"al","recovery_code":"R-7KQ2M-X4TPD-H9WC"}"#

@@ -116,6 +116,7 @@ fn on_host_words(on_host: &OnHost) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::print::schema;
 
     pub(in crate::user) fn row() -> UserRow {
         UserRow {
@@ -170,6 +171,7 @@ pub(super) mod tests {
             (OnHost::Gone, r#""on_host":"gone"}"#),
             (OnHost::OtherUid(7), r#""on_host":"other_uid","uid_now":7}"#),
         ] {
+            schema::holds("user-list-gone", &GoneView::of(&row(), &on_host));
             let text = serde_json::to_string(&GoneView::of(&row(), &on_host)).unwrap();
             assert!(text.starts_with(r#"{"name":"alice","uid":1000,"#) && text.ends_with(json), "{text}");
         }

@@ -119,10 +119,15 @@ fn counted(number: u32, thing: &str, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::print::schema;
 
     #[test]
     fn changes_have_these_shapes() {
         let user = || "al".to_owned();
+        schema::holds("user-reset", &Ended { user: user(), factors: 2 });
+        schema::holds("user-remove", &Ended { user: user(), factors: 2 });
+        schema::holds("user-lock", &Locked { user: user(), locked: true });
+        schema::holds("user-unlock", &Unlocked { user: user(), doors: 1 });
         let ended = serde_json::to_string(&Ended { user: user(), factors: 2 }).unwrap();
         assert_eq!(ended, r#"{"user":"al","factors":2}"#);
         let locked = serde_json::to_string(&Locked { user: user(), locked: true }).unwrap();

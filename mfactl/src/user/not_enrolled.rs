@@ -66,6 +66,7 @@ impl Enrolled {
 mod tests {
     use super::super::list::tests::row;
     use super::*;
+    use crate::print::schema;
 
     // S19
     #[test]
@@ -81,6 +82,7 @@ mod tests {
     #[test]
     fn a_person_has_this_shape() {
         let view = View { name: "al".into(), uid: 7 };
+        schema::holds("user-list-not-enrolled", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"name":"al","uid":7}"#);
     }
 }

@@ -1,0 +1,209 @@
+//! What stands under the long help of a verb, and in the sections of its manual page: a line that ends
+//! in a colon is a heading, indented lines stand as they are, all else is for people to read.
+
+use crate::exit::Exit;
+
+/// Of `mfactl` itself.
+pub(super) fn mfactl() -> String {
+    let exits = Exit::help();
+    let (_, exits) = exits.split_once('\n').unwrap_or_default();
+    format!("{MFACTL}\n\nExit status:\n{exits}\n\n{FILES}")
+}
+
+const MFACTL: &str = "\
+Examples:
+  mfactl enroll                      # add an authenticator app, at a terminal
+  mfactl status                      # what does a login ask of me?
+  mfactl test                        # try a code as a login would
+  mfactl codes renew                 # backup codes, for a lost phone
+  sudo mfactl user list --not-enrolled
+  sudo mfactl user invite alice --reason 'starts on Monday'
+  sudo mfactl user recover alice --verified-by 'passport, at the desk'
+  sudo mfactl import google-authenticator --all --dry-run
+  sudo mfactl audit --user alice
+
+Output for programs:
+With --json, answers and lists are JSON on standard output, one object a line; questions and errors go \
+to standard error. Times are Unix seconds, and 0 is never. Names of users and services are bytes: what is \
+not printable stands escaped, as \\x1b. Keys are only ever added: none is renamed or removed, and none \
+changes its type, so programs ignore keys that they do not know. The JSON Schema (draft 2020-12) of each \
+shape is in /usr/share/mfad/schema: status.json is that of `mfactl status --json`.
+
+No output has a colour unless it goes to a terminal, and none where NO_COLOR is set and not empty.";
+
+const FILES: &str = "\
+Files:
+  /run/dbus/system_bus_socket        where mfad is asked; no variable moves it
+  /etc/mfad/mfad.toml                who is asked for a factor
+  /usr/share/mfad/schema             the JSON Schemas of --json";
+
+pub(super) const ENROLL: &str = "\
+Examples:
+  mfactl enroll                      # shows a QR code, asks for one code
+  mfactl enroll --label tablet --replace phone
+  mfactl enroll --type hotp --label fob
+  mfactl enroll --qr png=/dev/shm/qr.png
+  mfactl enroll --invitation         # asks for what an administrator gave you
+  mfactl enroll --recovery           # the same, after everything was lost
+
+Notes:
+The code that confirms the enrolment is spent by that: the next login needs the next one. Keep the session \
+open, and try a login in another one before you close it.
+
+With the first factor come backup codes, each for one login without the app. They are shown once; one \
+of them is asked back, to show that they were kept.
+
+Whoever has a factor already is asked for a code of it. Where a factor is required and there is none, an \
+administrator's invitation or recovery code is needed.
+
+A QR code that is too large for the terminal is not shown: type the secret, or write a picture with \
+--qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark \
+ground it is light on dark, which not every scanner reads.
+
+Without a terminal, use `mfactl enroll begin --json` and `mfactl enroll confirm`.";
+
+pub(super) const ENROLL_BEGIN: &str = "\
+Examples:
+  mfactl enroll begin --label phone --json
+  mfactl enroll begin --invitation --json <invitation.txt
+  mfactl enroll begin --qr svg=qr.svg
+
+Input:
+With --invitation or --recovery, the first line of standard input is that code; where a code of another \
+factor is needed as well, it is the next line.";
+
+pub(super) const ENROLL_CONFIRM: &str = "\
+Examples:
+  mfactl enroll confirm 5f0c17 123456
+  printf '%s\\n' \"$code\" | mfactl enroll confirm 5f0c17 - --json";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  mfactl status
+  mfactl status --json | jq .codes.left
+  mfactl status >/dev/null || [ $? -ne 3 ] || echo 'please enrol'";
+
+pub(super) const TEST: &str = "\
+Examples:
+  mfactl test
+  printf '%s\\n' \"$code\" | mfactl test --json";
+
+pub(super) const FACTOR: &str = "\
+Examples:
+  mfactl factor list
+  mfactl factor rename phone 'old phone'
+  mfactl factor remove 'old phone'
+
+Names:
+A factor is named by its label as it is spelt, or by its id, which `mfactl factor list` shows. Where two have \
+one label, only the id will do.";
+
+pub(super) const CODES: &str = "\
+Examples:
+  mfactl codes
+  mfactl codes renew
+  mfactl codes --json | jq .left";
+
+pub(super) const CODES_RENEW: &str = "\
+Examples:
+  mfactl codes renew
+  printf '%s\\n' \"$code\" | mfactl codes renew --json";
+
+pub(super) const USER: &str = "\
+Examples:
+  sudo mfactl user list --single
+  sudo mfactl user show alice
+  sudo mfactl user invite alice --reason 'starts on Monday'
+  sudo mfactl user recover alice --verified-by 'passport, at the desk'
+  sudo mfactl user lock alice --reason 'laptop stolen'
+  sudo mfactl user unlock alice --reason 'wrong clock' --clock";
+
+pub(super) const USER_LIST: &str = "\
+Examples:
+  sudo mfactl user list
+  sudo mfactl user list --not-enrolled   # whom `required` would lock out
+  sudo mfactl user list --single         # one lost phone from being locked out
+  sudo mfactl user list --gone           # accounts whose user has left
+  sudo mfactl user list --json | jq -r 'select(.locked) | .name'";
+
+pub(super) const USER_INVITE: &str = "\
+Examples:
+  sudo mfactl user invite alice --reason 'starts on Monday'
+  sudo mfactl user invite alice --hours 8 --reason 'new phone' --as ada
+  sudo mfactl user list --not-enrolled --json | jq -r .name
+
+Notes:
+Hand the invitation over so that nobody else sees it, and not along with the password. It is for who has no \
+factor; for who has lost one there is `mfactl user recover`.";
+
+pub(super) const USER_RECOVER: &str = "\
+Examples:
+  sudo mfactl user recover alice --verified-by 'passport, at the desk'
+  sudo mfactl user recover alice --verified-by 'called back' --ticket 4711
+  sudo mfactl user recover root --verified-by console --break-glass 'all phones lost'
+
+Notes:
+The factors that the user had end when the new one is confirmed, and not before. How you made sure who \
+asks is kept in the audit, with the ticket and the reason.";
+
+pub(super) const USER_RESET: &str = "\
+Examples:
+  sudo mfactl user reset alice --reason 'phone stolen'";
+
+pub(super) const USER_LOCK: &str = "\
+Examples:
+  sudo mfactl user lock alice --reason 'laptop stolen'
+  sudo mfactl user unlock alice --reason 'laptop is back'";
+
+pub(super) const USER_UNLOCK: &str = "\
+Examples:
+  sudo mfactl user unlock alice --reason 'typed wrong codes'
+  sudo mfactl user unlock alice --reason 'the clock was ahead' --clock";
+
+pub(super) const USER_REMOVE: &str = "\
+Examples:
+  sudo mfactl user remove alice --reason 'has left'
+  sudo mfactl user list --gone           # who could be removed";
+
+pub(super) const AUDIT: &str = "\
+Examples:
+  sudo mfactl audit --user alice
+  sudo mfactl audit --since-seq 4000 --json | jq -r 'select(.event == \"refused\")'
+  sudo mfactl audit verify
+
+Notes:
+A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq. \
+`mfactl audit verify` ends with exit code 1 where the chain is broken.";
+
+pub(crate) const IMPORT: &str = "\
+Examples:
+  sudo mfactl import google-authenticator --all --dry-run
+  sudo mfactl import google-authenticator --all --reason 'moving to mfad'
+  sudo mfactl import oath --all
+
+Notes:
+First with --dry-run, which needs no code and changes nothing: exit code 7 says that there is something to \
+take over. What comes over can be taken over again: it is known, and stays as it is. Codes that were used with the \
+old module after the import are still new to mfad: when the stacks have changed, --refresh raises the marks.
+
+A seed below 128 bits is taken with --allow-weak only; such a user had better enrol anew.";
+
+pub(crate) const IMPORT_GOOGLE: &str = "\
+Examples:
+  sudo mfactl import google-authenticator alice --dry-run
+  sudo mfactl import google-authenticator --all --reason 'moving to mfad'
+  sudo mfactl import google-authenticator --all --file '/var/lib/ga/${USER}' --owner root
+  sudo mfactl import google-authenticator --all --refresh
+  sudo mfactl import google-authenticator --all --dry-run --json | jq -r .outcome";
+
+pub(crate) const IMPORT_OATH: &str = "\
+Examples:
+  sudo mfactl import oath --all --dry-run
+  sudo mfactl import oath alice --file /etc/users.oath --label fob";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(mfactl completions bash)      # this shell only
+  mfactl completions bash >~/.local/share/bash-completion/completions/mfactl
+  mfactl completions zsh >/usr/local/share/zsh/site-functions/_mfactl
+  mfactl completions fish >~/.config/fish/completions/mfactl.fish";

@@ -1,6 +1,6 @@
 //! Factors that move in from other systems: the same app goes on, and what was spent stays spent.
 
-use mfa_tests::{Machine, Stack};
+use mfa_tests::{Machine, Stack, Token};
 
 use crate::people::{enrolled, not_enrolled};
 
@@ -91,4 +91,45 @@ fn one_code_of_an_administrator_s_own_factor_imports_everyone() {
     assert!(ran.stdout.contains("runuser -u bob -- rm -- /home/bob/.google_authenticator"), "{ran}");
     let list = machine.exec(&["mfactl", "user", "list", "--json"]).stdout_of_success();
     assert_eq!(list.lines().count(), 3, "{list}");
+}
+
+/// Alice logs in with the old module, moves in, and logs in with ours: the same app goes on, and what it
+/// showed at the old door is worth nothing at the new one.
+fn moves_in(old: Stack, file: &str, content: &str, import: &[&str]) {
+    let machine = Machine::new().user(not_enrolled("alice")).pam("sshd", old).start();
+    machine.write(file, 0o600, content);
+    if file.starts_with("/home/alice") {
+        let (uid, gid) = machine.ids("alice");
+        machine.give(file, uid, gid);
+    }
+    let app = Token::of_secret(SEED);
+    let clock = machine.mfad().with_wall_clock();
+    let code = app.code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+    machine.exec(&[import, GLASS].concat()).stdout_of_success();
+    machine.write("/etc/pam.d/sshd", 0o644, Stack::password_then_mfa().text());
+    for spent in [code, app.code_at(1)] {
+        let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
+    }
+    // Two steps later, by mfad's own clock.
+    clock.moved(60);
+    let later = app.code_at_time(mfa_tests::clock::now() + 60);
+    let _ = machine.ssh("alice").password("pw").code(&later).assert_granted();
+}
+
+// S3
+#[test]
+fn the_app_of_pam_google_authenticator_goes_on_and_its_last_code_does_not() {
+    let content = format!("{SEED}\n\" DISALLOW_REUSE\n\" WINDOW_SIZE 3\n\" TOTP_AUTH\n");
+    let import = ["mfactl", "import", "google-authenticator", "alice"];
+    moves_in(Stack::password_then_google(), FILE, &content, &import);
+}
+
+// S3
+#[test]
+fn the_app_of_pam_oath_goes_on_and_its_last_code_does_not() {
+    let hex = "3132333435363738393031323334353637383930"; // the same seed
+    let content = format!("HOTP/T30/6\talice\t-\t{hex}\n");
+    let import = ["mfactl", "import", "oath", "alice"];
+    moves_in(Stack::password_then_oath(), "/etc/users.oath", &content, &import);
 }

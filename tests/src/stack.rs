@@ -44,6 +44,12 @@ impl Stack {
         Self::of(&[&UNIX_OR_END[..], &[google]].concat(), &["account required pam_unix.so"])
     }
 
+    /// A password, then a code of `pam_oath`, from `/etc/users.oath`.
+    pub fn password_then_oath() -> Self {
+        let oath = "auth required pam_oath.so usersfile=/etc/users.oath window=3 digits=6";
+        Self::of(&[&UNIX_OR_END[..], &[oath]].concat(), &["account required pam_unix.so"])
+    }
+
     /// As on Debian: only the right password leads to the second factor, which is told so (attested).
     pub fn password_then_mfa() -> Self {
         Self::with_mfa(&[&UNIX_OR_END[..], &["auth required pam_mfa.so first_factor=requisite"]].concat())

@@ -1,24 +1,22 @@
 //! Records: rows that were verified. Everything that use cases read and write goes through here,
 //! whatever the database.
 
-use mfa_proto::{
-    identity::{ServiceName, UnixTime, UserName},
-    secret::Secret,
-};
-use serde::Serialize;
-use subtle::ConstantTimeEq;
+mod sealed;
+mod seen;
 
-use super::{AuditRow, FactorRow, Head, MetaKey, RosterEntry, Rows, SeenRow, StateRow, StoreError, Txn};
+use mfa_proto::identity::{ServiceName, UserName};
+
+pub use sealed::Hashes;
+pub use seen::Seen;
+
+use super::{AuditRow, Head, MetaKey, RosterEntry, Rows, StateRow, StoreError, Txn};
 use crate::{
-    account::{AccountId, Door, Factor, FactorId, SeedPrint, State, Voucher},
+    account::{AccountId, Door, SeedPrint, State},
     audit::{self, Event, Record},
-    crypto::{Keys, Purpose, SlowHash, Tag},
-    factor::{FactorKind, backup::ForeignTag},
+    crypto::{Keys, Purpose},
+    factor::backup::ForeignTag,
     world::{Entropy, Moment},
 };
-
-/// The schema that sealed rows are bound to.
-const SCHEMA: &[u8] = b"mfad 1";
 
 /// A verified account, and the version it was read at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,51 +121,6 @@ impl<'a> Sound<'a> {
         Ok(record.account.map_or(0, |(_, version)| version))
     }
 
-    /// The seed of one of the account's factors; `None` when it does not open.
-    pub fn seed(
-        &mut self,
-        account: &Account,
-        factor: &Factor,
-    ) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
-        self.sealed(account, factor.id, factor.version, Sealed::Seed(&factor.kind))
-    }
-
-    /// The hashes of the account's one-time codes in that row; `None` when it does not open.
-    pub fn hashes(
-        &mut self,
-        account: &Account,
-        row: [u8; 16],
-        what: Hashes,
-    ) -> Result<Option<Vec<SlowHash>>, StoreError> {
-        let opened = self.sealed(account, FactorId(row), 1, Sealed::Hashes(what))?;
-        let all = |bytes: &Secret<Vec<u8>>| bytes.expose().as_chunks().0.to_vec();
-        Ok(opened.as_ref().map(all))
-    }
-
-    fn sealed(
-        &mut self,
-        account: &Account,
-        id: FactorId,
-        version: u32,
-        what: Sealed<'_>,
-    ) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
-        let Some(row) = self.rows.factor(id)? else { return Ok(None) };
-        let Some(sealed) = row.sealed else { return Ok(None) };
-        if row.account != account.id || row.version != version {
-            return Ok(None);
-        }
-        let context = context(account.id, id, version, what)?;
-        Ok(self.keys.open(&context, &sealed).ok())
-    }
-
-    /// When that user was last seen without a factor, and when an enrolment was last offered; `None`
-    /// where that is not on record.
-    pub fn seen(&mut self, uid: u32) -> Result<Option<Seen>, StoreError> {
-        let Some(row) = self.rows.seen(uid)? else { return Ok(None) };
-        let seen = Seen { time: row.time, offered: row.offered };
-        Ok(seen.tag(self.keys, uid).ct_eq(&row.tag[..]).into()).map(|genuine: bool| genuine.then_some(seen))
-    }
-
     /// The head as last committed.
     pub fn head(&mut self) -> Result<Head, StoreError> {
         Head::read(self.rows, self.keys)
@@ -185,43 +138,6 @@ impl<'a> Sound<'a> {
             .map(|row| postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("audit")))
             .collect()
     }
-}
-
-/// What lies in a sealed row: bound into it, so that none passes for another.
-#[derive(Clone, Copy, Serialize)]
-enum Sealed<'a> {
-    Seed(&'a FactorKind),
-    Hashes(Hashes),
-}
-
-/// Whose hashes lie in a sealed row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Hashes {
-    /// Of ten backup codes, by their slots.
-    Backup,
-    /// Of an invitation or a recovery code.
-    Voucher(Voucher),
-}
-
-/// When a user without a factor was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Last.
-    pub time: UnixTime,
-    /// Last offered to enrol; 0: never.
-    pub offered: UnixTime,
-}
-
-impl Seen {
-    fn tag(&self, keys: &Keys, uid: u32) -> Tag {
-        let parts = [&uid.to_le_bytes()[..], &self.time.0.to_le_bytes(), &self.offered.0.to_le_bytes()];
-        keys.tag(Purpose::Meta, &[b"seen", parts[0], parts[1], parts[2]])
-    }
-}
-
-fn context(account: AccountId, row: FactorId, version: u32, what: Sealed<'_>) -> Result<Vec<u8>, StoreError> {
-    let bound = (SCHEMA, "factor", account, row, version, what);
-    postcard::to_allocvec(&bound).map_err(|_| StoreError::Malformed("factor"))
 }
 
 /// Verified reading and writing inside one transaction.
@@ -341,68 +257,11 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// Seals a factor's seed into its row.
-    pub fn put_seed(
-        &mut self,
-        account: &Account,
-        id: FactorId,
-        version: u32,
-        kind: &FactorKind,
-        seed: &[u8],
-    ) -> Result<(), StoreError> {
-        self.put_sealed(account, id, version, Sealed::Seed(kind), seed)
-    }
-
-    /// Seals hashes of one-time codes into a row of their own.
-    pub fn put_hashes(
-        &mut self,
-        account: &Account,
-        row: [u8; 16],
-        what: Hashes,
-        hashes: &[SlowHash],
-    ) -> Result<(), StoreError> {
-        self.put_sealed(account, FactorId(row), 1, Sealed::Hashes(what), hashes.as_flattened())
-    }
-
-    fn put_sealed(
-        &mut self,
-        account: &Account,
-        id: FactorId,
-        version: u32,
-        what: Sealed<'_>,
-        secret: &[u8],
-    ) -> Result<(), StoreError> {
-        let context = context(account.id, id, version, what)?;
-        let sealed = self.keys.seal(self.entropy, &context, secret)?;
-        self.txn.put_factor(id, &FactorRow { account: account.id, version, sealed: Some(sealed) })
-    }
-
-    /// Ends whatever lies sealed in that row.
-    pub fn end(&mut self, row: [u8; 16]) -> Result<(), StoreError> {
-        self.txn.end_factor(FactorId(row), self.now.wall)
-    }
-
-    /// Records when this user, who has no factor, was there.
-    pub fn see(&mut self, uid: u32, seen: Seen) -> Result<(), StoreError> {
-        let tag = seen.tag(self.keys, uid).to_vec();
-        self.txn.set_seen(uid, &SeenRow { time: seen.time, offered: seen.offered, tag })
-    }
-
     /// Removes an account: its place in the index and its state. Its factors' tombstones stay.
     pub fn remove(&mut self, account: &Account) -> Result<(), StoreError> {
         self.head.toggle(self.keys, &account.entry(account.version.unwrap_or(0)));
         self.head.accounts = self.head.accounts.saturating_sub(1);
         self.txn.remove_account(account.id)
-    }
-
-    /// Drops a sealed row that never became a factor.
-    pub fn discard(&mut self, row: [u8; 16]) -> Result<(), StoreError> {
-        self.txn.drop_factor(FactorId(row))
-    }
-
-    /// Forgets when this user was there without a factor: there is one now.
-    pub fn unsee(&mut self, uid: u32) -> Result<(), StoreError> {
-        self.txn.forget_seen(uid)
     }
 
     /// A keyed hash of a short code of another system, bound to its account.

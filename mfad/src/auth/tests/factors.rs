@@ -1,0 +1,221 @@
+//! Several factors, backup codes, step-up, and what a user is told.
+
+use mfa_proto::one_time::{OneTimeCode, Purpose};
+
+use super::{life::*, *};
+
+// S14
+#[test]
+fn each_backup_code_works_once_in_every_spelling() {
+    let host = Host::new(Mode::Required);
+    let (_, codes) = host.enrol_with_codes(ALICE);
+    assert_eq!(codes.len(), 10);
+    assert_eq!(host.login("alice", &attested(HOME), &codes[3]).kind(), Kind::Proven);
+    for typed in [codes[3].clone(), codes[3].to_lowercase(), codes[3].replace('-', " ")] {
+        let again = host.login("alice", &attested(HOME), &typed);
+        assert_eq!(reason(&again), (Kind::Ask, Some(Reason::Spent)), "{typed}");
+    }
+    assert_eq!(run(host.auth.status(ALICE)).unwrap().codes.left, 9);
+    assert_eq!(host.login("alice", &attested(HOME), &codes[4].to_lowercase()).kind(), Kind::Proven);
+    let wrong = OneTimeCode::new(Purpose::Backup(5), &[7; 14]);
+    let refused = host.login("alice", &attested(HOME), &wrong.for_people());
+    assert_eq!(reason(&refused), (Kind::Ask, Some(Reason::WrongCode)));
+    // Another's code at the same slot is nobody's.
+    let (_, bobs) = host.enrol_with_codes(BOB);
+    assert_eq!(host.login("alice", &attested(HOME), &bobs[5]).reason(), Some(Reason::WrongCode));
+    assert_eq!(host.login("bob", &attested(HOME), &bobs[5]).kind(), Kind::Proven);
+}
+
+// S9, S12: counted before it is hashed, and the limit comes first.
+#[test]
+fn wrong_backup_codes_run_out_and_right_ones_count_nothing() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    for code in &codes[..4] {
+        assert_eq!(host.login("alice", &attested(HOME), code).kind(), Kind::Proven);
+    }
+    let wrong = OneTimeCode::new(Purpose::Backup(5), &[7; 14]).for_people();
+    for _ in 0..5 {
+        assert_eq!(host.login("alice", &attested(AWAY), &wrong).reason(), Some(Reason::WrongCode));
+    }
+    let limited = host.login("alice", &attested(AWAY), &codes[5]);
+    assert_eq!(limited.reason(), Some(Reason::Limited));
+    // The other shape of answer has a count of its own, and so has the known door.
+    assert_eq!(host.login("alice", &attested(AWAY), &host.code(&seed, 0)).kind(), Kind::Proven);
+    assert_eq!(host.login("alice", &attested(HOME), &codes[5]).kind(), Kind::Proven);
+}
+
+// S14: 200 at one moment, exactly one.
+#[test]
+fn one_backup_code_in_two_hundred_parallel_logins_is_good_once() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&seed, 0)).kind(), Kind::Proven);
+    // From a door each, or the budget of one would be all that is judged.
+    let granted: usize = std::thread::scope(|scope| {
+        let (host, codes) = (&host, &codes);
+        let login = |n: usize| {
+            let door = attested(&format!("192.0.2.{n}"));
+            host.login("alice", &door, &codes[0]).kind() == Kind::Proven
+        };
+        let all: Vec<_> = (0..200).map(|n| scope.spawn(move || login(n))).collect();
+        all.into_iter().map(|one| usize::from(one.join().unwrap())).sum()
+    });
+    assert_eq!(granted, 1);
+    assert_eq!(run(host.auth.status(ALICE)).unwrap().codes.left, 9);
+}
+
+// S3, S15: whichever comes first, nothing void is accepted after it, and nothing twice.
+#[test]
+fn renewal_against_use_and_removal_against_use() {
+    let (mut used, mut refused) = (0, 0);
+    for _ in 0..12 {
+        let host = Host::new(Mode::Optional);
+        let (seed, codes) = host.enrol_with_codes(ALICE);
+        let proven = host.prove(ALICE, &host.code(&seed, 0));
+        let renew = || drop(run(host.auth.codes_renew(ALICE, proven.clone())).unwrap());
+        let (during, after) = race(|| host.login("alice", &attested(HOME), &codes[0]), renew);
+        assert_ne!(after, Kind::Proven, "void or used");
+        *(if during == Kind::Proven { &mut used } else { &mut refused }) += 1;
+
+        // A second factor that is removed while it is used.
+        host.clock.pass(30);
+        let proven = host.prove(ALICE, &host.code(&seed, 0));
+        let begun = run(host.auth.enroll_begin(ALICE, ask_for("tablet"), proven.clone())).unwrap();
+        let tablet = seed_of(&begun.secret);
+        assert_eq!(host.confirm(ALICE, &begun.enrollment, &host.code(&tablet, 0)), Ok(()));
+        host.clock.pass(30);
+        let code = host.code(&tablet, 0);
+        let remove = || run(host.auth.factor_remove(ALICE, &begun.enrollment, proven.clone())).unwrap();
+        let (during, after) = race(|| host.login("alice", &attested(HOME), &code), remove);
+        assert_ne!(after, Kind::Proven, "gone or used");
+        *(if during == Kind::Proven { &mut used } else { &mut refused }) += 1;
+    }
+    assert_eq!(used + refused, 24);
+}
+
+// S15
+#[test]
+fn renewal_replaces_the_set_and_takes_a_fresh_proof() {
+    let host = Host::new(Mode::Required);
+    let (seed, old) = host.enrol_with_codes(ALICE);
+    assert_eq!(run(host.auth.codes_renew(ALICE, None)).unwrap_err().fault, Fault::NeedsProof);
+    let proven = host.prove(ALICE, &host.code(&seed, 0));
+    assert_eq!(run(host.auth.codes_renew(BOB, proven.clone())).unwrap_err().fault, Fault::NeedsProof);
+    let new = run(host.auth.codes_renew(ALICE, proven)).unwrap();
+    assert_eq!(host.login("alice", &attested(HOME), &old[0]).reason(), Some(Reason::WrongCode));
+    assert_eq!(host.login("alice", &attested(HOME), &new[0]).kind(), Kind::Proven);
+}
+
+// S18
+#[test]
+fn a_session_alone_neither_adds_removes_renames_nor_renews() {
+    let host = Host::new(Mode::Optional);
+    let seed = host.enrol(ALICE);
+    let id = run(host.auth.status(ALICE)).unwrap().factors[0].id.clone();
+    let of_bob = {
+        let bobs = host.enrol(BOB);
+        host.prove(BOB, &host.code(&bobs, 0))
+    };
+    for proven in [None, of_bob] {
+        let needs = Fault::NeedsProof;
+        let begun = run(host.auth.enroll_begin(ALICE, ask_for("mine"), proven.clone()));
+        assert_eq!(begun.unwrap_err().fault, needs);
+        assert_eq!(run(host.auth.factor_remove(ALICE, &id, proven.clone())).unwrap_err().fault, needs);
+        assert_eq!(run(host.auth.factor_rename(ALICE, &id, "x", proven.clone())).unwrap_err().fault, needs);
+        assert_eq!(run(host.auth.codes_renew(ALICE, proven)).unwrap_err().fault, needs);
+    }
+    assert_eq!(host.prove(ALICE, "000000"), None, "a wrong code proves nothing");
+    let code = host.code(&seed, 0);
+    let proven = host.prove(ALICE, &code);
+    assert!(proven.is_some());
+    assert_eq!(host.prove(ALICE, &code), None, "nor does a spent one");
+    run(host.auth.factor_rename(ALICE, &id, "old phone", proven.clone())).unwrap();
+    let begun = run(host.auth.enroll_begin(ALICE, ask_for("tablet"), proven.clone())).unwrap();
+    assert_eq!(host.confirm(ALICE, &begun.enrollment, &host.code(&seed_of(&begun.secret), 0)), Ok(()));
+    assert_eq!(host.factors(ALICE), ["old phone", "tablet"]);
+    run(host.auth.factor_remove(ALICE, &id, proven)).unwrap();
+    assert_eq!(host.factors(ALICE), ["tablet"]);
+}
+
+// S18: even where logins are not asked.
+#[test]
+fn a_change_is_proven_in_every_mode() {
+    for mode in [Mode::Off, Mode::Observe, Mode::Optional, Mode::Required] {
+        let host = Host::new(mode);
+        let seed = host.enrol(ALICE);
+        assert_eq!(host.prove(ALICE, "000000"), None, "{mode:?}");
+        assert!(host.prove(ALICE, &host.code(&seed, 0)).is_some(), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_new_phone_takes_the_old_ones_place_when_it_is_confirmed() {
+    let host = Host::new(Mode::Required);
+    let old = host.enrol(ALICE);
+    let proven = host.prove(ALICE, &host.code(&old, 0));
+    let request = EnrollRequest { replace: "phone".into(), ..Default::default() };
+    let begun = run(host.auth.enroll_begin(ALICE, request, proven)).unwrap();
+    host.clock.pass(30);
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&old, 0)).kind(), Kind::Proven);
+    let new = seed_of(&begun.secret);
+    assert_eq!(host.confirm(ALICE, &begun.enrollment, &host.code(&new, 0)), Ok(()));
+    assert_eq!(host.factors(ALICE), ["phone"]);
+    host.clock.pass(30);
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&old, 0)).reason(), Some(Reason::WrongCode));
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&new, 0)).kind(), Kind::Proven);
+}
+
+// S3, S5
+#[test]
+fn a_token_by_counter_goes_forward_only_and_finds_back_by_two_codes() {
+    let host = Host::new(Mode::Optional);
+    let request = EnrollRequest { kind: "hotp".into(), label: "token".into(), ..Default::default() };
+    let begun = run(host.auth.enroll_begin(ALICE, request, None)).unwrap();
+    assert!(begun.uri.starts_with("otpauth://hotp/") && begun.uri.ends_with("counter=0"));
+    let seed = seed_of(&begun.secret);
+    let code = |counter| Host::hotp_code(&seed, counter);
+    assert_eq!(host.confirm(ALICE, &begun.enrollment, &code(0)), Ok(()));
+    let login = |counter| reason(&host.login("alice", &attested(HOME), &code(counter)));
+    let proven = (Kind::Proven, Some(Reason::Plain));
+    assert_eq!(login(0), (Kind::Ask, Some(Reason::Spent)), "the confirming code");
+    assert_eq!(login(5), proven);
+    assert_eq!(login(3), (Kind::Ask, Some(Reason::Spent)));
+    assert_eq!(login(40), (Kind::Ask, Some(Reason::Ahead)));
+    assert_eq!(login(42), (Kind::Ask, Some(Reason::Ahead)), "not in a row");
+    assert_eq!(login(43), proven);
+    assert_eq!(login(43), (Kind::Ask, Some(Reason::Spent)));
+    assert_eq!(login(44), proven);
+    assert_eq!(login(500), (Kind::Ask, Some(Reason::WrongCode)));
+}
+
+// S14: told to the owner, not to whoever used it.
+#[test]
+fn a_backup_code_used_in_an_unattested_login_is_news_at_the_next_one() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    let used = host.settle(&host.login("alice", &from(AWAY), &codes[0]));
+    assert_eq!(used.text, "", "the thief reads nothing of it");
+    let owner = host.settle(&host.login("alice", &from(HOME), &host.code(&seed, 0)));
+    assert!(owner.text.contains("A backup code was used"), "{}", owner.text);
+    host.clock.pass(30);
+    let next = host.login("alice", &from(HOME), &host.code(&seed, 0));
+    assert!(next.token.is_empty() || host.settle(&next).text.is_empty(), "told once");
+}
+
+// S13: the user is told.
+#[test]
+fn a_used_backup_code_is_announced_at_the_next_prompt() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    assert_eq!(host.login("alice", &attested(HOME), &codes[0]).kind(), Kind::Proven);
+    let asked = host.begin("alice", "sshd", &attested(HOME));
+    assert!(
+        asked.text.contains("A backup code was used") && asked.text.contains("9 are left"),
+        "{}",
+        asked.text
+    );
+    assert!(!host.begin("alice", "sshd", &from(AWAY)).text.contains("backup"), "told to nobody else");
+    assert_eq!(host.answer(&asked, &host.code(&seed, 0)).kind(), Kind::Proven);
+    assert!(!host.begin("alice", "sshd", &attested(HOME)).text.contains("backup"));
+}

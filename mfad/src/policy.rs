@@ -1,6 +1,9 @@
 //! Who is asked. Pure: settings and facts in, a decision out.
 
-use mfa_proto::{identity::UnixTime, step::Reason};
+use mfa_proto::{
+    identity::{UnixTime, UserName},
+    step::Reason,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the host asks of its users.
@@ -50,14 +53,30 @@ pub struct Rules {
     pub su: SuSubject,
     /// Services whose account phase must show a proof; none as shipped.
     pub account_enforce: Vec<String>,
-    /// What an authenticator app shows beside the user's name.
-    pub issuer: String,
+    /// What an authenticator app shows for an account.
+    pub entry: Entry,
     /// For how long after a factor became required nobody is hindered for having none, in seconds.
     pub grace: u64,
     /// See [`AfterGrace`].
     pub after_grace: AfterGrace,
     /// Who may change the accounts of others.
     pub admins: Admins,
+}
+
+/// What an authenticator app shows for an account of this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who issues the codes.
+    pub issuer: String,
+    /// Whose they are, with `{user}` for the user's name.
+    pub label: String,
+}
+
+impl Entry {
+    /// The label for that user.
+    pub fn label_of(&self, user: &UserName) -> String {
+        self.label.replace("{user}", &user.to_string())
+    }
 }
 
 /// How a user comes to a first factor once there is no grace.

@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 use toml::Table;
 
-use crate::policy::{Admins, AfterGrace, Mode, Rules, SuSubject};
+use crate::policy::{Admins, AfterGrace, Entry, Mode, Rules, SuSubject};
 
 /// Where the settings are.
 pub const FILE: &str = "/etc/mfad/mfad.toml";
@@ -119,6 +119,7 @@ struct Su {
 #[serde(deny_unknown_fields)]
 struct Enroll {
     issuer: Option<String>,
+    label: Option<String>,
 }
 
 /// Settings that passed, with the text they came from.
@@ -153,14 +154,7 @@ impl Settings {
                                 and su run account phases without asking"
             ));
         }
-        let issuer = file.enroll.issuer.unwrap_or_else(|| host.to_owned());
-        if issuer.is_empty()
-            || issuer.len() > 64
-            || issuer.contains(':')
-            || issuer.chars().any(char::is_control)
-        {
-            return Err("enroll.issuer: 1 to 64 bytes of printable text without a colon".into());
-        }
+        let entry = entry(file.enroll, host)?;
         let defaults = Admins::default();
         let admins = Admins {
             users: file.admin.users.unwrap_or(defaults.users),
@@ -171,13 +165,38 @@ impl Settings {
             mode: policy.mode,
             su: file.service.su.subject,
             account_enforce: policy.account_enforce,
-            issuer,
+            entry,
             grace: policy.grace.seconds,
             after_grace: policy.after_grace,
             admins,
         };
         Ok(Self { rules, text: text.to_owned() })
     }
+}
+
+/// What apps show. One issuer for many hosts would make many entries of one name, so where an issuer
+/// is set, the label names the host unless it is set too.
+fn entry(enroll: Enroll, host: &str) -> Result<Entry, String> {
+    let label = enroll.label.unwrap_or_else(|| match enroll.issuer {
+        Some(_) => format!("{{user}}@{host}"),
+        None => "{user}".to_owned(),
+    });
+    let label = label.replace("{host}", host);
+    let issuer = enroll.issuer.unwrap_or_else(|| host.to_owned());
+    let plain = |text: &str| {
+        !text.is_empty() && text.len() <= 64 && !text.contains(':') && !text.chars().any(char::is_control)
+    };
+    if !plain(&issuer) {
+        return Err("enroll.issuer: 1 to 64 bytes of printable text without a colon".into());
+    }
+    if !plain(&label) || !label.contains("{user}") || label.replace("{user}", "").contains(['{', '}']) {
+        return Err(
+            "enroll.label: at most 64 bytes of printable text without a colon, with {user}, and {host} \
+                    where it is wanted"
+                .into(),
+        );
+    }
+    Ok(Entry { issuer, label })
 }
 
 fn parts(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
@@ -232,9 +251,35 @@ mod tests {
     fn a_good_file_says_what_it_says() {
         let rules = Settings::parse(GOOD, "host").unwrap().rules;
         assert_eq!(
-            (rules.mode, rules.su, rules.issuer.as_str()),
+            (rules.mode, rules.su, rules.entry.issuer.as_str()),
             (Mode::Required, SuSubject::Target, "Example")
         );
+    }
+
+    // An administrator of many hosts must not get many entries of one name.
+    #[test]
+    fn what_an_app_shows_names_the_host_by_issuer_or_by_label() {
+        let entry = |lines: &str| {
+            let text = format!("[policy]\nmode=\"optional\"\n[enroll]\n{lines}");
+            Settings::parse(&text, "web7").map(|settings| {
+                let entry = settings.rules.entry;
+                (entry.issuer.clone(), entry.label_of(&"alice".into()))
+            })
+        };
+        let is = |issuer: &str, label: &str| Ok((issuer.to_owned(), label.to_owned()));
+        assert_eq!(entry(""), is("web7", "alice"));
+        assert_eq!(entry("issuer=\"Example\""), is("Example", "alice@web7"));
+        assert_eq!(entry("issuer=\"Example\"\nlabel=\"{user} on {host}\""), is("Example", "alice on web7"));
+        assert_eq!(entry("label=\"{user}\""), is("web7", "alice"));
+        for bad in [
+            "label=\"\"",
+            "label=\"alice\"",
+            "label=\"{user}:{host}\"",
+            "label=\"{user}{x}\"",
+            "issuer=\"a:b\"",
+        ] {
+            assert!(entry(bad).is_err(), "{bad}");
+        }
     }
 
     // Every key of the sample is one, and says what holds without it.
@@ -296,7 +341,7 @@ mod tests {
         fs::write(parts.join("50-mode.toml"), "[policy]\nmode = \"observe\"\n").unwrap();
         fs::write(parts.join("ignored.bak"), "rubbish").unwrap();
         let rules = Settings::read(&path, "host").unwrap().rules;
-        assert_eq!((rules.mode, rules.issuer.as_str()), (Mode::Observe, "Example"));
+        assert_eq!((rules.mode, rules.entry.issuer.as_str()), (Mode::Observe, "Example"));
         fs::write(parts.join("60-bad.toml"), "[policy]\nmoood = 1\n").unwrap();
         assert!(Settings::read(&path, "host").is_err());
         fs::remove_file(parts.join("60-bad.toml")).unwrap();

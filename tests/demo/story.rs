@@ -1,4 +1,4 @@
-//! What happens, in five acts. Each act checks that it went as it is told.
+//! What happens, in six acts. Each act checks that it went as it is told.
 
 use std::time::Duration;
 
@@ -33,10 +33,11 @@ pub(crate) fn tell(stage: &Stage, paper: &Paper) -> Result<Phone, Failure> {
          alice's laptop, and one elsewhere. Alice has a password: {PASSWORD}"
     ));
 
-    let (first, mut phone, confirming) = enrols(stage, paper)?;
+    let (first, mut phone, confirming, backup_codes) = enrols(stage, paper)?;
     let (mut alice, at_ssh) = logs_in(stage, paper, &mut phone)?;
     let at_sudo = becomes_root(paper, &mut alice, &mut phone)?;
     replays(stage, paper, &[("sudo", at_sudo), ("ssh", at_ssh), ("the enrolment", confirming)])?;
+    forgets_her_phone(stage, paper, &backup_codes)?;
     looks(paper, &mut alice)?;
     drop((first, alice));
 
@@ -45,7 +46,7 @@ pub(crate) fn tell(stage: &Stage, paper: &Paper) -> Result<Phone, Failure> {
 }
 
 /// Alice has a password and nothing else, logs in, and enrols.
-fn enrols(stage: &Stage, paper: &Paper) -> Result<(Session, Phone, Code), Failure> {
+fn enrols(stage: &Stage, paper: &Paper) -> Result<(Session, Phone, Code, Vec<String>), Failure> {
     paper.chapter("1. Alice enrols her phone");
     paper.tell(
         "Second factors are optional as shipped: whoever has none logs in with the\n\
@@ -64,10 +65,15 @@ fn enrols(stage: &Stage, paper: &Paper) -> Result<(Session, Phone, Code), Failur
     );
     let code = shown(paper, &mut phone, TO_LOG_IN);
     session.answer(&code.digits)?;
-    let enrolled = session.until(ALICE_AT_SERVER)?;
-    holds(&enrolled, "Enrolled.")?;
+    let enrolled = session.until("(Enter skips this): ")?;
+    let is_code = |word: &&str| word.split('-').map(str::len).eq([1, 5, 5, 4]);
+    let codes: Vec<String> = enrolled.split_whitespace().filter(is_code).map(str::to_owned).collect();
+    let [_, _, _, third, ..] = &codes[..] else { return Err(Failure::of("ten backup codes", enrolled)) };
+    paper.tell("She writes the backup codes down, and shows that she did by one of them.");
+    session.answer(third)?;
+    holds(&session.until(ALICE_AT_SERVER)?, "kept them")?;
     paper.pause(Duration::from_secs(2));
-    Ok((session, phone, code))
+    Ok((session, phone, code, codes))
 }
 
 /// Alice logs in beside the session that she has.
@@ -139,9 +145,32 @@ fn replays(stage: &Stage, paper: &Paper, noted: &[(&str, Code)]) -> Result<(), F
     holds(&told, "Permission denied")
 }
 
+/// Alice has her paper with her, and not her telephone.
+fn forgets_her_phone(stage: &Stage, paper: &Paper, codes: &[String]) -> Result<(), Failure> {
+    paper.chapter("5. The phone is at home");
+    paper.tell(
+        "A backup code answers the same prompt, in any spelling, once. The next login\n\
+         says that it was used: had it not been alice, she would know.",
+    );
+    let code = codes.first().ok_or_else(|| Failure::of("a backup code", "none"))?;
+    paper.hand(&format!("on alice's paper: {code}"));
+    let mut session = Session::open(&stage.laptop, "alice", ALICE_AT_LAPTOP, paper)?;
+    session.answer(SSH)?;
+    session.until(ASKS_PASSWORD)?;
+    session.answer_unseen(PASSWORD, ASKS_CODE)?;
+    session.answer_unseen(&code.to_lowercase().replace('-', " "), ALICE_AT_SERVER)?;
+    holds(&session.run("mfactl codes", ALICE_AT_SERVER)?, "9")?;
+    session.answer("exit")?;
+    session.until(ALICE_AT_LAPTOP)?;
+    session.answer(SSH)?;
+    session.until(ASKS_PASSWORD)?;
+    let told = session.answer_unseen(PASSWORD, "Verification code: ")?;
+    holds(&told, "A backup code was used on")
+}
+
 /// Alice, as root, reads what was written down.
 fn looks(paper: &Paper, session: &mut Session) -> Result<(), Failure> {
-    paper.chapter("5. What the administrator sees");
+    paper.chapter("6. What the administrator sees");
     paper.tell(
         "Alice is still root in her session. A door is where tries come from: wrong\n\
          codes at one close that one, and spent ones none, so nobody locks her out.",

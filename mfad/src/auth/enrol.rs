@@ -79,7 +79,7 @@ impl Auth {
         };
         let id = committed.await?.into_inner()?;
         let secret = BASE32_NOPAD.encode(seed.expose());
-        let uri = uri(&rules.issuer, &user, &kind, &secret);
+        let uri = uri(&rules.entry, &user, &kind, &secret);
         let seconds = u32::try_from(pending::PENDING).unwrap_or(u32::MAX);
         Ok(Enrollment { enrollment: id.hex(), secret, uri, seconds })
     }

@@ -291,7 +291,7 @@ impl Auth {
             Target::Dummy { uid: Some(uid), .. } => Target::Account { id: showing.account, uid },
             target => target,
         };
-        let text = show::text(&rules.issuer, &login.subject, showing);
+        let text = show::text(&rules.entry, &login.subject, showing);
         let stage = Stage::Shown(showing.factor);
         self.question(login, target, stage, (tries, rounds + 1), Reason::Enrolling, true, text)
     }

@@ -10,14 +10,15 @@ use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 use super::{enrolling::Showing, uri::uri, words};
+use crate::policy::Entry;
 
 /// The light border, in modules. The standard says 4; scanners do with 2, and a terminal is small.
 const BORDER: usize = 2;
 
 /// The whole prompt.
-pub(super) fn text(issuer: &str, user: &UserName, showing: &Showing) -> String {
+pub(super) fn text(entry: &Entry, user: &UserName, showing: &Showing) -> String {
     let secret = Zeroizing::new(BASE32_NOPAD.encode(showing.seed.expose()));
-    let uri = Zeroizing::new(uri(issuer, user, &showing.kind, &secret));
+    let uri = Zeroizing::new(uri(entry, user, &showing.kind, &secret));
     let picture = picture(&uri, showing.ascii).unwrap_or_default(); // too long for any: the text stands
     let text = words::scan(&in_fours(&secret), showing.ascii);
     // One allocation: a string that grows leaves copies behind.
@@ -78,6 +79,10 @@ mod tests {
         factor::{FactorKind, Totp},
     };
 
+    fn entry() -> Entry {
+        Entry { issuer: "host".into(), label: "{user}".into() }
+    }
+
     fn showing(ascii: bool) -> Showing {
         Showing {
             account: crate::account::AccountId([1; 16]),
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_prompt_has_the_picture_the_secret_and_the_question_last() {
-        let text = text("host", &"alice".into(), &showing(false));
+        let text = text(&entry(), &"alice".into(), &showing(false));
         assert!(text.contains('\u{2588}') && text.contains("A4DQ OBYH"), "{text}");
         assert!(text.ends_with(words::CONFIRM) && text.starts_with('\n'), "{text}");
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_terminal_without_block_characters_gets_ascii() {
-        let text = text("host", &"alice".into(), &showing(true));
+        let text = text(&entry(), &"alice".into(), &showing(true));
         assert!(text.is_ascii() && text.contains("####"), "{text}");
     }
 }

@@ -4,15 +4,18 @@ use data_encoding::HEXLOWER;
 use mfa_proto::identity::UserName;
 use zeroize::Zeroizing;
 
-use crate::factor::{Algorithm, FactorKind};
+use crate::{
+    factor::{Algorithm, FactorKind},
+    policy::Entry,
+};
 
 /// The shortest URI that an app understands: parameters at their defaults are left out, so that
 /// the QR stays small, and the issuer is said once. Format: Key Uri Format of Google Authenticator.
-pub(super) fn uri(issuer: &str, user: &UserName, kind: &FactorKind, secret: &str) -> String {
+pub(super) fn uri(entry: &Entry, user: &UserName, kind: &FactorKind, secret: &str) -> String {
     let (word, oath) = (kind.word(), kind.oath());
-    let user = percent(&user.to_string());
-    let issuer = percent(issuer);
-    let mut uri = Zeroizing::new(format!("otpauth://{word}/{user}?secret={secret}&issuer={issuer}"));
+    let label = percent(&entry.label_of(user));
+    let issuer = percent(&entry.issuer);
+    let mut uri = Zeroizing::new(format!("otpauth://{word}/{label}?secret={secret}&issuer={issuer}"));
     if oath.algorithm() != Algorithm::Sha1 {
         uri.push_str("&algorithm=");
         uri.push_str(oath.algorithm().word());
@@ -47,13 +50,16 @@ mod tests {
     #[test]
     fn the_uri_is_short_and_its_parts_are_escaped() {
         let user = UserName::from("al ice");
-        let plain = uri("host", &user, &FactorKind::Totp(Totp::default()), "JBSW");
+        let entry = |issuer: &str| Entry { issuer: issuer.into(), label: "{user}".into() };
+        let host = entry("host");
+        let plain = uri(&host, &user, &FactorKind::Totp(Totp::default()), "JBSW");
         assert_eq!(plain, "otpauth://totp/al%20ice?secret=JBSW&issuer=host");
         let odd = FactorKind::Totp(Totp::new(Algorithm::Sha512, 8, 60).unwrap());
         assert!(
-            uri("a&b", &user, &odd, "JBSW").ends_with("issuer=a%26b&algorithm=SHA512&digits=8&period=60")
+            uri(&entry("a&b"), &user, &odd, "JBSW")
+                .ends_with("issuer=a%26b&algorithm=SHA512&digits=8&period=60")
         );
-        let counter = uri("host", &user, &FactorKind::Hotp(Hotp::default()), "JBSW");
+        let counter = uri(&host, &user, &FactorKind::Hotp(Hotp::default()), "JBSW");
         assert_eq!(counter, "otpauth://hotp/al%20ice?secret=JBSW&issuer=host&counter=0");
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     account::{AccountId, Factor, FactorId, Lock},
     crypto::Keys,
     factor::{Algorithm, FactorKind, Totp},
-    policy::{Mode, Rules},
+    policy::{Entry, Mode, Rules},
     store::{Store, sqlite::Sqlite},
     world::{
         fake::{FakeClock, world},
@@ -53,7 +53,8 @@ impl Host {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("passwd"), "root:x:0:\nalice:x:1000:\nbob:x:1001:\n").unwrap();
         let clock = FakeClock::at(NOON);
-        let policy = Policy::new(Some(Rules { mode, issuer: "host".into(), ..Rules::default() }));
+        let entry = Entry { issuer: "host".into(), label: "{user}".into() };
+        let policy = Policy::new(Some(Rules { mode, entry, ..Rules::default() }));
         let auth = open(&dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
         Self { dir, clock, policy, auth }
     }

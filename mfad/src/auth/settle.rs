@@ -1,7 +1,10 @@
 //! What an auth phase proved is bound: hosts call the account phase only after the whole auth
 //! stack passed. (design: nothing is bound before)
 
+use std::time::Duration;
+
 use mfa_proto::step::{Reason, Step};
+use zruntime::SharedRuntime;
 
 use super::{
     Auth, Failure,
@@ -18,6 +21,9 @@ use crate::{
     store::{Account, Records, StoreError},
     world::{Moment, Person},
 };
+
+/// How long a login waits for backup codes: less than the module waits for mfad.
+const CODES: Duration = Duration::from_secs(3);
 
 /// What was bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +48,14 @@ impl Auth {
             Settled::Login(None) => Step::proven(Vec::new()),
             Settled::Login(Some(news)) => Step { text: words::told(&news), ..Step::proven(Vec::new()) },
             Settled::Enrolled => {
-                // The factor stands whatever becomes of these: they can be made at any time.
-                let codes = self.make_codes(&person, Replace::OnlyNone).await.unwrap_or_default();
+                // The factor stands whatever becomes of these: they can be made at any time, and a login
+                // that waited for them too long would be refused.
+                let making = self.make_codes(&person, Replace::OnlyNone);
+                let codes = match SharedRuntime::current() {
+                    Ok(runtime) => runtime.timeout(CODES, making).await.unwrap_or(Ok(Vec::new())),
+                    Err(_) => making.await,
+                };
+                let codes = codes.unwrap_or_default();
                 Step { text: words::enrolled(&codes), ..Step::proven(Vec::new()) }
             }
         })

@@ -90,7 +90,9 @@ pub fn with_news(news: &str) -> String {
 /// After an enrolment in the login: shown in a prompt of its own.
 pub fn enrolled(codes: &[String]) -> String {
     let mut text = String::from("\nYour second factor is set up. The code that you typed is spent.\n");
-    if !codes.is_empty() {
+    if codes.is_empty() {
+        text.push_str("Backup codes, for a day without the app: mfactl codes renew makes ten.\n");
+    } else {
         text.push_str("Backup codes, each for one login without the app. They are shown this once:\n\n");
         for pair in codes.chunks(2) {
             text.push_str("  ");

@@ -219,3 +219,38 @@ fn a_used_backup_code_is_announced_at_the_next_prompt() {
     assert_eq!(host.answer(&asked, &host.code(&seed, 0)).kind(), Kind::Proven);
     assert!(!host.begin("alice", "sshd", &attested(HOME)).text.contains("backup"));
 }
+
+/// Does `meanwhile` while a login's backup code is being compared: counted, and not judged yet.
+fn while_compared(host: &Host, code: &str, meanwhile: impl FnOnce()) -> Step {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let holds_up = host.auth.world().comparing.run(move || held.recv()); // the one thread that compares
+    let step = std::thread::scope(|scope| {
+        let login = scope.spawn(|| host.login("alice", &attested(HOME), code));
+        let counted = || {
+            let shown = run(host.auth.user_show(b"alice".to_vec())).unwrap();
+            shown.doors.iter().any(|door| door.failures > 0)
+        };
+        while !counted() {
+            std::thread::yield_now();
+        }
+        meanwhile();
+        drop(release);
+        login.join().unwrap()
+    });
+    drop(holds_up); // work that nobody waits for any more is not done
+    step
+}
+
+// S3, S15: what is void by the time that it is judged is void.
+#[test]
+fn a_code_that_is_compared_while_its_set_is_renewed_or_its_account_locked_lets_nobody_in() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    let proven = host.prove(ALICE, &host.code(&seed, 0));
+    let renew = || drop(run(host.auth.codes_renew(ALICE, proven.clone())).unwrap());
+    assert_eq!(while_compared(&host, &codes[0], renew).reason(), Some(Reason::WrongCode));
+    let new = run(host.auth.codes_renew(ALICE, proven)).unwrap();
+    run(host.auth.user_unlock(b"alice".to_vec(), false, glass("a typo"), None)).unwrap();
+    let lock = || run(host.auth.user_lock(b"alice".to_vec(), glass("left"), None)).unwrap();
+    assert_eq!(while_compared(&host, &new[0], lock).reason(), Some(Reason::Locked));
+}

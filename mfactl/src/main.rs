@@ -41,6 +41,10 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     leave_no_core();
+    if let Some(asked) = import::reader::asked() {
+        let read = asked.and_then(import::reader::serve);
+        return if read.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let exit = match zbus::block_on(run(Cli::parse().verb)) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -8,6 +8,8 @@
 //! Words for people.              a paragraph
 //! ```
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
@@ -25,7 +27,10 @@ const OTHERS: [&str; 3] = ["mfad.toml(5)", "mfad(8)", "pam_mfa(8)"];
 pub(crate) fn write(folder: &Path) -> Result<Exit, Failure> {
     for (name, page) in pages()? {
         let path = folder.join(name);
-        std::fs::write(&path, page).map_err(|error| Failure::File(path.display().to_string(), error))?;
+        // As root in a folder of somebody else's, a link there must not lead it to another file.
+        let written = OpenOptions::new().write(true).create_new(true).open(&path);
+        let written = written.and_then(|mut file| file.write_all(&page));
+        written.map_err(|error| Failure::File(path.display().to_string(), error))?;
     }
     Ok(Exit::Done)
 }

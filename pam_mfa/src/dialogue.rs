@@ -13,6 +13,7 @@
 
 use mfa_proto::answer::Answer;
 use mfa_proto::names::TRIES;
+use mfa_proto::secret::Secret;
 use mfa_proto::step::{Kind, Reason, Step};
 
 use crate::failed::Failed;
@@ -43,10 +44,10 @@ pub(crate) trait User {
 }
 
 /// A question, as it is to be put.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Question {
     /// The whole prompt, what is to be asked last.
-    pub(crate) prompt: String,
+    pub(crate) prompt: Secret<String>,
     /// Whether what is typed is shown.
     pub(crate) echo: bool,
     /// Whether it is the ordinary question, for a code and nothing else.
@@ -117,12 +118,14 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
             return Ok(Verdict { ended, reason, tries });
         }
         questions += 1;
-        let question = manner.question(said, &step);
+        // An enrolment's prompt holds its secret.
+        let text = Secret::new(std::mem::take(&mut step.text));
+        let question = manner.question(said, text.expose(), step.echo);
         let answer = match user.ask(&question)? {
             Some(answer) => manner.read(answer),
             None if question.after_loss => return Err(Failed::Lost),
             None => {
-                let said = step.text.strip_suffix(ORDINARY).unwrap_or_default().trim().to_owned();
+                let said = text.expose().strip_suffix(ORDINARY).unwrap_or_default().trim().to_owned();
                 return Ok(Verdict { ended: Ended::Refused(said), reason, tries });
             }
         };
@@ -164,16 +167,16 @@ impl Manner<'_> {
 
     /// The prompt: what is to be said first, then mfad's text, its ordinary question replaced where
     /// the module's line says so. Everything is in the prompt, since no host shows texts reliably.
-    fn question(self, said: &str, step: &Step) -> Question {
-        let above = step.text.strip_suffix(ORDINARY);
+    fn question(self, said: &str, text: &str, echo: bool) -> Question {
+        let above = text.strip_suffix(ORDINARY);
         let above = above.filter(|above| above.is_empty() || above.ends_with('\n'));
         let prompt = match (above, self.prompt) {
             (Some(above), Some(prompt)) => [said, above, prompt].concat(),
-            _ => [said, &step.text].concat(),
+            _ => [said, text].concat(),
         };
         Question {
-            prompt,
-            echo: step.echo || self.echo,
+            prompt: Secret::new(prompt),
+            echo: echo || self.echo,
             ordinary: above.is_some(),
             after_loss: !said.is_empty(),
         }

@@ -109,16 +109,16 @@ impl<H: Host> User for Respondent<H> {
             return Ok(first.then_some(Answer::Nothing));
         }
         if !ordinary {
-            return Ok(Some(Answer::parse(self.host.prompt(prompt, *echo)?.expose())));
+            return Ok(Some(Answer::parse(self.host.prompt(prompt.expose(), *echo)?.expose())));
         }
         let answer = match (self.first_pass(), self.field) {
             (Some(answer), _) => answer,
             (None, _) if self.is_over(question) => return Ok(None),
-            (None, Field::Code) => Answer::parse(self.host.prompt(prompt, *echo)?.expose()),
+            (None, Field::Code) => Answer::parse(self.host.prompt(prompt.expose(), *echo)?.expose()),
             (None, Field::PasswordAndCode) => {
                 // Never shown: there is a password in it.
                 let Split { password, answer } =
-                    Split::of(self.host.prompt(prompt, false)?.expose(), self.digits);
+                    Split::of(self.host.prompt(prompt.expose(), false)?.expose(), self.digits);
                 self.password = Some(password);
                 answer
             }

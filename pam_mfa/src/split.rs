@@ -43,7 +43,11 @@ impl Split {
             let code = OneTimeCode::parse(code).filter(|_| grouped)?;
             Some((password, Answer::OneTime(code)))
         };
-        let (password, answer) = code().or_else(one_time).unwrap_or((field, Answer::NoCode));
+        // A code alone is no password and code. It stays whole, so that the next module has something
+        // to refuse, as it has for a name that nobody has: an empty password would have it ask anew,
+        // and tell a stranger which names exist. (S21)
+        let split = code().or_else(one_time).filter(|(password, _)| !password.is_empty());
+        let (password, answer) = split.unwrap_or((field, Answer::NoCode));
         Self { password: Password::new(password), answer }
     }
 }

@@ -7,7 +7,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
 
 use super::place::{self, Pattern};
-use super::reader::ReadFile;
 use crate::cli::{Authority, Shape, help, said};
 
 #[derive(Debug, Subcommand)]
@@ -18,9 +17,6 @@ pub(crate) enum Import {
     /// What `pam_oath` keeps in its users file
     #[command(after_long_help = help::IMPORT_OATH)]
     Oath(Oath),
-    /// The reader of one file, which `import` itself starts
-    #[command(hide = true)]
-    ReadFile(ReadFile),
 }
 
 #[derive(Args, Debug)]
@@ -103,7 +99,6 @@ mod tests {
             "oath --all",
             "oath alice --file /etc/users.oath --dry-run",
             "oath alice --as ada",
-            "read-file 1000 1000 65536 /home/alice -- .google_authenticator",
         ] {
             let verb = parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).verb;
             assert!(matches!(verb, Verb::Import(_)), "{line}");
@@ -120,14 +115,10 @@ mod tests {
             "google-authenticator --all --reason=",
             "oath",
             "sssd --all",
+            // The reader of files is no verb.
+            "read-file 0 0 100000 / -- etc shadow",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
-    }
-
-    #[test]
-    fn the_reader_is_nobody_s_to_call_by_hand() {
-        let help = parse("--help").unwrap_err().to_string();
-        assert!(help.contains("oath") && !help.contains("read-file"), "{help}");
     }
 }

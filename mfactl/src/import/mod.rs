@@ -19,7 +19,7 @@ mod outcome;
 mod people;
 mod place;
 mod progress;
-mod reader;
+pub(crate) mod reader;
 mod report;
 mod token;
 mod unread;
@@ -42,7 +42,6 @@ use crate::print::Out;
 /// Does what `verb` asks.
 pub(crate) async fn import(verb: Import) -> Result<Exit, Failure> {
     match verb {
-        Import::ReadFile(asked) => reader::serve(asked).map(|()| Exit::Done).map_err(Failure::Output),
         _ if !geteuid().is_root() => Err(Failure::RootOnly),
         Import::GoogleAuthenticator(asked) => from_google(asked).await,
         Import::Oath(asked) => from_oath(asked).await,

@@ -59,6 +59,11 @@ pub(crate) struct Line {
     pub(crate) token: Result<Token, Broken>,
 }
 
+/// Whether this may be a key in hexadecimal.
+fn is_key(word: &[u8]) -> bool {
+    word.len() >= 16 && word.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// Reads a users file. Total over any bytes; a broken line is its user's trouble and nobody else's.
 /// Lines of one user with the same token become the first of them.
 pub(crate) fn parse(file: &[u8]) -> Result<Vec<Line>, NotText> {
@@ -73,7 +78,8 @@ pub(crate) fn parse(file: &[u8]) -> Result<Vec<Line>, NotText> {
         let mut words =
             text.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
         let Some((moving, digits)) = words.next().and_then(token_type) else { continue };
-        let Some(user) = words.next() else { continue };
+        // A line whose columns are shifted may have its key here, which is never shown.
+        let Some(user) = words.next().filter(|user| !is_key(user)) else { continue };
         lines.push(Line { number: at + 1, user: user.to_vec(), token: token(moving, digits, words) });
     }
     Ok(lines)

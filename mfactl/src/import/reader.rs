@@ -1,7 +1,7 @@
 //! The reader: this very program, started anew, which becomes the file's owner before it opens anything.
 //!
 //! ```text
-//!   mfactl import (root)                       mfactl import read-file
+//!   mfactl import (root)                       the reader
 //!     starts it, waits under a deadline  ────▶   leaves the terminal, becomes the owner for good,
 //!     bounded, then wiped                ◀────   reads: one byte of verdict, then the content
 //! ```
@@ -12,7 +12,6 @@
 //! still stop and kill it, and writes the file, so what comes back is believed as little as the file
 //! itself, and never more than `limit` of it is taken.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -23,7 +22,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
 use nix::errno::Errno;
 use nix::sys::prctl::{set_dumpable, set_no_new_privs};
 use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
@@ -51,25 +49,39 @@ impl Owner {
     pub(crate) const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
+/// What the reader calls itself. It is no verb: whoever may run `mfactl` by sudo, which sets this
+/// name itself, must not come to a reader of any file.
+const NAME: &str = "mfactl: reader of one file";
+
 /// What the reader is told. Nothing in it is secret: an argument list is everybody's to read.
-#[derive(Args, Debug)]
+#[derive(Debug)]
 pub(crate) struct ReadFile {
-    uid: u32,
-    gid: u32,
+    owner: Owner,
     limit: usize,
-    base: PathBuf,
-    #[arg(last = true, required = true)]
-    below: Vec<OsString>,
+    place: Place,
+}
+
+/// What this process is told, where it is a reader; `None` where it is not.
+pub(crate) fn asked() -> Option<io::Result<ReadFile>> {
+    let mut words = std::env::args_os();
+    (words.next()? == NAME).then(|| {
+        let bad = || io::Error::from(io::ErrorKind::InvalidInput);
+        let mut number = || words.next()?.to_str()?.parse::<u32>().ok();
+        let (uid, gid, limit) =
+            (number().ok_or_else(bad)?, number().ok_or_else(bad)?, number().ok_or_else(bad)?);
+        let limit = usize::try_from(limit).map_err(|_| bad())?;
+        let base = PathBuf::from(words.next().ok_or_else(bad)?);
+        let below = words.collect();
+        Ok(ReadFile { owner: Owner { uid, gid }, limit, place: Place { base, below } })
+    })
 }
 
 /// Reads the file at `place` with the rights of `owner`, whose file it has to be.
 pub(crate) fn fetch(place: &Place, owner: Owner, limit: usize) -> Result<Content, Unread> {
     let child = Command::new("/proc/self/exe")
-        .arg0("mfactl")
-        .args(["import", "read-file"])
+        .arg0(NAME)
         .args([owner.uid.to_string(), owner.gid.to_string(), limit.to_string()])
         .arg(&place.base)
-        .arg("--")
         .args(&place.below)
         .env_clear()
         .current_dir("/")
@@ -127,9 +139,9 @@ fn understood(said: &[u8], limit: usize) -> Result<Content, Unread> {
 
 /// The reader's side: one answer on standard output, whatever happens.
 pub(crate) fn serve(asked: ReadFile) -> io::Result<()> {
-    let ReadFile { uid, gid, limit, base, below } = asked;
-    let answer = match become_for_good(Owner { uid, gid }) {
-        Ok(()) => open::read(&Place { base, below }, uid, limit),
+    let ReadFile { owner, limit, place } = asked;
+    let answer = match become_for_good(owner) {
+        Ok(()) => open::read(&place, owner.uid, limit),
         Err(_) => Err(Unread::NotDropped),
     };
     // Past std's buffer of lines, which would keep a copy.

@@ -53,7 +53,7 @@ impl Typist {
 
 impl User for Typist {
     fn ask(&mut self, question: &Question) -> Result<Option<Answer>, Failed> {
-        self.seen.push((question.prompt.clone(), question.echo));
+        self.seen.push((question.prompt.expose().clone(), question.echo));
         match self.answers.pop_front() {
             Some(typed) => Ok(Some(Answer::parse(typed.as_bytes()))),
             None if self.silent => Ok(None),
@@ -231,8 +231,8 @@ fn another_prompt_replaces_the_ordinary_line_only() {
     let manner = Manner { prompt: Some("PIN: "), ..HELPFUL };
     let put = |said: &str, text: &str| {
         let step = Step::ask(Reason::Plain, false, 100, Vec::new(), text.into());
-        let question = manner.question(said, &step);
-        (question.prompt, question.ordinary)
+        let question = manner.question(said, &step.text, step.echo);
+        (question.prompt.expose().clone(), question.ordinary)
     };
     let ordinary = |prompt: &str| (prompt.to_owned(), true);
     let other = |prompt: &str| (prompt.to_owned(), false);

@@ -33,7 +33,7 @@ fn host(first: Option<&'static str>, typed: &[&'static str]) -> List {
 }
 
 fn ordinary() -> Question {
-    Question { prompt: "Code: ".into(), echo: true, ordinary: true, after_loss: false }
+    Question { prompt: Secret::new("Code: ".into()), echo: true, ordinary: true, after_loss: false }
 }
 
 /// What a respondent of that line answers to `questions` ordinary ones, as it travels, and the password that
@@ -151,7 +151,7 @@ fn an_answer_that_was_lost_is_asked_for_again() {
 /// Whatever else mfad asks is asked at a prompt, and answered there.
 #[test]
 fn a_question_of_another_kind_is_no_field_for_two() {
-    let other = Question { prompt: "Confirm by a code: ".into(), ordinary: false, ..ordinary() };
+    let other = Question { prompt: Secret::new("Confirm by a code: ".into()), ordinary: false, ..ordinary() };
     for word in [c"forward_pass", c"try_first_pass"] {
         let host = host(Some("123456"), &["e", "pw654321"]);
         let mut respondent = Respondent::new(&host, &Args::parse(&[word]).unwrap());
@@ -162,7 +162,11 @@ fn a_question_of_another_kind_is_no_field_for_two() {
 
 #[test]
 fn use_first_pass_passes_by_what_may_be_passed_by_and_no_more() {
-    let other = Question { prompt: "Enter to go on, e to enrol: ".into(), ordinary: false, ..ordinary() };
+    let other = Question {
+        prompt: Secret::new("Enter to go on, e to enrol: ".into()),
+        ordinary: false,
+        ..ordinary()
+    };
     let host = host(Some("123456"), &["e"]);
     let mut respondent = Respondent::new(&host, &Args::parse(&[c"use_first_pass"]).unwrap());
     assert!(matches!(respondent.ask(&other).unwrap(), Some(Answer::Nothing)));

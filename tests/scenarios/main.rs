@@ -35,3 +35,4 @@ mod start_up;
 mod step_up;
 mod strangers;
 mod tampering;
+mod told;

@@ -245,6 +245,7 @@ pub(super) fn grant(
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
+    let told = login.attested && news::of(&account.state, login, now.wall).is_some(); // in the prompt
     if !account.state.spend(seed, matched, now.wall) {
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
@@ -259,7 +260,8 @@ pub(super) fn grant(
         (true, true) => {
             account.state.settle(&login.door, now.wall);
             if news::is_visit(&account.state, login) {
-                account.state.news.settled(now.wall); // the prompt told it, but for what happens now
+                account.state.news.settled(now.wall, told);
+                // For the next one.
                 account.state.news.backup_used = matched.backup_place().map(|_| now.wall);
             }
         }

@@ -22,9 +22,17 @@ const FIRST_PERSON: u32 = 1000;
 const NO_VISIT: [&[u8]; 7] = [b"sudo", b"sudo-i", b"cron", b"crond", b"atd", b"polkit-1", b"systemd-user"];
 
 impl News {
-    /// What was told is told, and counting begins anew.
-    pub fn settled(&mut self, now: UnixTime) {
-        *self = Self { told: Some(now), ..Self::default() };
+    /// A login is over, and counting begins anew. `told`: whether there was something to tell. What is
+    /// urgent is told in quiet times too and does not make them longer: who comes every day would
+    /// never hear the rest.
+    pub fn settled(&mut self, now: UnixTime, told: bool) {
+        let told = if told && !self.is_quiet(now) { Some(now) } else { self.told };
+        *self = Self { told, ..Self::default() };
+    }
+
+    /// Whether something was told lately.
+    fn is_quiet(&self, now: UnixTime) -> bool {
+        self.told.is_some_and(|told| now >= told && now.since(told) < QUIET)
     }
 }
 
@@ -40,7 +48,7 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
         return None;
     }
     let news = &state.news;
-    let quiet = news.told.is_some_and(|told| now >= told && now.since(told) < QUIET);
+    let quiet = news.is_quiet(now);
     let left = state.backup.as_ref().map_or(0, BackupCodes::left);
     let mut lines = Vec::new();
     if let Some(used) = news.backup_used {
@@ -53,11 +61,11 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
             format!("{} wrong codes were", news.wrong)
         };
         let password = match worry.attested {
-            true => "after the right password! Was that you? If not: mfactl not-me",
+            true => "after the right password!\nWas that you? If not: mfactl not-me",
             false => "without a right password being known of",
         };
         lines.push(format!(
-            "{many} typed since your last login, on {} from {}, {password}.",
+            "{many} typed since your last login, on {}\nfrom {}, {password}.",
             utc(worry.time.0),
             worry.door
         ));
@@ -103,12 +111,18 @@ mod tests {
         state.news.told = Some(NOW);
         state.news.backup_used = Some(NOW);
         assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
-        state.news.settled(NOW);
+        state.news.settled(NOW, true);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         (state.news.wrong, state.news.worry) =
             (2, Some(Worry { time: NOW, door: Door::Locker, attested: true }));
         let text = of(&state, &login("sshd"), NOW).unwrap();
         assert!(text.starts_with("2 wrong codes were typed") && text.contains("not-me"), "{text}");
+        let network =
+            Door::Address(std::net::IpAddr::from([0x2001, 0xdb8, 0xffff, 0xffff, 0, 0, 0, 1]).into());
+        let worry = Worry { time: NOW, door: network, attested: false };
+        state.news = News { wrong: 100, worry: Some(worry), ..News::default() };
+        let text = of(&state, &login("sshd"), NOW).unwrap();
+        assert!(text.lines().all(|line| line.len() < 80), "a terminal of 80 columns breaks it: {text}");
     }
 
     #[test]
@@ -116,8 +130,12 @@ mod tests {
         let mut state = state(1000);
         state.backup = None;
         assert!(of(&state, &login("sshd"), NOW).is_some());
-        state.news.settled(NOW);
+        state.news.settled(NOW, true);
         assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
+        for quiet in [1, QUIET - 1] {
+            state.news.settled(NOW.plus(quiet), true); // logins in between, of which some told what is urgent
+            state.news.settled(NOW.plus(quiet), false);
+        }
         assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
     }
 

@@ -73,7 +73,7 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
     // Where the first factor was known to be right, the prompt has told it.
     let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
     if told.is_some() || ticket.enrols.is_some() {
-        account.state.news.settled(now.wall);
+        account.state.news.settled(now.wall, true);
     }
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Settled, context(login))?;

@@ -28,6 +28,7 @@ mod people;
 mod qr;
 mod recovery;
 mod replay;
+mod screens;
 mod secrets;
 mod settings;
 mod settling;

@@ -202,8 +202,10 @@ impl Auth {
             }
             _ => seconds,
         };
-        let text = words::prompt(reason, login.attested, left);
-        let echo = reason == Reason::Visible || matches!(stage, Stage::Enrolling(_));
+        let enrolling = matches!(stage, Stage::Enrolling(_));
+        let question = if enrolling { words::CONFIRM } else { words::QUESTION };
+        let text = words::prompt(question, reason, login.attested, left);
+        let echo = reason == Reason::Visible || enrolling;
         self.question(login, target, stage, counts, reason, echo, text)
     }
 

@@ -475,6 +475,7 @@ fn an_invitation_is_redeemed_in_an_attested_login() {
     let shown = host.answer(&asked, &invitation);
     let wrong = host.answer(&shown, "000000");
     assert_eq!(reason(&wrong), (Kind::Ask, Some(Reason::WrongCode)));
+    assert!(wrong.text.ends_with("\nCode that the app shows now: "), "the same question: {}", wrong.text);
     let seed = secret_in(&shown.text);
     let proven = host.answer(&wrong, &host.code(&seed, 0));
     assert_eq!(host.settle(&proven).kind(), Kind::Proven);

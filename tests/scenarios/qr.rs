@@ -21,6 +21,9 @@ fn enrol_by_hand(machine: &Machine, setting: &str, read: impl Fn(&str) -> Token)
     let Next::Prompt(shown) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
     let token = read(&shown);
     terminal.answer(token.code_at(-1).as_bytes());
+    let Next::Prompt(asked) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
+    assert!(asked.contains("to show that you kept them"), "{asked}");
+    terminal.answer(b"");
     assert_eq!(terminal.next_within(PATIENCE), Next::Ended(Some(0)), "{}", terminal.transcript());
     token
 }

@@ -98,6 +98,8 @@ fn neither_a_code_nor_a_seed_is_in_any_log_audit_file_argument_or_variable() {
 
     let processes = watched(&machine, || {
         terminal.answer(confirming.as_bytes());
+        let Next::Prompt(_) = terminal.next_within(PATIENCE) else { panic!("{}", terminal.transcript()) };
+        terminal.answer(b""); // no code is asked back
         assert_eq!(terminal.next_within(PATIENCE), Next::Ended(Some(0)), "{}", terminal.transcript());
         let _ = machine.ssh("bob").password("pw").code(&now).assert_granted();
         let _ = machine.ssh("bob").password("pw").code(&now).assert_refused();

@@ -140,7 +140,8 @@ impl Blueprint {
         if let Some(settings) = late {
             machine.write(product::SETTINGS, 0o644, settings);
             machine.exec(&["mfad", "--check"]).stdout_of_success();
-            machine.mfad().kill(); // the next who asks has it started
+            machine.mfad().kill();
+            machine.mfad().start(); // they are in force, and the last that were good
         }
         machine
     }

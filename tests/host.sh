@@ -20,5 +20,6 @@ install_what_is_missing() { # install_what_is_missing PACKAGE...
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${installed[@]}" >/dev/null
 }
 
-# Before cargo, which would make it six times as slow. Prints where it is.
-root_file_system() { tests/src/image.sh; }
+# Before cargo, which would make it six times as slow. Prints where they are: of both releases of Debian, since
+# clients and servers of either meet those of the other.
+root_file_system() { for suite in bookworm trixie; do MFA_SUITE=$suite tests/src/image.sh; done; }

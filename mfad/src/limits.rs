@@ -95,9 +95,15 @@ impl Counter {
         }
     }
 
-    /// Takes back one failure: the guess was counted before it was judged, and was right.
-    pub fn take_back(&mut self) {
+    /// Takes back one failure: the guess was counted before it was judged, and was right. Where that
+    /// failure was one of those that began the wait of this moment, they are one too few for it.
+    pub fn take_back(&mut self, budget: Budget, now: UnixTime) {
         self.consecutive = self.consecutive.saturating_sub(1);
+        // Nothing is counted while a door waits, so what is taken back was counted before.
+        if self.in_window == 0 && self.wait_left(now) > 0 {
+            (self.wait, self.wait_from, self.in_window) = (0, 0, budget.tries);
+            self.waits = self.waits.saturating_sub(1);
+        }
         self.in_window = self.in_window.saturating_sub(1);
     }
 
@@ -167,6 +173,24 @@ mod tests {
         }
         assert!((20..=800).contains(&judged), "{judged} guesses in a month");
         assert!(!counter.is_closed(STRANGERS));
+    }
+
+    // S10: five at one moment, of which some were right.
+    #[test]
+    fn a_guess_that_was_right_begins_no_wait_and_gives_no_further_try() {
+        let (mut counter, now) = (Counter::default(), 1_000_000);
+        for _ in 0..5 {
+            assert!(fail_at(&mut counter, DOOR, now));
+        }
+        assert!(counter.admit(DOOR, UnixTime(now)).is_err(), "more are not judged at one moment");
+        for _ in 0..2 {
+            counter.take_back(DOOR, UnixTime(now));
+        }
+        for _ in 0..2 {
+            assert!(fail_at(&mut counter, DOOR, now), "three were wrong");
+        }
+        assert_eq!(counter.admit(DOOR, UnixTime(now)).unwrap_err(), Limited::Wait(300), "the first wait");
+        assert_eq!(counter.consecutive(), 5);
     }
 
     // S6

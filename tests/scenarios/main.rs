@@ -4,14 +4,17 @@
 //! root with reduced rights: `tests/run NAME` runs those whose names contain NAME.
 
 mod account_phase;
+mod backup_codes;
 mod clock;
 mod codes;
 mod crash;
 mod daemon_gone;
 mod disk;
 mod enrolment;
+mod factors;
 mod false_mfad;
 mod faults;
+mod first_enrolment;
 mod first_pass;
 mod fixture;
 mod hostile_caller;
@@ -25,10 +28,14 @@ mod names;
 mod pam_user;
 mod people;
 mod qr;
+mod recovery;
 mod replay;
+mod screens;
 mod secrets;
 mod settings;
 mod settling;
 mod start_up;
+mod step_up;
 mod strangers;
 mod tampering;
+mod told;

@@ -26,6 +26,7 @@ enum Host {
     Ssh { user: String, options: Vec<String>, method: &'static str },
     Sudo { caller: String, target: String },
     Su { caller: String, target: String },
+    Login { user: String },
     Pamtester { service: String, user: String, caller: String, operations: Vec<String> },
 }
 
@@ -63,6 +64,14 @@ impl Machine {
     /// `su` by `caller`, to become root.
     pub fn su(&self, caller: &str) -> Attempt {
         Attempt::new(self.inside(), Host::Su { caller: caller.into(), target: "root".into() })
+    }
+
+    /// `login` of `user`, at the machine's console.
+    pub fn login(&self, user: &str) -> Attempt {
+        // Only a login's shell reads this: sshd runs a command, and so do sudo and su here.
+        let said = format!("echo {GRANTED}$(id -un)\nexit\n");
+        self.write("/etc/profile.d/granted.sh", 0o644, said);
+        Attempt::new(self.inside(), Host::Login { user: user.into() })
     }
 
     /// `pamtester`, as root: `user` authenticates to `service`, then the account is asked.
@@ -282,11 +291,12 @@ impl Host {
         match self {
             Self::Ssh { user, options, method } => {
                 let options: Vec<String> = options.iter().map(|option| quoted(option)).collect();
+                // The first value of an option wins, so those of the attempt come first.
                 let fixed = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
                              -o ConnectTimeout=10 -o NumberOfPasswordPrompts=1";
                 let (options, user) = (options.join(" "), quoted(user));
                 let line = format!(
-                    "ssh {fixed} -o PreferredAuthentications={method} {options} -l {user} 127.0.0.1 {proof}"
+                    "ssh {options} {fixed} -o PreferredAuthentications={method} -l {user} 127.0.0.1 {proof}"
                 );
                 ("root".into(), line)
             }
@@ -294,6 +304,7 @@ impl Host {
                 (caller.clone(), format!("sudo -k -u {} sh -c {proof}", quoted(target)))
             }
             Self::Su { caller, target } => (caller.clone(), format!("su {} -c {proof}", quoted(target))),
+            Self::Login { user } => ("root".into(), format!("login {}", quoted(user))),
             Self::Pamtester { service, user, caller, operations } => {
                 let user = quoted(user);
                 let line = format!(
@@ -309,7 +320,7 @@ impl Host {
     /// Who the command would run as.
     fn wanted(&self) -> &str {
         match self {
-            Self::Ssh { user, .. } | Self::Pamtester { user, .. } => user,
+            Self::Ssh { user, .. } | Self::Login { user } | Self::Pamtester { user, .. } => user,
             Self::Sudo { target, .. } | Self::Su { target, .. } => target,
         }
     }
@@ -338,6 +349,7 @@ impl fmt::Display for Host {
         match self {
             Self::Ssh { user, .. } => write!(f, "ssh by {user}"),
             Self::Sudo { caller, target } => write!(f, "sudo by {caller} to {target}"),
+            Self::Login { user } => write!(f, "login of {user}"),
             Self::Su { caller, target } => write!(f, "su by {caller} to {target}"),
             Self::Pamtester { service, user, .. } => write!(f, "pamtester {service} {user}"),
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::clock;
-use crate::image;
+use crate::image::{self, Suite};
 use crate::machine::Machine;
 use crate::product;
 use crate::rights;
@@ -28,6 +28,7 @@ pub struct Blueprint {
     sshd: Vec<String>,
     files: Vec<(String, u32, Vec<u8>)>,
     on_disk: bool,
+    suite: Suite,
 }
 
 impl Machine {
@@ -86,6 +87,12 @@ impl Blueprint {
         self
     }
 
+    /// With the programs of that release of Debian.
+    pub fn suite(mut self, suite: Suite) -> Self {
+        self.suite = suite;
+        self
+    }
+
     /// With a file of root's.
     pub fn file(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.into(), mode, content.into()));
@@ -102,14 +109,15 @@ impl Blueprint {
         );
 
         let bound = if product { product::bound() } else { Vec::new() };
-        let machine = Machine::boot(image::root(), self.on_disk.then(new_folder), &bound);
+        let root = image::root(self.suite);
+        let machine = Machine::boot(&root, self.on_disk.then(new_folder), &bound);
         for (path, mode, content) in &self.files {
             machine.write(path, *mode, content);
         }
         for (service, stack) in &self.stacks {
             machine.write(format!("/etc/pam.d/{service}"), 0o644, stack.text());
         }
-        machine.write("/etc/ssh/sshd_config", 0o644, sshd_config(&self.sshd));
+        machine.write("/etc/ssh/sshd_config", 0o644, sshd_config(&self.sshd, knows_penalties(&root)));
         machine.add_users(&self.users);
         let enrols = self.users.iter().any(|user| user.factor.is_some());
         // Where a factor is required nobody gets a first one by wish: people enrolled before it was.
@@ -147,9 +155,15 @@ fn new_folder() -> PathBuf {
     fs::create_dir_all(&path).and_then(|()| fs::canonicalize(&path)).expect("a folder below target")
 }
 
+/// Whether the sshd there punishes who fails, as OpenSSH does from 9.8 on.
+fn knows_penalties(root: &Path) -> bool {
+    root.join("usr/lib/openssh/sshd-session").exists() // came with the same release
+}
+
 /// Everything goes through PAM's conversation; limits that would drop honest logins by chance are off.
-fn sshd_config(own: &[String]) -> String {
+fn sshd_config(own: &[String], knows_penalties: bool) -> String {
     own.join("\n")
+        + if knows_penalties { "\nPerSourcePenalties no" } else { "" }
         + "
 ListenAddress 127.0.0.1
 UsePAM yes

@@ -23,6 +23,8 @@ const LAG: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Inside {
     pid: u32,
+    /// Whose network it has.
+    net: u32,
     log: Arc<Log>,
 }
 
@@ -67,12 +69,18 @@ impl std::fmt::Display for Ran {
 impl Inside {
     /// A way into the machine whose process 1 is `pid` as the host counts.
     pub(crate) fn new(pid: u32, log: Arc<Log>) -> Self {
-        Self { pid, log }
+        Self { pid, net: pid, log }
     }
 
     /// The machine's process 1, as the host counts.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// The same machine at the other's network: its clients reach the servers of that one.
+    #[must_use]
+    pub fn at_the_network_of(&self, other: &Self) -> Self {
+        Self { net: other.pid, ..self.clone() }
     }
 
     /// What the machine's programs sent to syslog.
@@ -86,7 +94,8 @@ impl Inside {
     pub fn command(&self, user: &str, argv: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .args(["-t", &self.pid.to_string(), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"])
+            .args(["-t", &self.pid.to_string(), "-m", "-u", "-i", &format!("-n/proc/{}/ns/net", self.net)])
+            .args(["-p", "-C", "-r", "-w", "--"])
             .args(["env", "-i", PATH, "LANG=C.UTF-8", "TERM=xterm"])
             .arg(format!("USER={user}"))
             .arg(if user == "root" { "HOME=/root".into() } else { format!("HOME=/home/{user}") });

@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::{fs, os::unix::fs::chown};
 
 use crate::inside::Inside;
+use crate::mfactl;
 use crate::syslog::Log;
 use crate::token::Token;
 use crate::user::{Totp, User};
@@ -31,6 +32,7 @@ pub struct Machine {
     lifeline: Option<ChildStdin>,
     sshd: OnceLock<()>,
     tokens: Mutex<HashMap<String, Token>>,
+    backup_codes: Mutex<HashMap<String, Vec<String>>>,
     /// Where it writes, if not to memory; removed with it.
     disk: Option<PathBuf>,
 }
@@ -67,6 +69,7 @@ impl Machine {
             lifeline,
             sshd: OnceLock::new(),
             tokens: Mutex::default(),
+            backup_codes: Mutex::default(),
             disk,
         }
     }
@@ -93,6 +96,12 @@ impl Machine {
         tokens.get(user).unwrap_or_else(|| panic!("{user} is not enrolled")).clone()
     }
 
+    /// The backup codes that a user was given along with the first factor.
+    pub fn backup_codes(&self, user: &str) -> Vec<String> {
+        let codes = self.backup_codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.get(user).unwrap_or_else(|| panic!("{user} has no backup codes")).clone()
+    }
+
     /// Enrols `user` by `mfactl`, as the user, confirmed with the code of the step before this one.
     pub fn enrol(&self, user: &str, factor: &Totp) -> Token {
         self.enrol_with(user, factor, &[], "")
@@ -117,7 +126,10 @@ impl Machine {
         let begun = self.exec_with(user, &argv, format!("{input}\n").as_bytes()).stdout_of_success();
         let token = Token::begun(&begun);
         let (enrolment, code) = (token.enrolment(), token.code_at(-1));
-        self.exec_as(user, &["mfactl", "enroll", "confirm", enrolment, &code, "--json"]).stdout_of_success();
+        let confirm = ["mfactl", "enroll", "confirm", enrolment, &code, "--json"];
+        let confirmed = self.exec_as(user, &confirm).stdout_of_success();
+        let mut codes = self.backup_codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.insert(user.into(), mfactl::backup_codes(&confirmed));
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(user.into(), token.clone());
         token
     }

@@ -12,7 +12,7 @@ fn modules() -> String {
 }
 
 /// cargo's target folder: the one that this program was built into.
-fn target() -> &'static Path {
+pub(crate) fn target() -> &'static Path {
     static TARGET: OnceLock<PathBuf> = OnceLock::new();
     TARGET.get_or_init(|| {
         let program = env::current_exe().expect("a program has a path");

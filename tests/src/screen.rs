@@ -50,6 +50,22 @@ impl Picture {
         Self { width, height, grey }
     }
 
+    /// The same from a little way off, where letters run together: as a telephone sees plain characters.
+    #[must_use]
+    pub fn from_afar(self) -> Self {
+        let Self { width, height, grey } = self;
+        let near = |at: usize, end: usize, by: usize| at.saturating_sub(by)..(at + by).min(end);
+        let mean = |x: usize, y: usize| {
+            let pixels = near(y, height, CELL.1 / 2)
+                .flat_map(|y| near(x, width, CELL.0 / 2).map(move |x| (x, y)))
+                .map(|(x, y)| usize::from(grey[y * width + x]));
+            let (sum, count) = pixels.fold((0, 0), |(sum, count), pixel| (sum + pixel, count + 1));
+            u8::try_from(sum / count).expect("a mean of bytes is one")
+        };
+        let seen = (0..width * height).map(|at| mean(at % width, at / width)).collect();
+        Self { width, height, grey: seen }
+    }
+
     /// What the scanner reads in it; panics where it reads nothing.
     pub fn scanned(&self) -> String {
         let mut file = format!("P5\n{} {}\n255\n", self.width, self.height).into_bytes();

@@ -125,7 +125,8 @@ impl Terminal {
 fn is_question(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
     let asks = last.ends_with(": ") || last.ends_with("? ");
-    asks && ["assword", "ode", "oken", "login"].iter().any(|word| last.contains(word))
+    let wanted = ["assword", "ode", "oken", "login", "press Enter to go on", "invitation"];
+    asks && wanted.iter().any(|word| last.contains(word)) || last.ends_with("Press Enter to go on. ")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A user's authenticator: the thing in the hand that shows codes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -108,6 +109,11 @@ impl Token {
         self.code_of_step(time / self.period)
     }
 
+    /// The code at that place of the counter, of a token that shows a new one at each press.
+    pub fn code_of_counter(&self, counter: u64) -> String {
+        self.code_of_step(counter) // a step is what a token by time counts
+    }
+
     /// A code that is wrong now, and at any time that a verifier could allow for.
     pub fn wrong_code(&self) -> String {
         let right: Vec<String> = (-30..=30).map(|offset| self.code_at(offset)).collect();
@@ -125,6 +131,25 @@ impl Token {
             .with_secret(secret)
             .build_noncompliant();
         totp.generate(step * self.period).to_string()
+    }
+}
+
+/// A token with a button: each press shows the next code of its counter, so there is no waiting for one.
+#[derive(Debug)]
+pub struct Presses {
+    token: Token,
+    next: AtomicU64,
+}
+
+impl Presses {
+    /// That token, after so many presses.
+    pub fn after(token: Token, presses: u64) -> Self {
+        Self { token, next: AtomicU64::new(presses) }
+    }
+
+    /// Presses it.
+    pub fn code(&self) -> String {
+        self.token.code_of_counter(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn ask_back(
     mut tell: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let Some((slot, code)) = chosen(codes) else { return Ok(()) };
-    let prompt = format!("Type code {slot} to show that you have kept them (Enter skips this): ");
+    let prompt = format!("Type code {slot} to show that you kept them (Enter skips this): ");
     for left in (0..TRIES).rev() {
         // A terminal that went away keeps nothing from being enrolled.
         let typed = typist.line(&prompt, true).ok().flatten().unwrap_or_default();

@@ -61,10 +61,10 @@ fn words(user: &str, code: &str, what: &str, flag: &str) -> Zeroizing<String> {
         user,
         ": ",
         what,
-        ". The code is shown this once, and can be used once:\n\n  ",
+        ".\nThe code is shown this once, and can be used once:\n\n  ",
         &code,
-        "\n\nHand it over so that nobody else sees it, and not along with the password. It does not\n\
-         log in; with it, the user enrols:\n  \
+        "\n\nHand it over so that nobody else sees it, and not along with the password.\n\
+         It does not log in; with it, the user enrols:\n  \
          - at the login's prompt for a code, after the password, by typing it there, or\n  \
          - in an own session:  mfactl enroll ",
         flag,
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_code_is_shown_with_what_to_do_with_it() {
         let text = words("al", CODE, "invited for 72 hours", "--invitation");
-        assert!(text.starts_with("al: invited for 72 hours. The code is shown this once"), "{}", *text);
+        assert!(text.starts_with("al: invited for 72 hours.\nThe code is shown this once"), "{}", *text);
         assert!(text.contains("\n  I-7KQ2M-X4TPD-H9WC\n"), "{}", *text);
         assert!(text.contains("after the password"), "{}", *text);
         assert!(text.ends_with("mfactl enroll --invitation"), "{}", *text);

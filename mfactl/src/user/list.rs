@@ -65,18 +65,18 @@ fn is_single(row: &UserRow) -> bool {
     row.factors == 1 && row.codes == 0
 }
 
-const HEAD: &str = "USER                            UID  FACTORS   CODES  LIMITED  LAST USED";
+const HEAD: &str = "USER                        UID FACTORS CODES LIMITED  LAST USED";
 
 fn list_line(row: &UserRow) -> String {
     format!(
-        "{:<24} {:>10} {:>8} {:>7} {:>8}  {}{}",
+        "{:<20} {:>10} {:>7} {:>5} {:>7}  {}",
         escaped(&row.name),
         row.uid,
         row.factors,
         row.codes,
-        row.limited,
+        // Of a locked account no code is accepted from anywhere.
+        if row.locked { "LOCKED".to_owned() } else { row.limited.to_string() },
         utc_or_never(row.last_used),
-        if row.locked { "  LOCKED" } else { "" },
     )
 }
 
@@ -133,7 +133,7 @@ pub(super) mod tests {
     #[test]
     fn rows_stand_under_their_heads() {
         let line = list_line(&row());
-        assert_eq!(line, "alice                          1000        1      10        0  never");
+        assert_eq!(line, "alice                      1000       1    10       0  never");
         for head in ["UID", "FACTORS", "CODES", "LIMITED"] {
             let end = HEAD.find(head).unwrap() + head.len();
             assert_ne!(&line[end - 1..end], " ", "{head}");
@@ -143,7 +143,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_locked_account_stands_out() {
-        assert!(list_line(&UserRow { locked: true, ..row() }).ends_with("never  LOCKED"));
+        assert!(list_line(&UserRow { locked: true, ..row() }).ends_with("  LOCKED  never"));
         assert!(!list_line(&row()).contains("LOCKED"));
     }
 

@@ -211,13 +211,12 @@ impl Doors {
         }
     }
 
-    /// Takes one failure back that was counted before it was known that the guess was right. A wait
-    /// that it began stays until the proof is settled.
+    /// Takes one failure back that was counted before it was known that the guess was right.
     pub fn take_back(&mut self, door: &Door, shape: Shape, now: UnixTime) {
         let state = self.at(door, now);
-        state.failures.of(shape).take_back();
+        state.failures.of(shape).take_back(DOOR, now);
         if !state.known && !state.door.is_own() {
-            self.strangers.of(shape).take_back();
+            self.strangers.of(shape).take_back(STRANGERS, now);
         }
     }
 

@@ -126,6 +126,8 @@ pub struct State {
     pub voucher: Option<OpenVoucher>,
     /// Whether nobody gets in.
     pub locked: Option<Lock>,
+    /// Whether there ever was a factor: then there is no grace.
+    pub had_factor: bool,
     /// For the user.
     pub news: News,
 }
@@ -144,6 +146,7 @@ impl State {
             backup: None,
             voucher: None,
             locked: None,
+            had_factor: false,
             news: News::default(),
         }
     }
@@ -231,19 +234,20 @@ impl State {
         }
     }
 
-    /// Counts a wrong guess from `door`, for every usable factor too when the first factor was known
-    /// to be right, and for the news.
+    /// Counts a wrong guess from `door`, for every factor too when the first factor was known to be
+    /// right, and for the news.
     pub fn fail(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
+        self.reserve(admitted, door, attested, now);
+        self.worry(door, attested, now);
+    }
+
+    /// Counts a guess as wrong before it is judged: what costs a hash is counted first.
+    pub fn reserve(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
         self.doors.fail(admitted, door, now);
         if attested {
             for factor in &mut self.factors {
                 factor.attested_failures = factor.attested_failures.saturating_add(1);
             }
-        }
-        self.news.wrong = self.news.wrong.saturating_add(1);
-        let worse = attested || self.news.worry.as_ref().is_none_or(|worry| !worry.attested);
-        if worse {
-            self.news.worry = Some(Worry { time: now, door: door.clone(), attested });
         }
     }
 
@@ -255,9 +259,14 @@ impl State {
                 factor.attested_failures = factor.attested_failures.saturating_sub(1);
             }
         }
-        self.news.wrong = self.news.wrong.saturating_sub(1);
-        if self.news.wrong == 0 {
-            self.news.worry = None;
+    }
+
+    /// Keeps a wrong guess for the user to read of.
+    pub fn worry(&mut self, door: &Door, attested: bool, now: UnixTime) {
+        self.news.wrong = self.news.wrong.saturating_add(1);
+        let worse = attested || self.news.worry.as_ref().is_none_or(|worry| !worry.attested);
+        if worse {
+            self.news.worry = Some(Worry { time: now, door: door.clone(), attested });
         }
     }
 

@@ -3,7 +3,7 @@
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::Door;
+use super::{Door, FactorId};
 
 /// A failure that its user is told of at the next login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChangeKind {
     /// A factor of that label came to it.
-    Added(String),
+    Added(String, FactorId),
     /// A recovery code was given out.
     RecoveryGiven,
 }

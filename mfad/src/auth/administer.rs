@@ -146,6 +146,9 @@ impl Auth {
             records.keep(&mut account)?;
             let (name, act) = (name_of(&account), authority.act());
             records.audit(Some(&account), Event::Removed { act, factors }, Context::user(&name))?;
+            if let Some(uid) = account.state.uid {
+                records.unsee(uid)?; // whoever has it next was not there
+            }
             records.remove(&account)?;
             Ok(Ok(factors))
         });

@@ -1,9 +1,12 @@
 //! Backup codes are made: ten, shown once, a new set in place of the one before, whole or not at all.
 
+use std::time::Duration;
+
 use mfa_proto::{
     fault::Fault,
     one_time::{ENTROPY_BYTES, OneTimeCode, Purpose, SLOTS},
 };
+use zruntime::SharedRuntime;
 
 use super::{
     Auth, Failure,
@@ -16,8 +19,11 @@ use crate::{
     crypto::{Peppered, SlowHash},
     factor::BackupCodes,
     store::{Context, Hashes, Records},
-    world::{Moment, Person, random},
+    world::{Moment, Person, TooBusy, random},
 };
+
+/// How long a user who waits for nothing else waits for codes: less than mfactl does.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// When a set is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +39,19 @@ impl Auth {
     pub async fn codes_renew(&self, uid: u32, proven: Option<FreshProof>) -> Result<Vec<String>, Failure> {
         proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(FreshProof::needed)?;
         let person = self.person(uid).await?;
-        self.make_codes(&person, Replace::Any).await
+        self.make_codes(&person, Replace::Any, PATIENCE).await
     }
 
     /// Makes a set for the account of `person`; none where there is one already that is to stay.
     ///
     /// The hashes are slow, so they are computed before the transaction that puts them in place.
-    pub(super) async fn make_codes(&self, person: &Person, replace: Replace) -> Result<Vec<String>, Failure> {
+    /// `patience`: how long the hashes may take; then none are made.
+    pub(super) async fn make_codes(
+        &self,
+        person: &Person,
+        replace: Replace,
+        patience: Duration,
+    ) -> Result<Vec<String>, Failure> {
         let not_enrolled =
             || Failure::new(Fault::NotEnrolled, "backup codes stand in for a factor: enrol one first");
         let who = person.clone();
@@ -51,7 +63,9 @@ impl Auth {
         if replace == Replace::OnlyNone && account.state.backup.is_some() {
             return Ok(Vec::new());
         }
-        let (codes, hashes) = self.new_codes(account.id()).await?;
+        let runtime = SharedRuntime::current().map_err(|_| TooBusy)?;
+        let made = runtime.timeout(patience, self.new_codes(account.id())).await;
+        let (codes, hashes) = made.map_err(|_| TooBusy)??;
         let (person, id, row) = (person.clone(), account.id(), random(&*self.world().entropy)?);
         let put = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {

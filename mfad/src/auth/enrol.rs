@@ -22,7 +22,7 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
-    codes::Replace,
+    codes::{PATIENCE, Replace},
     grace,
     own::{altered, locked, own},
     pending,
@@ -94,12 +94,15 @@ impl Auth {
                 "that cannot be a code: a code has 6 to 8 digits",
             ));
         };
-        let who = person.clone();
-        let confirm =
-            move |records: &mut Records<'_>, now: Moment| confirm(records, &who, id, &code, now.wall);
+        let (who, rules) = (person.clone(), self.rules()?);
+        let confirm = move |records: &mut Records<'_>, now: Moment| {
+            let grace = grace::ends(&mut records.read(), &rules, Some(who.uid), now)?;
+            let wish = may_enrol(&rules, Leave::Wish, grace).is_some();
+            confirm(records, &who, id, &code, wish, now.wall)
+        };
         self.store.write(confirm).await?.into_inner()?;
         // The factor stands whatever becomes of these: they can be made at any time.
-        let backup_codes = self.make_codes(&person, Replace::OnlyNone).await.unwrap_or_default();
+        let backup_codes = self.make_codes(&person, Replace::OnlyNone, PATIENCE).await.unwrap_or_default();
         Ok(Enrolled { factor: id.hex(), backup_codes })
     }
 
@@ -129,7 +132,7 @@ impl Auth {
         let wrong = || Failure::new(Fault::WrongCode, "that is no invitation or recovery code of yours");
         let code = OneTimeCode::parse(typed).ok_or_else(wrong)?;
         let busy = || Failure::new(Fault::Limited, "too many codes are being checked: try again");
-        let _place = self.world().comparing.place().ok_or_else(busy)?;
+        let _place = self.world().comparing.place(1).ok_or_else(busy)?;
         let (purpose, person) = (code.purpose(), person.clone());
         let reserve = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {
@@ -140,7 +143,7 @@ impl Auth {
             let Ok(admitted) = account.state.doors.admit(&Door::Change, Shape::OneTime, now.wall) else {
                 return Ok(Err(Failure::new(Fault::Limited, "too many wrong codes: try later")));
             };
-            account.state.fail(admitted, &Door::Change, false, now.wall);
+            account.state.reserve(admitted, &Door::Change, false, now.wall);
             records.keep(&mut account)?;
             let good = account.state.voucher.clone();
             let good = good.filter(|voucher| super::one_time::is_good(records, voucher, purpose, now));
@@ -194,11 +197,6 @@ fn allow(
             let open = open.filter(|open| open.is_good(now.wall, records.ran_ms()) && shown.equal.is_equal());
             let Some(open) = open else { return not("that code has ended") };
             account.state.take_back(&Door::Change, false, now.wall);
-            records.audit(
-                None,
-                Event::Redeemed { what: open.what.word().into() },
-                Context::user(&person.name),
-            )?;
             voucher = Some(open.what);
         }
     }
@@ -265,6 +263,10 @@ fn pend(
     };
     pending::put(records, &mut account, pending, seed)?;
     records.keep(&mut account)?;
+    if let Some(by) = by {
+        let what = by.word().to_owned();
+        records.audit(Some(&account), Event::Redeemed { what }, Context::user(&person.name))?;
+    }
     if !again {
         records.audit(Some(&account), Event::EnrollmentBegun, Context::user(&person.name))?;
     }
@@ -276,6 +278,7 @@ fn confirm(
     person: &Person,
     id: FactorId,
     code: &Code,
+    wish: bool,
     now: UnixTime,
 ) -> Result<Ruled<()>, StoreError> {
     let mut account = match own(records, person)? {
@@ -289,7 +292,9 @@ fn confirm(
         return Ok(Err(no_such()));
     };
     let context = Context::user(&person.name);
-    if !pending::is_open(&pending, now) || !pending::still_allowed(&account, &pending) {
+    // What was begun by wish must still be allowed to be one.
+    let allowed = wish || pending.by.is_some() || pending.proven;
+    if !pending::is_open(&pending, now) || !pending::still_allowed(&account, &pending) || !allowed {
         pending::give_up(records, &mut account)?;
         records.audit(Some(&account), Event::EnrollmentFailed, context)?;
         return Ok(Err(Failure::new(Fault::Expired, "that enrolment has ended: begin again")));
@@ -300,7 +305,7 @@ fn confirm(
         Match::Fresh(matched) => {
             account.state.spend(Some(factor.seed), matched, now);
             if account.state.is_enrolled() {
-                account.state.news.add(now, ChangeKind::Added(factor.label));
+                account.state.news.add(now, ChangeKind::Added(factor.label, factor.id));
             }
             pending::bind(records, &mut account, pending, now, context)?;
             Ok(Ok(()))

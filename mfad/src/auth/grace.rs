@@ -33,6 +33,11 @@ pub(super) fn ends(
     let head = sound.head()?;
     let (Some((since, since_ran_ms)), Some(uid)) = (head.required_since, uid) else { return Ok(None) };
     let Some(seen) = sound.seen(uid)? else { return Ok(None) };
+    if let Some(id) = sound.rows().account_of_uid(uid)?
+        && sound.account(id)?.is_none_or(|account| account.state.had_factor)
+    {
+        return Ok(None); // there was a factor once
+    }
     let ends = since.plus(rules.grace);
     let ran_ms = head.ran_ms_at(&now).saturating_sub(since_ran_ms);
     let runs = now.wall < ends && ran_ms < rules.grace.saturating_mul(1000);
@@ -64,8 +69,10 @@ pub async fn keep_date(store: &Store, rules: &Rules) -> Result<(), StoreError> {
     }
     let names = &store.world().names;
     let uids = if required { names.uids_of_file().unwrap_or_default() } else { Vec::new() };
-    // Who has logged in before was there then; of whom nothing is known, now.
-    let last: Vec<_> = uids.into_iter().map(|uid| (uid, names.last_login(uid))).collect();
+    // Who has logged in before was there then, who never did is dormant; of whom nothing is known, and
+    // of root, whom many hosts let in by other ways only, it is said that they are there now.
+    let of = |uid| if uid == 0 { None } else { names.last_login(uid) };
+    let last: Vec<_> = uids.into_iter().map(|uid| (uid, of(uid))).collect();
     let keep = store.write(move |records: &mut Records<'_>, now: Moment| {
         records.require(required);
         for (uid, last) in &last {

@@ -14,7 +14,7 @@ use mfa_proto::{
 
 use super::{Auth, Failure, administer::Authority, own::altered, step_up::FreshProof, wish};
 use crate::{
-    account::{ChangeKind, Factor, FactorId},
+    account::{AccountId, ChangeKind, Factor, FactorId},
     audit::{Act, Event},
     factor::{BackupCodes, FactorKind, MovingFactor, oath::SHORTEST_SEED},
     store::{Account, Context, Found, Records, StoreError},
@@ -53,8 +53,8 @@ impl Auth {
         let person =
             person.ok_or_else(|| Failure::new(Fault::NotFound, format!("there is no user {name}")))?;
         let wanted = wanted(import)?;
-        let id = self.account_for(&person).await?;
-        let factor = FactorId(random(&*self.world().entropy)?);
+        let entropy = &*self.world().entropy;
+        let (id, factor) = (AccountId(random(entropy)?), FactorId(random(entropy)?));
         let take = move |records: &mut Records<'_>, now: Moment| {
             let account = match records.read().find(person.uid, &[&person.name])? {
                 Found::One(found) => match records.read().account_of(found, person.uid, &[&person.name])? {
@@ -114,13 +114,15 @@ impl Wanted {
         let print = records.fingerprint(self.seed.expose());
         let state = account.map(|account| &account.state);
         let is_a_factor = state.is_some_and(|state| state.factors.iter().any(|factor| factor.seed == print));
+        let is_it = |factor: &Factor| factor.seed == print && factor.kind == self.kind;
+        let same_kind = state.is_some_and(|state| state.factors.iter().any(is_it));
         let was = state.is_some_and(|state| state.knows(print));
         // What its user enrolled, or has used, is the user's own: nothing is put beside it. (S17)
         let own =
             state.is_some_and(|state| state.factors.iter().any(|f| !f.imported || f.last_used.is_some()));
         match (is_a_factor, self.refresh) {
-            (true, true) => "refreshed",
-            (true, false) => "known",
+            (true, true) if same_kind => "refreshed",
+            (true, _) => "known",
             (false, true) => "nothing",
             (false, false) if was => "ended",
             (false, false) if own => "enrolled",
@@ -183,11 +185,12 @@ fn take_over(
         imported: true,
     };
     account.state.factors.push(factor);
+    account.state.had_factor = true;
     if !wanted.scratch_codes.is_empty() && account.state.backup.is_none() {
         let tags = wanted.scratch_codes.iter().map(|code| records.foreign_tag(&account, code.expose()));
         account.state.backup = Some(BackupCodes::foreign(tags.collect::<Vec<_>>(), now));
     }
-    account.state.news.add(now, ChangeKind::Added(wanted.label.clone()));
+    account.state.news.add(now, ChangeKind::Added(wanted.label.clone(), id));
     records.unsee(person.uid)?;
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Imported { act, label, bits }, Context::user(&person.name))

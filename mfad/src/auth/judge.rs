@@ -149,18 +149,18 @@ pub(super) fn rule(
             return Ok(Ruling::Waived(permitted, why));
         }
     };
-    judge(records, now, account, login, code, permitted, &question.target)
+    judge(records, now, account, question, code, permitted)
 }
 
 fn judge(
     records: &mut Records<'_>,
     now: Moment,
     mut account: Account,
-    login: &Login,
+    question: &Question,
     code: &Code,
     permitted: Option<Permitted>,
-    target: &Target,
 ) -> Result<Ruling, StoreError> {
+    let login = &question.login;
     let admitted = match account.state.doors.admit(&login.door, Shape::Numeric, now.wall) {
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited),
@@ -173,7 +173,15 @@ fn judge(
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
             if clock_allows(records, now, &account, found.at, matched) {
-                return grant(records, now, account, login, found.at, matched, permitted);
+                return grant(
+                    records,
+                    now,
+                    account,
+                    login,
+                    question.asked.wall,
+                    (found.at, matched),
+                    permitted,
+                );
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
@@ -185,7 +193,7 @@ fn judge(
                     account.state.factors[at].ahead = Some(counter);
                     Reason::Ahead
                 }
-                _ => why_not(&account, target),
+                _ => why_not(&account, &question.target),
             }
         }
     };
@@ -255,17 +263,18 @@ pub(super) fn grant(
     now: Moment,
     mut account: Account,
     login: &Login,
-    at: Option<usize>,
-    matched: Matched,
+    asked: UnixTime,
+    (at, matched): (Option<usize>, Matched),
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
-    let untold = !login.attested && news::of(&account.state, login, now.wall).is_some();
+    let news = news::of(&account.state, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
     }
     let with = with_what(&account, at, matched);
+    let factor = at.map(|at| account.state.factors[at].id);
     if let Some(at) = at {
         let factor = &mut account.state.factors[at];
         (factor.last_used, factor.ahead) = (Some(now.wall), None);
@@ -276,25 +285,21 @@ pub(super) fn grant(
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
             if news::is_visit(&account.state, login) {
-                // The prompt told it all, but for what happened just now.
-                account.state.news.settled(now.wall, used_now(matched, now.wall));
+                // The prompt told what there was when it was made, but for what this factor did.
+                account.state.news.settled(now.wall, news, asked, factor);
             }
         }
         (true, false) => {}
         // A process of the user's own: there is nothing else to settle, and nothing is learnt.
         (false, _) => account.state.doors.reset(&login.door, shape, now.wall),
     }
-    let pending = binds && (untold || account.state.settling_matters(&login.door, now.wall));
+    let pending = binds && (news && !login.attested || account.state.settling_matters(&login.door, now.wall));
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
-    let backup_used = used_now(matched, now.wall);
-    Ok(Ruling::Proven { matched, permitted, pending, binds: Binds { shape, enrols: None, backup_used } })
-}
-
-/// When a backup code was used by this match: that is told to the user at the next login, not to
-/// whoever used it at this one.
-fn used_now(matched: Matched, now: UnixTime) -> Option<UnixTime> {
-    matched.backup_place().map(|_| now)
+    // That a backup code was used is told at the next login, not to whoever used it at this one.
+    let backup_used = matched.backup_place().map(|_| now.wall);
+    let binds = Binds { shape, enrols: None, backup_used, factor };
+    Ok(Ruling::Proven { matched, permitted, pending, binds })
 }
 
 /// By what it was proven, for the audit.

@@ -204,8 +204,10 @@ impl Auth {
         Refusal { reason, seconds }: Refusal,
     ) -> Result<Step, Failure> {
         let now = self.world().clock.now().wall;
-        let text = words::prompt(reason, login.attested, seconds, now);
-        let echo = reason == Reason::Visible || matches!(stage, Stage::Shown(_) | Stage::Resumed(_));
+        let enrolling = matches!(stage, Stage::Shown(_) | Stage::Resumed(_));
+        let question = if enrolling { words::CONFIRM } else { words::QUESTION };
+        let text = words::prompt(question, reason, login.attested, seconds, now);
+        let echo = reason == Reason::Visible || enrolling;
         self.question(login, target, stage, counts, reason, echo, text)
     }
 

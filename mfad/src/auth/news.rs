@@ -8,7 +8,7 @@ use mfa_proto::{identity::UnixTime, time::utc};
 
 use super::question::{Login, Via};
 use crate::{
-    account::{ChangeKind, News, State},
+    account::{Change, ChangeKind, FactorId, News, State},
     factor::BackupCodes,
 };
 
@@ -22,9 +22,27 @@ const FIRST_PERSON: u32 = 1000;
 const NO_VISIT: [&[u8]; 7] = [b"sudo", b"sudo-i", b"cron", b"crond", b"atd", b"polkit-1", b"systemd-user"];
 
 impl News {
-    /// What was told is told, and counting begins anew; but for a backup code that was used just now.
-    pub fn settled(&mut self, now: UnixTime, used_now: Option<UnixTime>) {
-        *self = Self { told: Some(now), backup_used: used_now.into_iter().collect(), ..Self::default() };
+    /// A login is over, and counting begins anew. `told`: whether there was something to tell. What is
+    /// urgent is told in quiet times too and does not make them longer: who comes every day would
+    /// never hear the rest. Kept is what happened since `since`, when the telling was composed, and
+    /// what the factor that was proven did: an intruder's login silences nothing of the intruder's.
+    pub fn settled(&mut self, now: UnixTime, told: bool, since: UnixTime, factor: Option<FactorId>) {
+        if told && !self.is_quiet(now) {
+            self.told = Some(now);
+        }
+        self.backup_used.retain(|used| *used >= since);
+        let of_factor = |change: &Change| match &change.what {
+            ChangeKind::Added(_, id) => Some(*id) == factor,
+            ChangeKind::RecoveryGiven => false,
+        };
+        self.changes.retain(|change| change.time >= since || of_factor(change));
+        self.worry.take_if(|worry| worry.time < since);
+        self.wrong = u32::from(self.worry.is_some());
+    }
+
+    /// Whether something was told lately.
+    fn is_quiet(&self, now: UnixTime) -> bool {
+        self.told.is_some_and(|told| now >= told && now.since(told) < QUIET)
     }
 }
 
@@ -46,7 +64,7 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
         return None;
     }
     let news = &state.news;
-    let quiet = news.told.is_some_and(|told| now >= told && now.since(told) < QUIET);
+    let quiet = news.is_quiet(now);
     let left = state.backup.as_ref().map_or(0, BackupCodes::left);
     let mut lines = Vec::new();
     if let Some(used) = news.backup_used.last() {
@@ -58,10 +76,10 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
     }
     for change in &news.changes {
         let what = match &change.what {
-            ChangeKind::Added(label) => format!("The factor {label} was added to your account"),
+            ChangeKind::Added(label, _) => format!("The factor {label} was added to your account"),
             ChangeKind::RecoveryGiven => "A recovery code for your account was given out".to_owned(),
         };
-        lines.push(format!("{what} on {}. Was that you? If not: mfactl not-me", utc(change.time.0)));
+        lines.push(format!("{what}\non {}. Was that you? If not: mfactl not-me", utc(change.time.0)));
     }
     if let Some(worry) = news.worry.as_ref().filter(|worry| worry.attested || !quiet) {
         let many = if news.wrong == 1 {
@@ -70,12 +88,12 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
             format!("{} wrong codes were", news.wrong)
         };
         let password = if worry.attested {
-            "after the right password! Was that you? If not: mfactl not-me"
+            "after the right password!\nWas that you? If not: mfactl not-me"
         } else {
             "without a right password being known of"
         };
         lines.push(format!(
-            "{many} typed since your last login, on {} from {}, {password}.",
+            "{many} typed since your last login, on {}\nfrom {}, {password}.",
             utc(worry.time.0),
             worry.door
         ));
@@ -121,12 +139,18 @@ mod tests {
         state.news.told = Some(NOW);
         state.news.backup_used.push(NOW);
         assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
-        state.news.settled(NOW, None);
+        state.news.settled(NOW, true, NOW.plus(1), None);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         (state.news.wrong, state.news.worry) =
             (2, Some(Worry { time: NOW, door: Door::Locker, attested: true }));
         let text = of(&state, &login("sshd"), NOW).unwrap();
         assert!(text.starts_with("2 wrong codes were typed") && text.contains("not-me"), "{text}");
+        let network =
+            Door::Address(std::net::IpAddr::from([0x2001, 0xdb8, 0xffff, 0xffff, 0, 0, 0, 1]).into());
+        let worry = Worry { time: NOW, door: network, attested: false };
+        state.news = News { wrong: 100, worry: Some(worry), ..News::default() };
+        let text = of(&state, &login("sshd"), NOW).unwrap();
+        assert!(text.lines().all(|line| line.len() < 80), "a terminal of 80 columns breaks it: {text}");
     }
 
     #[test]
@@ -134,8 +158,12 @@ mod tests {
         let mut state = state(1000);
         state.backup = None;
         assert!(of(&state, &login("sshd"), NOW).is_some());
-        state.news.settled(NOW, None);
+        state.news.settled(NOW, true, NOW.plus(1), None);
         assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
+        for quiet in [1, QUIET - 1] {
+            state.news.settled(NOW.plus(quiet), true, NOW.plus(quiet + 1), None); // logins in between, of which some told what is urgent
+            state.news.settled(NOW.plus(quiet), false, NOW.plus(quiet + 1), None);
+        }
         assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
     }
 

@@ -71,8 +71,9 @@ impl Auth {
         code: OneTimeCode,
     ) -> Result<Outcome, Failure> {
         // Before anything is counted: where the pool is full, nothing is judged, and the refusal leaves
-        // on its beat like every other.
-        let Some(_place) = self.world().comparing.place() else {
+        // on its beat like every other. Strangers leave one place for those who have passed a first factor.
+        let spare = usize::from(!question.login.attested);
+        let Some(_place) = self.world().comparing.place(spare) else {
             return Ok(Outcome::Refused(Refusal::new(Reason::Busy)));
         };
         let purpose = code.purpose();
@@ -126,7 +127,7 @@ fn reserve(
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited).map(refused),
     };
-    account.state.fail(admitted, &login.door, login.attested, now.wall);
+    account.state.reserve(admitted, &login.door, login.attested, now.wall);
     records.keep(&mut account)?;
     let (what, hash) = match purpose {
         Purpose::Backup(slot) => backup(records, &account, slot, decision)?,
@@ -200,7 +201,8 @@ fn conclude(
             match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
                 Match::Fresh(matched) => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    return grant(records, now, account, login, None, matched, permitted);
+                    let asked = question.asked.wall;
+                    return grant(records, now, account, login, asked, (None, matched), permitted);
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);
@@ -221,6 +223,8 @@ fn conclude(
         }
         What::Backup { .. } | What::Voucher { .. } | What::Nothing => {}
     }
+    account.state.worry(&login.door, login.attested, now.wall);
+    records.keep(&mut account)?;
     let why = why_not(&account, &question.target);
     refuse(records, Some(&account), login, Refusal::new(why), 0)
 }

@@ -94,6 +94,7 @@ pub(super) fn bind(
     let factor = confirmed(pending, now);
     let label = factor.label.clone();
     account.state.factors.push(factor);
+    account.state.had_factor = true;
     account.state.pending = None;
     if let Some(uid) = account.state.uid {
         records.unsee(uid)?; // whoever has had a factor has no grace

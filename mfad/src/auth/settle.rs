@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use mfa_proto::step::{Reason, Step};
-use zruntime::SharedRuntime;
+use mfa_proto::{
+    identity::UnixTime,
+    step::{Reason, Step},
+};
 
 use super::{
     Auth, Failure,
@@ -50,11 +52,7 @@ impl Auth {
             Settled::Enrolled => {
                 // The factor stands whatever becomes of these: they can be made at any time, and a login
                 // that waited for them too long would be refused.
-                let making = self.make_codes(&person, Replace::OnlyNone);
-                let codes = match SharedRuntime::current() {
-                    Ok(runtime) => runtime.timeout(CODES, making).await.unwrap_or(Ok(Vec::new())),
-                    Err(_) => making.await,
-                };
+                let codes = self.make_codes(&person, Replace::OnlyNone, CODES).await;
                 let codes = codes.unwrap_or_default();
                 Step { text: words::enrolled(&codes), ..Step::proven(Vec::new()) }
             }
@@ -88,7 +86,8 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
     // Where the first factor was known to be right, the prompt has told the rest.
     let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
     if told.is_some() || ticket.binds.enrols.is_some() {
-        account.state.news.settled(now.wall, None);
+        // All of it, up to this moment.
+        account.state.news.settled(now.wall, true, UnixTime(u64::MAX), ticket.binds.factor);
     }
     account.state.news.backup_used.extend(own);
     records.keep(&mut account)?;

@@ -44,6 +44,8 @@ pub struct Binds {
     pub enrols: Option<FactorId>,
     /// When this proof used a backup code.
     pub backup_used: Option<UnixTime>,
+    /// The factor that it was proven with.
+    pub factor: Option<FactorId>,
 }
 
 /// A no.

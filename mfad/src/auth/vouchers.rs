@@ -73,7 +73,7 @@ impl Auth {
         let person = self.world().names.by_name(&name).await?;
         let person =
             person.ok_or_else(|| Failure::new(Fault::NotFound, format!("there is no user {name}")))?;
-        let id = self.account_for(&person).await?;
+        let (id, is_new) = self.account_for(&person).await?;
         let purpose = match what {
             Voucher::Invitation => Purpose::Invitation,
             Voucher::Recovery => Purpose::Recovery,
@@ -88,8 +88,8 @@ impl Auth {
                     Some(account) => account,
                     None => return Ok(Err(altered())),
                 },
-                Found::Nobody => records.create(id, person.uid, &person.name)?,
-                _ => return Ok(Err(altered())),
+                Found::Nobody if is_new => records.create(id, person.uid, &person.name)?,
+                _ => return Ok(Err(changed())),
             };
             if what == Voucher::Invitation && account.state.is_enrolled() {
                 let said = "that user has a factor; who lost it is recovered (mfactl user recover)";
@@ -122,14 +122,19 @@ impl Auth {
         Ok(code.for_people().to_string())
     }
 
-    /// The account of a user of this host, or the id of the one that is to be made.
-    pub(super) async fn account_for(&self, person: &Person) -> Result<AccountId, Failure> {
+    /// The account of a user of this host; or the id of the one that is to be made, and that it is.
+    async fn account_for(&self, person: &Person) -> Result<(AccountId, bool), Failure> {
         let (who, new) = (person.clone(), AccountId(random(&*self.world().entropy)?));
         let found = self.store.read(move |sound| sound.find(who.uid, &[&who.name])).await?;
         match found {
-            Found::One(id) => Ok(id),
-            Found::Nobody => Ok(new),
+            Found::One(id) => Ok((id, false)),
+            Found::Nobody => Ok((new, true)),
             Found::Ambiguous | Found::Unproven => Err(altered()),
         }
     }
+}
+
+/// Somebody else made or removed the account meanwhile.
+fn changed() -> Failure {
+    Failure::new(Fault::Unavailable, "that account changed at this moment: try again")
 }

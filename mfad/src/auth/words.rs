@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 /// The ordinary question.
 pub const QUESTION: &str = "Verification code: ";
 
-/// The next prompt after `reason`. `attested`: whether more may be told than that it was not
+/// The next prompt after `reason`, which ends in `question`. `attested`: whether more may be told than that it was not
 /// accepted; `seconds`: until the app shows another code, or until another try is judged; `now`:
 /// what is told of the server's clock, never the right code.
-pub fn prompt(reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> String {
+pub fn prompt(question: &str, reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> String {
     let said = match (reason, attested) {
-        (Reason::Plain, _) => return QUESTION.to_owned(),
+        (Reason::Plain, _) => return question.to_owned(),
         (Reason::Help, _) => {
             "Type the digits that your authenticator app shows now for this machine.\n\
              Spaces and dashes do not matter. Type b to see what you type.\n\
@@ -29,7 +29,7 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> St
         (Reason::Spent, true) if seconds == 0 => "That code was used already. Type the next one.",
         (Reason::Spent, true) => {
             return format!(
-                "\nThat code was used already. Your app shows a new one in {seconds} s.\n{QUESTION}"
+                "\nThat code was used already. Your app shows a new one in {seconds} s.\n{question}"
             );
         }
         (Reason::NoCode, true) => "That cannot be a code: a code has 6 to 8 digits.",
@@ -42,16 +42,16 @@ pub fn prompt(reason: Reason, attested: bool, seconds: u32, now: UnixTime) -> St
         (Reason::Busy, true) => "Too many codes are being checked at this moment: type it again.",
         (Reason::Ahead, true) => "Your token has run ahead: type the next code that it shows.",
         (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked, true) => {
-            return format!("\n{}\n{QUESTION}", farewell(reason, attested, seconds));
+            return format!("\n{}\n{question}", farewell(reason, attested, seconds));
         }
         (_, true) => {
             return format!(
-                "\nThat code is not right. This server's clock says {} UTC: does your phone's?\n{QUESTION}",
+                "\nThat code is not right. The clock here says {} UTC: does your phone's?\n{question}",
                 clock(now.0)
             );
         }
     };
-    format!("\n{said}\n{QUESTION}")
+    format!("\n{said}\n{question}")
 }
 
 /// The question for the code of an enrolment.
@@ -61,7 +61,8 @@ pub const CONFIRM: &str = "Code that the app shows now: ";
 pub fn offer(ends: UnixTime, now: UnixTime) -> String {
     format!(
         "\nA second factor is required here from {} on: {} left.\n\
-         Type e to set one up now (you need an authenticator app), or press Enter to go on: ",
+         Type e to set one up now (you need an authenticator app),\n\
+         or press Enter to go on: ",
         day(ends.0),
         days_until(ends.0, now.0)
     )
@@ -70,7 +71,7 @@ pub fn offer(ends: UnixTime, now: UnixTime) -> String {
 /// The code of an enrolment that an earlier login showed.
 pub fn resume() -> String {
     format!(
-        "\nYour new second factor waits for its first code. No app has it? Type e to begin again.\n{CONFIRM}"
+        "\nYour new second factor waits for its first code.\nNo app has it? Type e to begin again.\n{CONFIRM}"
     )
 }
 
@@ -124,21 +125,21 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
             format!("Too many wrong codes from here. Try again in {}.", duration(seconds))
         }
         (Reason::DoorClosed, true) => {
-            "Too many wrong codes from here. Ask your administrator to open the way (mfactl user unlock)."
+            "Too many wrong codes from here.\nAsk your administrator to open the way (mfactl user unlock)."
                 .into()
         }
         (Reason::Disabled, true) => {
             "Too many wrong codes. Ask your administrator to check and unlock your account.".into()
         }
         (Reason::NotEnrolled, true) => {
-            "This account has no second factor, and one is required here. Ask your administrator.".into()
+            "This account has no second factor, and one is required here.\nAsk your administrator.".into()
         }
         (Reason::Locked, true) => "This account is locked. Ask your administrator.".into(),
         (Reason::Clock, true) => {
-            "This server's clock cannot be right: no code can be checked. Tell your administrator.".into()
+            "This server's clock cannot be right: no code can be checked.\nTell your administrator.".into()
         }
         (Reason::Altered | Reason::Ambiguous | Reason::NoCaller, true) => {
-            "This account cannot be checked now. Ask your administrator: mfad's log says why.".into()
+            "This account cannot be checked now.\nAsk your administrator: mfad's log says why.".into()
         }
         (Reason::Spent, true) => "That code was used already. Try again with the next one.".into(),
         (Reason::WrongCode, true) => "That code is not right.".into(),
@@ -158,12 +159,29 @@ fn duration(seconds: u32) -> String {
 mod tests {
     use super::*;
 
+    /// As narrow as the terminals that people have; a client of ssh writes before the first line.
+    #[test]
+    fn no_line_is_broken_by_a_terminal_of_80_columns() {
+        let texts = Reason::ALL.iter().map(|&reason| prompt(QUESTION, reason, true, 86_400, UnixTime(9)));
+        let (ends, now) = (UnixTime(1_900_000_000), UnixTime(1_800_000_000));
+        for text in
+            texts.chain([offer(ends, now), resume(), told(""), enrolled(&["0-7KQ2M-X4TPD-H9WC".into()])])
+        {
+            for line in text.lines() {
+                assert!(line.len() < 80, "{} columns: {line}", line.len());
+            }
+        }
+    }
+
     // S21
     #[test]
     fn strangers_read_one_thing_whatever_happened() {
         let asks_back = [Reason::Plain, Reason::Help, Reason::Visible];
         for &reason in Reason::ALL.iter().filter(|reason| !asks_back.contains(reason)) {
-            assert_eq!(prompt(reason, false, 7, UnixTime(9)), "\nNot accepted.\nVerification code: ");
+            assert_eq!(
+                prompt(QUESTION, reason, false, 7, UnixTime(9)),
+                "\nNot accepted.\nVerification code: "
+            );
             assert_eq!(farewell(reason, false, 300), "Not accepted.");
         }
     }
@@ -172,7 +190,7 @@ mod tests {
     fn prompts_hold_only_what_every_terminal_shows_and_end_in_the_question() {
         for &reason in Reason::ALL {
             for attested in [false, true] {
-                let text = prompt(reason, attested, 30, UnixTime(9));
+                let text = prompt(QUESTION, reason, attested, 30, UnixTime(9));
                 assert!(text.ends_with(QUESTION), "{text}");
                 assert!(text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
                 assert!(text.len() < 1000);

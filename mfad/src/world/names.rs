@@ -6,7 +6,8 @@ use std::{
     collections::HashMap,
     ffi::CString,
     fs::File,
-    os::unix::fs::FileExt,
+    io::ErrorKind,
+    os::unix::fs::{FileExt, MetadataExt},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -47,6 +48,8 @@ enum Question {
 
 type Found = Result<Option<Person>, NamesError>;
 
+/// A record of logins that nobody wrote to for so long is not kept, in seconds.
+const LASTLOG_KEPT: u64 = 30 * 86_400;
 /// Questions that may wait for NSS at one time.
 const WAITING: usize = 64;
 /// Threads that ask NSS.
@@ -140,13 +143,23 @@ impl Names {
         self.0.file.lock().unwrap_or_else(PoisonError::into_inner).uids().map_err(|_| NamesError::File)
     }
 
-    /// When that user last logged in, where the host keeps it in lastlog(5): one record of 292 bytes a
-    /// uid, which begins with the time as 32 bits.
+    /// When that user last logged in, 0 for never; `None` where the host keeps no record of it. The
+    /// record is lastlog(5): 292 bytes a uid, which begin with the time as 32 bits. One that is empty,
+    /// or that nobody wrote to for a month, is not kept any more.
     pub fn last_login(&self, uid: u32) -> Option<UnixTime> {
         const RECORD: u64 = 292;
+        let file = self.0.lastlog.as_ref()?;
+        let meta = file.metadata().ok()?;
+        let written = UnixTime(u64::try_from(meta.mtime()).ok()?);
+        if meta.len() == 0 || self.0.clock.now().wall.since(written) > LASTLOG_KEPT {
+            return None;
+        }
         let mut time = [0; 4];
-        self.0.lastlog.as_ref()?.read_exact_at(&mut time, u64::from(uid) * RECORD).ok()?;
-        Some(UnixTime(u64::from(u32::from_ne_bytes(time)))).filter(|time| time.0 > 0)
+        match file.read_exact_at(&mut time, u64::from(uid) * RECORD) {
+            Ok(()) => Some(UnixTime(u64::from(u32::from_ne_bytes(time)))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(UnixTime(0)),
+            Err(_) => None,
+        }
     }
 
     /// Asks the name services, in threads of their own and not for ever.

@@ -45,7 +45,7 @@ impl Slowly {
     /// Starts so many threads, before which so much work may wait; more is refused at once. The
     /// threads end with the last handle.
     pub fn start(threads: usize, waiting: usize) -> Self {
-        let (queue, work) = mpsc::sync_channel::<Work>(waiting);
+        let (queue, work) = mpsc::sync_channel::<Work>(threads + waiting);
         let work = Arc::new(Mutex::new(work));
         for _ in 0..threads {
             let work = Arc::clone(&work);
@@ -61,9 +61,9 @@ impl Slowly {
         Self { queue: Arc::new(queue), taken: Arc::default(), places: threads + waiting }
     }
 
-    /// Keeps a place, if one is free: who has one finds the pool free enough.
-    pub fn place(&self) -> Option<Place> {
-        let take = |taken: usize| (taken < self.places).then_some(taken + 1);
+    /// Keeps a place, if more than `spare` are free: who has one finds the pool free enough.
+    pub fn place(&self, spare: usize) -> Option<Place> {
+        let take = |taken: usize| (taken + spare < self.places).then_some(taken + 1);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
         Some(Place { taken: Arc::clone(&self.taken) })
     }
@@ -96,10 +96,26 @@ mod tests {
     #[test]
     fn there_are_as_many_places_as_work_that_is_taken() {
         let pool = Slowly::start(1, 3);
-        let mut places: Vec<_> = (0..9).map_while(|_| pool.place()).collect();
-        assert_eq!(places.len(), 4);
+        let mut places: Vec<_> = (0..9).map_while(|_| pool.place(1)).collect();
+        assert_eq!(places.len(), 3, "one is spared");
+        places.extend(pool.place(0));
+        assert!(places.len() == 4 && pool.place(0).is_none());
+        // All who have a place are taken, before the thread has begun with the first.
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let held = Arc::new(held);
+        let work: Vec<_> = (0..4)
+            .map(|_| {
+                let held = Arc::clone(&held);
+                pool.run(move || held.lock().unwrap().recv().is_err())
+            })
+            .collect();
+        drop(release);
+        for work in work {
+            assert_eq!(zruntime::block_on(work), Ok(true));
+        }
         places.pop();
-        assert!(pool.place().is_some());
+        assert!(pool.place(0).is_some());
     }
 
     #[test]

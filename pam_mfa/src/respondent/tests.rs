@@ -117,7 +117,7 @@ fn forward_pass_takes_one_field_apart_and_asks_once() {
 #[test]
 fn forward_pass_hands_on_all_that_is_no_code() {
     for (typed, wire, left) in
-        [("hunter2", MARKER, "hunter2"), ("123456", "123456", ""), ("", MARKER, ""), ("?", MARKER, "?")]
+        [("hunter2", MARKER, "hunter2"), ("123456", MARKER, "123456"), ("", MARKER, ""), ("?", MARKER, "?")]
     {
         let (answers, password) = answers(&host(None, &[typed]), &[c"forward_pass"], 1);
         assert_eq!((answers, password), (vec![some(wire)], some(left)), "{typed:?}");

@@ -209,6 +209,7 @@ fn a_used_backup_code_is_announced_at_the_next_prompt() {
     let host = Host::new(Mode::Required);
     let (seed, codes) = host.enrol_with_codes(ALICE);
     assert_eq!(host.login("alice", &attested(HOME), &codes[0]).kind(), Kind::Proven);
+    host.clock.pass(1);
     let asked = host.begin("alice", "sshd", &attested(HOME));
     assert!(
         asked.text.contains("A backup code was used") && asked.text.contains("9 are left"),

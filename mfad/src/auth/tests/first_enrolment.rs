@@ -194,3 +194,15 @@ fn an_offer_that_is_answered_after_an_enrolment_waives_nothing() {
         "no second grace"
     );
 }
+
+// S19: whoever had a factor before one was required has no grace after a reset either.
+#[test]
+fn a_reset_gives_no_grace_back() {
+    let host = Host::new(Mode::Optional);
+    host.enrol(ALICE);
+    host.rule(|rules| (rules.mode, rules.grace) = (Mode::Required, 40 * 86_400));
+    host.keep_date();
+    run(host.auth.user_reset(b"alice".to_vec(), glass("stolen"), None)).unwrap();
+    assert_eq!(host.begin("alice", "sshd", &from(HOME)).kind(), Kind::Ask);
+    assert_eq!(host.begin("bob", "sshd", &from(HOME)).kind(), Kind::Waived);
+}

@@ -14,7 +14,7 @@ impl Host {
         let begun = self.begin_enrolment(uid);
         let seed = seed_of(&begun.secret);
         let code = self.code(&seed, 0);
-        let enrolled = run(self.auth.enroll_confirm(uid, &begun.enrollment, code.as_bytes())).unwrap();
+        let enrolled = self.confirm_enrolment(uid, &begun.enrollment, &code);
         self.clock.pass(30);
         (seed, enrolled.backup_codes)
     }

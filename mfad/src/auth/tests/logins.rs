@@ -40,7 +40,7 @@ fn a_confirming_code_is_spent_and_nothing_is_active_before_it() {
     let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
     let code = host.code(&seed, 0);
     assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::NotEnrolled));
-    run(host.auth.enroll_confirm(1000, &begun.enrollment, code.as_bytes())).unwrap();
+    host.confirm_enrolment(1000, &begun.enrollment, &code);
     assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::Spent));
 }
 

@@ -122,20 +122,31 @@ impl Host {
         self.policy.set(Some(rules));
     }
 
-    /// Begins an enrolment as if everybody might.
-    fn begin_enrolment(&self, uid: u32) -> mfa_proto::account::Enrollment {
+    /// Does `work` where everybody may enrol by wish.
+    fn where_all_may_enrol<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.policy.get().unwrap();
         self.rule(|rules| rules.mode = Mode::Optional);
-        let begun = run(self.auth.enroll_begin(uid, EnrollRequest::default(), None)).unwrap();
+        let done = work();
         self.policy.set(Some(Rules::clone(&before)));
-        begun
+        done
+    }
+
+    /// Begins an enrolment as if everybody might.
+    fn begin_enrolment(&self, uid: u32) -> mfa_proto::account::Enrollment {
+        let begin = || run(self.auth.enroll_begin(uid, EnrollRequest::default(), None)).unwrap();
+        self.where_all_may_enrol(begin)
+    }
+
+    /// Confirms it, likewise.
+    fn confirm_enrolment(&self, uid: u32, id: &str, code: &str) -> mfa_proto::account::Enrolled {
+        self.where_all_may_enrol(|| run(self.auth.enroll_confirm(uid, id, code.as_bytes())).unwrap())
     }
 
     /// Enrols and lets the confirming code's step pass.
     fn enrol(&self, uid: u32) -> Vec<u8> {
         let begun = self.begin_enrolment(uid);
         let seed = data_encoding::BASE32_NOPAD.decode(begun.secret.as_bytes()).unwrap();
-        run(self.auth.enroll_confirm(uid, &begun.enrollment, self.code(&seed, 0).as_bytes())).unwrap();
+        self.confirm_enrolment(uid, &begun.enrollment, &self.code(&seed, 0));
         self.clock.pass(30);
         seed
     }

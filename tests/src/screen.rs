@@ -70,21 +70,26 @@ impl Picture {
     pub fn scanned(&self) -> String {
         let mut file = format!("P5\n{} {}\n255\n", self.width, self.height).into_bytes();
         file.extend_from_slice(&self.grey);
-        let mut scanner = Command::new("zbarimg")
-            .args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("zbarimg, of Debian's zbar-tools, is needed");
-        let mut stdin = scanner.stdin.take().expect("piped");
-        stdin.write_all(&file).expect("the scanner reads its picture");
-        drop(stdin);
-        let output = scanner.wait_with_output().expect("the scanner ends");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the scanner found no code: {said}");
-        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+        scanned(&file)
     }
+}
+
+/// What the scanner reads in the bytes of a picture file; panics where it reads nothing.
+pub fn scanned(file: &[u8]) -> String {
+    let mut scanner = Command::new("zbarimg")
+        .args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("zbarimg, of Debian's zbar-tools, is needed");
+    let mut stdin = scanner.stdin.take().expect("piped");
+    stdin.write_all(file).expect("the scanner reads its picture");
+    drop(stdin);
+    let output = scanner.wait_with_output().expect("the scanner ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the scanner found no code: {said}");
+    String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
 }
 
 /// The characters of a line, each with its ink and its paper.

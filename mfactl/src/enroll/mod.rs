@@ -13,8 +13,6 @@
 
 mod handed_over;
 mod kept;
-#[cfg(test)]
-mod painted;
 mod pending;
 mod picture;
 pub(crate) mod qr;

@@ -152,7 +152,8 @@ fn adler32(bytes: &[u8]) -> u32 {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::painted::read_file_by_scanner;
+    use mfa_tests::screen::scanned;
+
     use super::super::qr::MINIMAL;
     use super::*;
 
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn a_scanner_reads_the_png_of_a_short_and_of_a_long_code() {
         for uri in [MINIMAL.to_owned(), format!("{MINIMAL}&more={}", "x".repeat(900))] {
-            assert_eq!(read_file_by_scanner(&png(&Modules::of(&uri).unwrap())), uri);
+            assert_eq!(scanned(&png(&Modules::of(&uri).unwrap())), uri);
         }
     }
 

@@ -147,7 +147,8 @@ pub(super) const MINIMAL: &str = "otpauth://totp/alice?secret=JBSWY3DPEHPK3PXPJB
 
 #[cfg(test)]
 mod tests {
-    use super::super::painted::{Ground, blurred, painted, read_by_scanner};
+    use mfa_tests::screen::{Ground, Picture};
+
     use super::*;
 
     fn long() -> String {
@@ -177,7 +178,7 @@ mod tests {
             let code = Modules::of(&uri).unwrap();
             for ground in [Ground::Dark, Ground::Light] {
                 for text in [code.half_blocks(true), code.ascii(true)] {
-                    assert_eq!(read_by_scanner(&painted(&text, ground)), uri, "{ground:?}");
+                    assert_eq!(Picture::of(&text, ground).scanned(), uri, "{ground:?}");
                 }
             }
         }
@@ -189,10 +190,10 @@ mod tests {
             let code = Modules::of(&uri).unwrap();
             let text = code.half_blocks(false);
             assert!(!text.contains('\x1b'));
-            assert_eq!(read_by_scanner(&painted(&text, Ground::Light)), uri);
+            assert_eq!(Picture::of(&text, Ground::Light).scanned(), uri);
             let text = code.ascii(false);
             assert!(!text.contains('\x1b'));
-            assert_eq!(read_by_scanner(&blurred(&painted(&text, Ground::Light))), uri);
+            assert_eq!(Picture::of(&text, Ground::Light).from_afar().scanned(), uri);
         }
     }
 

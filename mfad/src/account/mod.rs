@@ -13,7 +13,7 @@ use mfa_proto::identity::{UnixTime, UserName};
 use serde::{Deserialize, Serialize};
 
 pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
-pub use news::{Change, ChangeKind, News, Worry};
+pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
 
 use crate::{
@@ -78,6 +78,22 @@ pub struct Factor {
 }
 
 impl Factor {
+    /// A factor that nobody has used, at the first version of its sealed seed.
+    pub fn new(id: FactorId, kind: FactorKind, label: String, seed: SeedPrint, created: UnixTime) -> Self {
+        Self {
+            id,
+            version: 1,
+            kind,
+            label,
+            created,
+            last_used: None,
+            seed,
+            attested_failures: 0,
+            ahead: None,
+            imported: false,
+        }
+    }
+
     /// Whether attested failures switched it off.
     pub fn is_disabled(&self) -> bool {
         self.attested_failures >= ATTESTED_FAILURES
@@ -226,7 +242,7 @@ impl State {
             (_, _, Some(place), Some(backup)) => {
                 let spent = backup.spend(place, now);
                 if spent {
-                    self.news.backup_used.push(now); // at most as many as a set has
+                    self.news.used(now);
                 }
                 spent
             }
@@ -238,7 +254,7 @@ impl State {
     /// right, and for the news.
     pub fn fail(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
         self.reserve(admitted, door, attested, now);
-        self.worry(door, attested, now);
+        self.news.worry(now, door, attested);
     }
 
     /// Counts a guess as wrong before it is judged: what costs a hash is counted first.
@@ -258,15 +274,6 @@ impl State {
             for factor in &mut self.factors {
                 factor.attested_failures = factor.attested_failures.saturating_sub(1);
             }
-        }
-    }
-
-    /// Keeps a wrong guess for the user to read of.
-    pub fn worry(&mut self, door: &Door, attested: bool, now: UnixTime) {
-        self.news.wrong = self.news.wrong.saturating_add(1);
-        let worse = attested || self.news.worry.as_ref().is_none_or(|worry| !worry.attested);
-        if worse {
-            self.news.worry = Some(Worry { time: now, door: door.clone(), attested });
         }
     }
 
@@ -304,18 +311,8 @@ mod tests {
     use super::*;
 
     fn factor(n: u8) -> Factor {
-        Factor {
-            id: FactorId([n; 16]),
-            version: 1,
-            kind: FactorKind::Totp(crate::factor::Totp::default()),
-            label: format!("phone {n}"),
-            created: UnixTime(0),
-            last_used: None,
-            seed: SeedPrint([n; 16]),
-            attested_failures: 0,
-            ahead: None,
-            imported: false,
-        }
+        let kind = FactorKind::Totp(crate::factor::Totp::default());
+        Factor::new(FactorId([n; 16]), kind, format!("phone {n}"), SeedPrint([n; 16]), UnixTime(0))
     }
 
     fn state() -> State {

@@ -8,6 +8,8 @@ use super::{Door, FactorId};
 /// A failure that its user is told of at the next login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worry {
+    /// Which of the news.
+    pub number: u64,
     /// When.
     pub time: UnixTime,
     /// From where.
@@ -21,19 +23,32 @@ pub struct Worry {
 pub struct News {
     /// When something was last told.
     pub told: Option<UnixTime>,
+    /// How many there ever were: the number of the next one.
+    pub next: u64,
     /// Wrong codes since the last settled login.
     pub wrong: u32,
     /// The worst and then the latest of them.
     pub worry: Option<Worry>,
-    /// When backup codes were used that were not announced yet.
-    pub backup_used: Vec<UnixTime>,
+    /// Uses of backup codes that were not announced yet: at most as many as a set has.
+    pub backup_used: Vec<Used>,
     /// What else happened to the account: for its user, the latest last.
     pub changes: Vec<Change>,
+}
+
+/// The use of a backup code, which its user is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Which of the news.
+    pub number: u64,
+    /// When.
+    pub time: UnixTime,
 }
 
 /// Something that was done to an account, and that its user is told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
+    /// Which of the news.
+    pub number: u64,
     /// When.
     pub time: UnixTime,
     /// What.
@@ -53,11 +68,33 @@ pub enum ChangeKind {
 const CHANGES: usize = 5;
 
 impl News {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Keeps the use of a backup code for the user.
+    pub fn used(&mut self, time: UnixTime) {
+        let number = self.number();
+        self.backup_used.push(Used { number, time });
+    }
+
+    /// Keeps a wrong guess for the user: the latest of the worst.
+    pub fn worry(&mut self, time: UnixTime, door: &Door, attested: bool) {
+        let number = self.number();
+        self.wrong = self.wrong.saturating_add(1);
+        let worse = attested || self.worry.as_ref().is_none_or(|worry| !worry.attested);
+        if worse {
+            self.worry = Some(Worry { number, time, door: door.clone(), attested });
+        }
+    }
+
     /// Keeps a change for the user.
     pub fn add(&mut self, time: UnixTime, what: ChangeKind) {
         if self.changes.len() >= CHANGES {
             self.changes.remove(0);
         }
-        self.changes.push(Change { time, what });
+        let number = self.number();
+        self.changes.push(Change { number, time, what });
     }
 }

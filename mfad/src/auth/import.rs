@@ -171,19 +171,7 @@ fn take_over(
     }
     let kind = wanted.kind.clone();
     records.put_seed(&account, id, 1, &kind, wanted.seed.expose())?;
-    let (created, last_used) = (now, None);
-    let factor = Factor {
-        id,
-        version: 1,
-        kind,
-        label: label.clone(),
-        created,
-        last_used,
-        seed,
-        attested_failures: 0,
-        ahead: None,
-        imported: true,
-    };
+    let factor = Factor { imported: true, ..Factor::new(id, kind, label.clone(), seed, now) };
     account.state.factors.push(factor);
     account.state.had_factor = true;
     if !wanted.scratch_codes.is_empty() && account.state.backup.is_none() {

@@ -170,6 +170,7 @@ fn judge(
         return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
     let permitted = permitted.filter(|_| account.state.locked.is_none());
+    let mut heard = false;
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
             if clock_allows(records, now, &account, found.at, matched) {
@@ -178,7 +179,7 @@ fn judge(
                     now,
                     account,
                     login,
-                    question.asked.wall,
+                    question.so_far.heard,
                     (found.at, matched),
                     permitted,
                 );
@@ -187,6 +188,7 @@ fn judge(
         }
         (Match::Spent, Some(_)) => Reason::Spent, // costs no try
         (best, _) => {
+            heard = account.state.news.next == question.so_far.heard;
             account.state.fail(admitted, &login.door, login.attested, now.wall);
             match (best, found.at, permitted) {
                 (Match::Ahead(counter), Some(at), Some(_)) => {
@@ -202,7 +204,7 @@ fn judge(
         (Reason::Spent, Some(at)) => account.state.factors[at].kind.seconds_left(now.wall),
         _ => 0,
     };
-    refuse(records, Some(&account), login, Refusal { reason, seconds }, 0)
+    refuse(records, Some(&account), login, Refusal { reason, seconds, heard }, 0)
 }
 
 /// The best match, and the place of its factor; a foreign backup code has none.
@@ -263,7 +265,7 @@ pub(super) fn grant(
     now: Moment,
     mut account: Account,
     login: &Login,
-    asked: UnixTime,
+    heard: u64,
     (at, matched): (Option<usize>, Matched),
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
@@ -286,7 +288,7 @@ pub(super) fn grant(
             account.state.settle(&login.door, shape, now.wall);
             if news::is_visit(&account.state, login) {
                 // The prompt told what there was when it was made, but for what this factor did.
-                account.state.news.settled(now.wall, news, asked, factor);
+                account.state.news.settled(now.wall, news, heard, factor);
             }
         }
         (true, false) => {}
@@ -297,7 +299,7 @@ pub(super) fn grant(
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
     // That a backup code was used is told at the next login, not to whoever used it at this one.
-    let backup_used = matched.backup_place().map(|_| now.wall);
+    let backup_used = matched.backup_place().and(account.state.news.backup_used.last().copied());
     let binds = Binds { shape, enrols: None, backup_used, factor };
     Ok(Ruling::Proven { matched, permitted, pending, binds })
 }
@@ -322,7 +324,7 @@ pub(super) fn limit(
     limited: Limited,
 ) -> Result<Ruling, StoreError> {
     let refusal = match limited {
-        Limited::Wait(seconds) => Refusal { reason: Reason::Limited, seconds },
+        Limited::Wait(seconds) => Refusal { seconds, ..Refusal::new(Reason::Limited) },
         Limited::Closed => Refusal::new(Reason::DoorClosed),
     };
     let state = account.state.doors.at(&login.door, now);

@@ -25,7 +25,7 @@ use super::{
     identify::{Subject, target},
     judge::{context, refuse, rule, standing},
     news,
-    question::{Login, Question, Stage, Target, Ticket, Token, Via, nonce},
+    question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
     show,
     verdict::{Binds, Outcome, Refusal, Ruling},
     words,
@@ -49,6 +49,8 @@ pub(super) struct Looked {
     opening: Opening,
     /// What the user is to read first.
     news: Option<String>,
+    /// The number of the next of the news.
+    heard: u64,
 }
 
 impl Auth {
@@ -83,16 +85,17 @@ impl Auth {
         for _ in 0..2 {
             let looked = self.look(rules, &login, &subject).await?;
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
+            let so_far = SoFar { heard: looked.heard, ..SoFar::default() };
             match looked.opening {
                 Opening::Offer(ends) => {
                     self.offered(target).await?;
                     let text = words::offer(ends, self.world().clock.now().wall);
-                    return self.question(login, target, Stage::Offer, (0, 0), Reason::Grace, false, text);
+                    return self.question(login, target, Stage::Offer, so_far, Reason::Grace, false, text);
                 }
                 Opening::Resume(factor) => {
                     let text = words::resume();
                     let stage = Stage::Resumed(factor);
-                    return self.question(login, target, stage, (0, 0), Reason::Enrolling, true, text);
+                    return self.question(login, target, stage, so_far, Reason::Enrolling, true, text);
                 }
                 Opening::Plain => {}
             }
@@ -105,14 +108,14 @@ impl Auth {
             // An attested user without a factor is told so before being asked in vain.
             let told = looked.standing == Standing::NotEnrolled && login.attested;
             if told {
-                return self.ask(login, target, Stage::Code, (0, 0), Refusal::new(Reason::NotEnrolled));
+                return self.ask(login, target, Stage::Code, so_far, Refusal::new(Reason::NotEnrolled));
             }
             return match looked.news {
                 Some(news) => {
                     let text = words::with_news(&news);
-                    self.question(login, target, Stage::Code, (0, 0), Reason::Plain, false, text)
+                    self.question(login, target, Stage::Code, so_far, Reason::Plain, false, text)
                 }
-                None => self.ask(login, target, Stage::Code, (0, 0), plain),
+                None => self.ask(login, target, Stage::Code, so_far, plain),
             };
         }
         Ok(Step::refused(Reason::Altered, 0, words::farewell(Reason::Altered, login.attested, 0)))
@@ -154,7 +157,8 @@ impl Auth {
                 }
                 _ => None,
             };
-            Ok(Looked { target, standing, decision, opening, news })
+            let heard = account.map_or(0, |account| account.state.news.next);
+            Ok(Looked { target, standing, decision, opening, news, heard })
         };
         self.store.read(look).await
     }
@@ -194,21 +198,21 @@ impl Auth {
         self.store.write(rule).await.map(Outcome::from)
     }
 
-    /// Asks, saying first why the last answer was refused. `(tries, rounds)`: answers so far.
+    /// Asks, saying first why the last answer was refused.
     pub(super) fn ask(
         &self,
         login: Login,
         target: Target,
         stage: Stage,
-        counts: (u8, u8),
-        Refusal { reason, seconds }: Refusal,
+        so_far: SoFar,
+        Refusal { reason, seconds, .. }: Refusal,
     ) -> Result<Step, Failure> {
         let now = self.world().clock.now().wall;
         let enrolling = matches!(stage, Stage::Shown(_) | Stage::Resumed(_));
         let question = if enrolling { words::CONFIRM } else { words::QUESTION };
         let text = words::prompt(question, reason, login.attested, seconds, now);
         let echo = reason == Reason::Visible || enrolling;
-        self.question(login, target, stage, counts, reason, echo, text)
+        self.question(login, target, stage, so_far, reason, echo, text)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a question is all of this, and only here put together")]
@@ -217,13 +221,13 @@ impl Auth {
         login: Login,
         target: Target,
         stage: Stage,
-        (tries, rounds): (u8, u8),
+        so_far: SoFar,
         reason: Reason,
         echo: bool,
         text: String,
     ) -> Result<Step, Failure> {
         let (entropy, asked) = (&*self.world().entropy, self.world().clock.now());
-        let question = Question { nonce: nonce(entropy)?, asked, login, target, stage, tries, rounds };
+        let question = Question { nonce: nonce(entropy)?, asked, login, target, stage, so_far };
         let token = question.seal(self.store.keys(), entropy)?;
         Ok(Step::ask(reason, echo, QUESTION_SECONDS, token, text))
     }
@@ -283,8 +287,8 @@ impl Auth {
 
     /// Shows an enrolment and asks for its code.
     fn show(&self, question: Question, showing: &Showing) -> Result<Step, Failure> {
-        let Question { login, target, tries, rounds, .. } = question;
-        if rounds >= ROUNDS {
+        let Question { login, target, so_far, .. } = question;
+        if so_far.rounds >= ROUNDS {
             return Ok(Step::refused(Reason::TriesUsedUp, 0, String::new()));
         }
         let rules = self.rules()?;
@@ -295,25 +299,30 @@ impl Auth {
         };
         let text = show::text(&rules.entry, &login.subject, showing);
         let stage = Stage::Shown(showing.factor);
-        self.question(login, target, stage, (tries, rounds + 1), Reason::Enrolling, true, text)
+        let so_far = SoFar { rounds: so_far.rounds + 1, ..so_far };
+        self.question(login, target, stage, so_far, Reason::Enrolling, true, text)
     }
 
     /// What follows a refused answer: another question, or the end.
     fn after(&self, question: Question, refusal: Refusal) -> Result<Step, Failure> {
-        let Question { login, target, stage, tries, rounds, .. } = question;
-        let Refusal { reason, seconds } = refusal;
+        let Question { login, target, stage, so_far, .. } = question;
+        let Refusal { reason, seconds, heard } = refusal;
         let was_try = !matches!(reason, Reason::Help | Reason::Visible);
-        let (tries, rounds) = (tries + u8::from(was_try), rounds + 1);
+        let so_far = SoFar {
+            tries: so_far.tries + u8::from(was_try),
+            rounds: so_far.rounds + 1,
+            heard: so_far.heard + u64::from(heard),
+        };
         let ends = match reason {
             // Nothing that is answered can help. All else is said in another prompt, since that is
             // what every host shows; strangers are asked again alike, so that nothing is told.
             Reason::Altered | Reason::Ambiguous | Reason::Clock | Reason::NoCaller => login.attested,
             _ => false,
         };
-        if ends || u32::from(tries) >= TRIES || rounds >= ROUNDS {
+        if ends || u32::from(so_far.tries) >= TRIES || so_far.rounds >= ROUNDS {
             return Ok(Step::refused(reason, seconds, words::farewell(reason, login.attested, seconds)));
         }
-        self.ask(login, target, stage, (tries, rounds), refusal)
+        self.ask(login, target, stage, so_far, refusal)
     }
 
     fn ticket(&self, question: Question, binds: Binds) -> Result<Vec<u8>, Failure> {

@@ -24,19 +24,19 @@ const NO_VISIT: [&[u8]; 7] = [b"sudo", b"sudo-i", b"cron", b"crond", b"atd", b"p
 impl News {
     /// A login is over, and counting begins anew. `told`: whether there was something to tell. What is
     /// urgent is told in quiet times too and does not make them longer: who comes every day would
-    /// never hear the rest. Kept is what happened since `since`, when the telling was composed, and
-    /// what the factor that was proven did: an intruder's login silences nothing of the intruder's.
-    pub fn settled(&mut self, now: UnixTime, told: bool, since: UnixTime, factor: Option<FactorId>) {
+    /// never hear the rest. Kept is what comes from number `heard` on, the next one when the telling was composed,
+    /// and what the factor that was proven did: an intruder's login silences nothing of the intruder's.
+    pub fn settled(&mut self, now: UnixTime, told: bool, heard: u64, factor: Option<FactorId>) {
         if told && !self.is_quiet(now) {
             self.told = Some(now);
         }
-        self.backup_used.retain(|used| *used >= since);
+        self.backup_used.retain(|used| used.number >= heard);
         let of_factor = |change: &Change| match &change.what {
             ChangeKind::Added(_, id) => Some(*id) == factor,
             ChangeKind::RecoveryGiven => false,
         };
-        self.changes.retain(|change| change.time >= since || of_factor(change));
-        self.worry.take_if(|worry| worry.time < since);
+        self.changes.retain(|change| change.number >= heard || of_factor(change));
+        self.worry.take_if(|worry| worry.number < heard);
         self.wrong = u32::from(self.worry.is_some());
     }
 
@@ -72,7 +72,7 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
             1 => "A backup code was used".to_owned(),
             many => format!("{many} backup codes were used, the last"),
         };
-        lines.push(format!("{codes} on {}. {left} are left.", utc(used.0)));
+        lines.push(format!("{codes} on {}. {left} are left.", utc(used.time.0)));
     }
     for change in &news.changes {
         let what = match &change.what {
@@ -137,17 +137,18 @@ mod tests {
         let mut state = state(1000);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         state.news.told = Some(NOW);
-        state.news.backup_used.push(NOW);
+        state.news.used(NOW);
         assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
-        state.news.settled(NOW, true, NOW.plus(1), None);
+        state.news.settled(NOW, true, state.news.next, None);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
-        (state.news.wrong, state.news.worry) =
-            (2, Some(Worry { time: NOW, door: Door::Locker, attested: true }));
+        for _ in 0..2 {
+            state.news.worry(NOW, &Door::Locker, true);
+        }
         let text = of(&state, &login("sshd"), NOW).unwrap();
         assert!(text.starts_with("2 wrong codes were typed") && text.contains("not-me"), "{text}");
         let network =
             Door::Address(std::net::IpAddr::from([0x2001, 0xdb8, 0xffff, 0xffff, 0, 0, 0, 1]).into());
-        let worry = Worry { time: NOW, door: network, attested: false };
+        let worry = Worry { number: 0, time: NOW, door: network, attested: false };
         state.news = News { wrong: 100, worry: Some(worry), ..News::default() };
         let text = of(&state, &login("sshd"), NOW).unwrap();
         assert!(text.lines().all(|line| line.len() < 80), "a terminal of 80 columns breaks it: {text}");
@@ -158,11 +159,11 @@ mod tests {
         let mut state = state(1000);
         state.backup = None;
         assert!(of(&state, &login("sshd"), NOW).is_some());
-        state.news.settled(NOW, true, NOW.plus(1), None);
+        state.news.settled(NOW, true, 0, None);
         assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
         for quiet in [1, QUIET - 1] {
-            state.news.settled(NOW.plus(quiet), true, NOW.plus(quiet + 1), None); // logins in between, of which some told what is urgent
-            state.news.settled(NOW.plus(quiet), false, NOW.plus(quiet + 1), None);
+            state.news.settled(NOW.plus(quiet), true, 0, None); // logins in between, of which some told what is urgent
+            state.news.settled(NOW.plus(quiet), false, 0, None);
         }
         assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
     }

@@ -201,8 +201,8 @@ fn conclude(
             match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
                 Match::Fresh(matched) => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    let asked = question.asked.wall;
-                    return grant(records, now, account, login, asked, (None, matched), permitted);
+                    let heard = question.so_far.heard;
+                    return grant(records, now, account, login, heard, (None, matched), permitted);
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);
@@ -223,8 +223,9 @@ fn conclude(
         }
         What::Backup { .. } | What::Voucher { .. } | What::Nothing => {}
     }
-    account.state.worry(&login.door, login.attested, now.wall);
+    let heard = account.state.news.next == question.so_far.heard;
+    account.state.news.worry(now.wall, &login.door, login.attested);
     records.keep(&mut account)?;
     let why = why_not(&account, &question.target);
-    refuse(records, Some(&account), login, Refusal::new(why), 0)
+    refuse(records, Some(&account), login, Refusal { heard, ..Refusal::new(why) }, 0)
 }

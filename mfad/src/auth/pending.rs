@@ -109,17 +109,5 @@ pub(super) fn bind(
 /// The factor that an enrolment becomes.
 pub(super) fn confirmed(pending: Pending, now: UnixTime) -> Factor {
     let Pending { id, kind, label, seed, .. } = pending;
-    let (created, last_used) = (now, None);
-    Factor {
-        id,
-        version: 1,
-        kind,
-        label,
-        created,
-        last_used,
-        seed,
-        attested_failures: 0,
-        ahead: None,
-        imported: false,
-    }
+    Factor::new(id, kind, label, seed, now)
 }

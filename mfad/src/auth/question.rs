@@ -130,10 +130,19 @@ pub struct Question {
     pub target: Target,
     /// Where the dialogue is.
     pub stage: Stage,
+    /// What came before it.
+    pub so_far: SoFar,
+}
+
+/// How far a dialogue has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoFar {
     /// Answers of this login that were tries.
     pub tries: u8,
     /// Answers of this login, all of them.
     pub rounds: u8,
+    /// Which news its user has not read: from this number on.
+    pub heard: u64,
 }
 
 /// What an auth phase proved and did not bind.

@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use mfa_proto::{
-    identity::UnixTime,
-    step::{Reason, Step},
-};
+use mfa_proto::step::{Reason, Step};
 
 use super::{
     Auth, Failure,
@@ -81,13 +78,14 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
     }
     account.state.settle(&login.door, ticket.binds.shape, now.wall);
     // What this login itself did is no news to who did it, and stays for who comes next.
-    let own = ticket.binds.backup_used;
-    account.state.news.backup_used.retain(|used| Some(*used) != own);
+    let untold = &mut account.state.news.backup_used;
+    let own = untold.iter().position(|used| Some(*used) == ticket.binds.backup_used);
+    let own = own.map(|at| untold.remove(at));
     // Where the first factor was known to be right, the prompt has told the rest.
     let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
     if told.is_some() || ticket.binds.enrols.is_some() {
         // All of it, up to this moment.
-        account.state.news.settled(now.wall, true, UnixTime(u64::MAX), ticket.binds.factor);
+        account.state.news.settled(now.wall, true, u64::MAX, ticket.binds.factor);
     }
     account.state.news.backup_used.extend(own);
     records.keep(&mut account)?;

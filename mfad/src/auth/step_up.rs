@@ -85,7 +85,7 @@ impl Auth {
             return Err(Failure::new(Fault::NotEnrolled, "there is no factor to prove this with"));
         }
         let plain = Refusal::new(mfa_proto::step::Reason::Plain);
-        self.ask(login, looked.target, super::question::Stage::Code, (0, 0), plain)
+        self.ask(login, looked.target, super::question::Stage::Code, Default::default(), plain)
     }
 
     /// An answer; with the proof, where it was right. `via` says who asks.

@@ -2,12 +2,12 @@
 //! committed; a proof carries that its code matched, that the match is spent on disk, and that
 //! policy permits it.
 
-use mfa_proto::{identity::UnixTime, step::Reason};
+use mfa_proto::step::Reason;
 use serde::{Deserialize, Serialize};
 
 use super::enrolling::Showing;
 use crate::{
-    account::{FactorId, Shape},
+    account::{FactorId, Shape, Used},
     factor::Matched,
     policy::Permitted,
     store::Committed,
@@ -42,8 +42,8 @@ pub struct Binds {
     pub shape: Shape,
     /// The enrolment that becomes a factor.
     pub enrols: Option<FactorId>,
-    /// When this proof used a backup code.
-    pub backup_used: Option<UnixTime>,
+    /// The use of a backup code that this proof was.
+    pub backup_used: Option<Used>,
     /// The factor that it was proven with.
     pub factor: Option<FactorId>,
 }
@@ -55,12 +55,14 @@ pub struct Refusal {
     pub reason: Reason,
     /// Seconds to wait, for [`Reason::Limited`].
     pub seconds: u32,
+    /// Whether it is the only one of the news since its question was put: who reads it has heard all.
+    pub heard: bool,
 }
 
 impl Refusal {
     /// A no without a wait.
     pub fn new(reason: Reason) -> Self {
-        Self { reason, seconds: 0 }
+        Self { reason, seconds: 0, heard: false }
     }
 }
 

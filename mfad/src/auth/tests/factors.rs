@@ -209,8 +209,7 @@ fn a_used_backup_code_is_announced_at_the_next_prompt() {
     let host = Host::new(Mode::Required);
     let (seed, codes) = host.enrol_with_codes(ALICE);
     assert_eq!(host.login("alice", &attested(HOME), &codes[0]).kind(), Kind::Proven);
-    host.clock.pass(1);
-    let asked = host.begin("alice", "sshd", &attested(HOME));
+    let asked = host.begin("alice", "sshd", &attested(HOME)); // in the same second
     assert!(
         asked.text.contains("A backup code was used") && asked.text.contains("9 are left"),
         "{}",
@@ -219,6 +218,36 @@ fn a_used_backup_code_is_announced_at_the_next_prompt() {
     assert!(!host.begin("alice", "sshd", &from(AWAY)).text.contains("backup"), "told to nobody else");
     assert_eq!(host.answer(&asked, &host.code(&seed, 0)).kind(), Kind::Proven);
     assert!(!host.begin("alice", "sshd", &attested(HOME)).text.contains("backup"));
+}
+
+// An own slip of the hand was read at once; a thief's, in the same second, was not.
+#[test]
+fn the_own_wrong_code_is_told_in_its_dialogue_and_another_s_at_the_next_one() {
+    for (wrong, meanwhile) in [("000000", None), ("000000", Some("111111")), ("0-7KQ2M-X4TPD-H9WC", None)] {
+        let host = Host::new(Mode::Required);
+        let (seed, _) = host.enrol_with_codes(ALICE);
+        let asked = host.begin("alice", "sshd", &attested(HOME));
+        if let Some(thiefs) = meanwhile {
+            assert_eq!(host.login("alice", &attested(AWAY), thiefs).kind(), Kind::Ask);
+        }
+        let again = host.answer(&asked, wrong);
+        assert_eq!(again.kind(), Kind::Ask);
+        assert_eq!(host.answer(&again, &host.code(&seed, 0)).kind(), Kind::Proven);
+        let text = host.begin("alice", "sshd", &attested(HOME)).text;
+        assert_eq!(text.contains("after the right password"), meanwhile.is_some(), "{wrong}: {text}");
+    }
+}
+
+// S14: a thief's own login, whose question is older than what was done meanwhile, silences nothing of it.
+#[test]
+fn what_was_done_since_the_question_stays_to_be_told() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    let asked = host.begin("alice", "sshd", &attested(AWAY));
+    assert_eq!(host.login("alice", &attested(AWAY), &codes[0]).kind(), Kind::Proven);
+    assert_eq!(host.answer(&asked, &host.code(&seed, 0)).kind(), Kind::Proven);
+    let owner = host.begin("alice", "sshd", &attested(HOME));
+    assert!(owner.text.contains("A backup code was used"), "{}", owner.text);
 }
 
 /// Does `meanwhile` while a login's backup code is being compared: counted, and not judged yet.

@@ -80,20 +80,8 @@ impl Host {
                 let id = FactorId(random(records.entropy())?);
                 let (kind, seed) = (FactorKind::Totp(Totp::default()), [uid.to_le_bytes()[0]; 20]);
                 records.put_seed(&account, id, 1, &kind, &seed)?;
-                let (label, seed) = ("phone".to_owned(), records.fingerprint(&seed));
-                let (created, last_used) = (now.wall, None);
-                account.state.factors.push(Factor {
-                    id,
-                    version: 1,
-                    kind,
-                    label,
-                    created,
-                    last_used,
-                    seed,
-                    attested_failures: 0,
-                    ahead: None,
-                    imported: false,
-                });
+                let seed = records.fingerprint(&seed);
+                account.state.factors.push(Factor::new(id, kind, "phone".to_owned(), seed, now.wall));
                 account.state.locked = locked.contains(name).then_some(Lock::Administrator);
                 records.keep(&mut account)?;
             }

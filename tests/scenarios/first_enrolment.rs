@@ -16,7 +16,7 @@ const OFFER: &str = "or press Enter to go on: ";
 pub(crate) const CONFIRM: &str = "Code that the app shows now: ";
 pub(crate) const BACKUP_CODES: &str = "Backup codes, each for one login without the app.";
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bob, who was there when the month began, before sshd, sudo, su and login.
 fn bob_in_grace() -> Blueprint {
@@ -50,25 +50,24 @@ fn scanned(prompt: &str) -> Token {
     Token::of_uri(&Picture::of(prompt, Ground::Dark).scanned())
 }
 
-fn next(terminal: &mut Terminal) -> String {
+pub(crate) fn next(terminal: &mut Terminal) -> String {
     match terminal.next_within(PATIENCE) {
         Next::Prompt(prompt) => prompt,
         other => panic!("{other:?} after {}", terminal.transcript()),
     }
 }
 
-/// `ssh bob@127.0.0.1`, whose command says that it ran.
-fn ssh(machine: &Machine) -> Terminal {
+/// `ssh USER@127.0.0.1`, whose command says that it ran.
+pub(crate) fn ssh(machine: &Machine, user: &str) -> Terminal {
     machine.start_sshd();
-    ssh_of(machine.inside())
+    ssh_from(machine.inside(), user)
 }
 
 /// The same by a client that may be another machine's.
-fn ssh_of(client: &Inside) -> Terminal {
+fn ssh_from(client: &Inside, user: &str) -> Terminal {
     let line = "ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
-                -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 bob@127.0.0.1 \
-                echo let in";
-    Terminal::open(client, "root", line)
+                -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1";
+    Terminal::open(client, "root", &format!("{line} {user}@127.0.0.1 echo let in"))
 }
 
 /// A prompt in which the time of the server's clock is left out.
@@ -102,7 +101,7 @@ fn enrol_at(terminal: &mut Terminal) -> Token {
 #[test]
 fn a_login_over_ssh_enrols_a_phone_and_the_next_one_takes_its_code() {
     let machine = in_grace();
-    let mut terminal = ssh(&machine);
+    let mut terminal = ssh(&machine, "bob");
     next(&mut terminal);
     let phone = enrol_at(&mut terminal);
     assert!(terminal.transcript().ends_with("let in\n"), "{}", terminal.transcript());
@@ -128,13 +127,13 @@ fn old_and_new_servers_show_an_enrolment_to_old_and_new_clients() {
             server.mfad().start();
             server.start_sshd();
             let client = client.at_the_network_of(&server);
-            let mut terminal = ssh_of(&client);
+            let mut terminal = ssh_from(&client, "bob");
             next(&mut terminal);
             let phone = enrol_at(&mut terminal);
             let shown = terminal.transcript();
             assert!(shown.ends_with("let in\n") && !shown.contains('\\'), "nothing is octal: {shown}");
             // A second login, and a refused one, read as they do between equals.
-            let mut terminal = ssh_of(&client);
+            let mut terminal = ssh_from(&client, "bob");
             for (prompt, answer) in [
                 ("(bob@127.0.0.1) Password: ", "pw".to_owned()),
                 ("(bob@127.0.0.1) Verification code: ", phone.wrong_code()),
@@ -169,7 +168,7 @@ fn enter_goes_on_without_a_factor_and_the_offer_is_not_repeated_at_once() {
 #[test]
 fn a_question_mark_shows_the_picture_in_characters_that_every_terminal_has() {
     let machine = in_grace();
-    let mut terminal = ssh(&machine);
+    let mut terminal = ssh(&machine, "bob");
     for answer in ["pw", "e"] {
         next(&mut terminal);
         terminal.answer(answer.as_bytes());
@@ -211,7 +210,7 @@ fn sudo_su_and_login_enrol_too() {
 fn a_login_that_runs_out_while_the_phone_is_fetched_is_taken_up_by_the_next() {
     let machine = bob_in_grace().sshd("LoginGraceTime 5").start();
     machine.mfad().start();
-    let mut terminal = ssh(&machine);
+    let mut terminal = ssh(&machine, "bob");
     for answer in ["pw", "e"] {
         next(&mut terminal);
         terminal.answer(answer.as_bytes());
@@ -367,7 +366,7 @@ fn after_grace_a_first_factor_takes_an_invitation() {
 
     let invitation = machine.administer("user invite bob");
     let invitation = invitation["invitation"].as_str().expect("a code");
-    let mut terminal = ssh(&machine);
+    let mut terminal = ssh(&machine, "bob");
     next(&mut terminal);
     terminal.answer(b"pw");
     let asked = next(&mut terminal);

@@ -147,9 +147,9 @@ fn an_empty_password_is_never_handed_on() {
     let machine =
         Machine::new().user(enrolled("alice")).pam("door", Stack::raw(stack)).start().with_pam_host();
     let token = machine.token("alice");
-    for (alone, prompts) in [(token.fresh_code(), 1), (String::new(), 2)] {
+    for alone in [token.fresh_code(), String::new()] {
         let report = machine.pam_host("door", "alice", &["--answer", &alone]);
-        assert!(!report.granted() && report.prompts().len() == prompts, "{alone:?}: {report}");
+        assert!(!report.granted(), "{alone:?}: {report}");
     }
     assert_eq!(machine.audit().with(&[("event", "settled")]).len(), 0);
     let both = format!("x{}", token.fresh_code());

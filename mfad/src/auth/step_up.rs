@@ -13,7 +13,7 @@ use mfa_proto::{
 use super::{
     Auth, Failure,
     identify::Subject,
-    question::{Login, Via},
+    question::{Login, SoFar, Stage, Via},
     verdict::{Outcome, Refusal},
 };
 use crate::{account::Door, policy::Rules, world::Person};
@@ -85,7 +85,7 @@ impl Auth {
             return Err(Failure::new(Fault::NotEnrolled, "there is no factor to prove this with"));
         }
         let plain = Refusal::new(mfa_proto::step::Reason::Plain);
-        self.ask(login, looked.target, super::question::Stage::Code, Default::default(), plain)
+        self.ask(login, looked.target, Stage::Code, SoFar::default(), plain)
     }
 
     /// An answer; with the proof, where it was right. `via` says who asks.

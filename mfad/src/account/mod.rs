@@ -250,11 +250,11 @@ impl State {
         }
     }
 
-    /// Counts a wrong guess from `door`, for every factor too when the first factor was known to be
+    /// Counts a wrong guess from `door` in a dialogue that has read the news before number `heard`, for every factor too when the first factor was known to be
     /// right, and for the news.
-    pub fn fail(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
+    pub fn fail(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime, heard: u64) {
         self.reserve(admitted, door, attested, now);
-        self.news.worry(now, door, attested);
+        self.news.worry(now, door, attested, heard);
     }
 
     /// Counts a guess as wrong before it is judged: what costs a hash is counted first.
@@ -330,7 +330,7 @@ mod tests {
                 let (door, now) =
                     (Door::Address(Network::V4([192, 0, 2, (n % 250) as u8])), UnixTime(n * 86_500));
                 if let Ok(admitted) = state.doors.admit(&door, Shape::Numeric, now) {
-                    state.fail(admitted, &door, attested, now);
+                    state.fail(admitted, &door, attested, now, 0);
                     judged += 1;
                 }
             }

@@ -64,6 +64,13 @@ pub enum ChangeKind {
     RecoveryGiven,
 }
 
+impl ChangeKind {
+    /// Whether that factor came to the account.
+    pub fn adds(&self, factor: FactorId) -> bool {
+        matches!(self, Self::Added(_, id) if *id == factor)
+    }
+}
+
 /// Changes that are kept for the user; earlier ones are in the audit.
 const CHANGES: usize = 5;
 
@@ -79,12 +86,16 @@ impl News {
         self.backup_used.push(Used { number, time });
     }
 
-    /// Keeps a wrong guess for the user: the latest of the worst.
-    pub fn worry(&mut self, time: UnixTime, door: &Door, attested: bool) {
+    /// Keeps a wrong guess for the user: the latest of the worst, but that an own slip in a dialogue
+    /// which has read what comes before number `heard` hides nothing that came since.
+    pub fn worry(&mut self, time: UnixTime, door: &Door, attested: bool, heard: u64) {
         let number = self.number();
         self.wrong = self.wrong.saturating_add(1);
-        let worse = attested || self.worry.as_ref().is_none_or(|worry| !worry.attested);
-        if worse {
+        let shown = self.worry.as_ref().is_none_or(|worry| match (worry.attested, attested) {
+            (true, true) => worry.number < heard,
+            (known, _) => !known,
+        });
+        if shown {
             self.worry = Some(Worry { number, time, door: door.clone(), attested });
         }
     }

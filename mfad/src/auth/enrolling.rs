@@ -276,7 +276,12 @@ fn confirm(
     records.keep(&mut account)?;
     let with = format!("a factor being enrolled, label {}", factor.label);
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
-    let binds =
-        Binds { shape: Shape::Numeric, enrols: Some(factor.id), backup_used: None, factor: Some(factor.id) };
+    let binds = Binds {
+        shape: Shape::Numeric,
+        enrols: Some(factor.id),
+        backup_used: None,
+        heard: question.so_far.heard,
+        factor: Some(factor.id),
+    };
     Ok(Ruling::Proven { matched, permitted, pending: true, binds })
 }

@@ -9,7 +9,7 @@ use mfa_proto::{
 
 use super::{
     grace, news,
-    question::{Login, NoAccount, Question, Target, Token, Via},
+    question::{Login, NoAccount, Question, SoFar, Target, Token, Via},
     verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
@@ -174,22 +174,14 @@ fn judge(
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
             if clock_allows(records, now, &account, found.at, matched) {
-                return grant(
-                    records,
-                    now,
-                    account,
-                    login,
-                    question.so_far.heard,
-                    (found.at, matched),
-                    permitted,
-                );
+                return grant(records, now, account, login, question.so_far, (found.at, matched), permitted);
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
         (Match::Spent, Some(_)) => Reason::Spent, // costs no try
         (best, _) => {
             heard = account.state.news.next == question.so_far.heard;
-            account.state.fail(admitted, &login.door, login.attested, now.wall);
+            account.state.fail(admitted, &login.door, login.attested, now.wall, question.so_far.heard);
             match (best, found.at, permitted) {
                 (Match::Ahead(counter), Some(at), Some(_)) => {
                     account.state.factors[at].ahead = Some(counter);
@@ -265,7 +257,7 @@ pub(super) fn grant(
     now: Moment,
     mut account: Account,
     login: &Login,
-    heard: u64,
+    so_far: SoFar,
     (at, matched): (Option<usize>, Matched),
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
@@ -287,8 +279,9 @@ pub(super) fn grant(
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
             if news::is_visit(&account.state, login) {
-                // The prompt told what there was when it was made, but for what this factor did.
-                account.state.news.settled(now.wall, news, heard, factor);
+                // The prompt told what there was when it was made.
+                let was_there = news::was_there(&account.state, factor);
+                account.state.news.settled(now.wall, so_far.told, so_far.heard, was_there);
             }
         }
         (true, false) => {}
@@ -300,7 +293,7 @@ pub(super) fn grant(
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
     // That a backup code was used is told at the next login, not to whoever used it at this one.
     let backup_used = matched.backup_place().and(account.state.news.backup_used.last().copied());
-    let binds = Binds { shape, enrols: None, backup_used, factor };
+    let binds = Binds { shape, enrols: None, backup_used, heard: so_far.heard, factor };
     Ok(Ruling::Proven { matched, permitted, pending, binds })
 }
 

@@ -49,7 +49,7 @@ pub(super) struct Looked {
     opening: Opening,
     /// What the user is to read first.
     news: Option<String>,
-    /// The number of the next of the news.
+    /// The number of the next of the news, where they are read.
     heard: u64,
 }
 
@@ -85,7 +85,7 @@ impl Auth {
         for _ in 0..2 {
             let looked = self.look(rules, &login, &subject).await?;
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
-            let so_far = SoFar { heard: looked.heard, ..SoFar::default() };
+            let so_far = SoFar { heard: looked.heard, told: looked.news.is_some(), ..SoFar::default() };
             match looked.opening {
                 Opening::Offer(ends) => {
                     self.offered(target).await?;
@@ -151,13 +151,10 @@ impl Auth {
             };
             let decision = decide(login.via.mode(rules.mode), standing, grace);
             let opening = opening(sound, &rules, &login, &target, (standing, account.as_ref()), now)?;
-            let news = match (standing, &account) {
-                (Standing::Enrolled, Some(account)) if login.attested => {
-                    news::of(&account.state, &login, now.wall)
-                }
-                _ => None,
-            };
-            let heard = account.map_or(0, |account| account.state.news.next);
+            let reads = (standing == Standing::Enrolled && login.attested).then_some(account).flatten();
+            let (news, heard) = reads.map_or((None, 0), |account| {
+                (news::of(&account.state, &login, now.wall), account.state.news.next)
+            });
             Ok(Looked { target, standing, decision, opening, news, heard })
         };
         self.store.read(look).await
@@ -312,6 +309,7 @@ impl Auth {
             tries: so_far.tries + u8::from(was_try),
             rounds: so_far.rounds + 1,
             heard: so_far.heard + u64::from(heard),
+            ..so_far
         };
         let ends = match reason {
             // Nothing that is answered can help. All else is said in another prompt, since that is

@@ -14,6 +14,8 @@ use crate::{
 
 /// So long after something was told, nothing but the urgent is told again, in seconds.
 const QUIET: u64 = 20 * 3600;
+/// So long an added factor is told at every login that proves none of before it, in seconds.
+const INSISTS: u64 = 14 * 86_400;
 /// So few backup codes are few.
 const FEW: u32 = 3;
 /// The uids of people begin here, root's apart.
@@ -25,24 +27,43 @@ impl News {
     /// A login is over, and counting begins anew. `told`: whether there was something to tell. What is
     /// urgent is told in quiet times too and does not make them longer: who comes every day would
     /// never hear the rest. Kept is what comes from number `heard` on, the next one when the telling was composed,
-    /// and what the factor that was proven did: an intruder's login silences nothing of the intruder's.
-    pub fn settled(&mut self, now: UnixTime, told: bool, heard: u64, factor: Option<FactorId>) {
+    /// and a factor that was added, for two weeks, until somebody heard of it who proved what `was_there`
+    /// before: an intruder's logins with the intruder's factors silence nothing of the intruder's.
+    pub fn settled(&mut self, now: UnixTime, told: bool, heard: u64, was_there: impl Fn(&Change) -> bool) {
         if told && !self.is_quiet(now) {
             self.told = Some(now);
         }
         self.backup_used.retain(|used| used.number >= heard);
-        let of_factor = |change: &Change| match &change.what {
-            ChangeKind::Added(_, id) => Some(*id) == factor,
+        let insists = |change: &Change| match &change.what {
+            ChangeKind::Added(..) => now.since(change.time) < INSISTS && !was_there(change),
             ChangeKind::RecoveryGiven => false,
         };
-        self.changes.retain(|change| change.number >= heard || of_factor(change));
+        self.changes.retain(|change| change.number >= heard || insists(change));
         self.worry.take_if(|worry| worry.number < heard);
-        self.wrong = u32::from(self.worry.is_some());
+        let since = u32::try_from(self.next.saturating_sub(heard)).unwrap_or(u32::MAX);
+        self.wrong = if self.worry.is_some() { self.wrong.min(since) } else { 0 };
     }
 
     /// Whether something was told lately.
     fn is_quiet(&self, now: UnixTime) -> bool {
         self.told.is_some_and(|told| now >= told && now.since(told) < QUIET)
+    }
+}
+
+/// Whether a proof tells its owner of a change: by a factor, or a backup code where there is none, that was there
+/// before it; or where no factor of before is left.
+pub(super) fn was_there(state: &State, factor: Option<FactorId>) -> impl Fn(&Change) -> bool + use<> {
+    let created = |id| state.factors.iter().find(|factor| factor.id == id).map(|factor| factor.created);
+    // Who proves a factor that is itself to be heard of may be whoever added it.
+    let to_hear_of = |id| state.news.changes.iter().any(|change| change.what.adds(id));
+    let proven = match factor {
+        Some(id) => created(id).filter(|_| !to_hear_of(id)),
+        None => state.backup.as_ref().map(|backup| backup.made),
+    };
+    let oldest = state.factors.iter().map(|factor| factor.created).min();
+    move |change| {
+        let before = |made: UnixTime| made < change.time;
+        proven.is_some_and(before) || !oldest.is_some_and(before)
     }
 }
 
@@ -139,10 +160,10 @@ mod tests {
         state.news.told = Some(NOW);
         state.news.used(NOW);
         assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
-        state.news.settled(NOW, true, state.news.next, None);
+        state.news.settled(NOW, true, state.news.next, |_| true);
         assert_eq!(of(&state, &login("sshd"), NOW), None);
         for _ in 0..2 {
-            state.news.worry(NOW, &Door::Locker, true);
+            state.news.worry(NOW, &Door::Locker, true, 0);
         }
         let text = of(&state, &login("sshd"), NOW).unwrap();
         assert!(text.starts_with("2 wrong codes were typed") && text.contains("not-me"), "{text}");
@@ -159,11 +180,11 @@ mod tests {
         let mut state = state(1000);
         state.backup = None;
         assert!(of(&state, &login("sshd"), NOW).is_some());
-        state.news.settled(NOW, true, 0, None);
+        state.news.settled(NOW, true, 0, |_| true);
         assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
         for quiet in [1, QUIET - 1] {
-            state.news.settled(NOW.plus(quiet), true, 0, None); // logins in between, of which some told what is urgent
-            state.news.settled(NOW.plus(quiet), false, 0, None);
+            state.news.settled(NOW.plus(quiet), true, 0, |_| true); // logins in between, of which some told what is urgent
+            state.news.settled(NOW.plus(quiet), false, 0, |_| true);
         }
         assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
     }

@@ -201,8 +201,7 @@ fn conclude(
             match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
                 Match::Fresh(matched) => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    let heard = question.so_far.heard;
-                    return grant(records, now, account, login, heard, (None, matched), permitted);
+                    return grant(records, now, account, login, question.so_far, (None, matched), permitted);
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);
@@ -224,7 +223,7 @@ fn conclude(
         What::Backup { .. } | What::Voucher { .. } | What::Nothing => {}
     }
     let heard = account.state.news.next == question.so_far.heard;
-    account.state.news.worry(now.wall, &login.door, login.attested);
+    account.state.news.worry(now.wall, &login.door, login.attested, question.so_far.heard);
     records.keep(&mut account)?;
     let why = why_not(&account, &question.target);
     refuse(records, Some(&account), login, Refusal { heard, ..Refusal::new(why) }, 0)

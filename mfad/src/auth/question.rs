@@ -143,6 +143,8 @@ pub struct SoFar {
     pub rounds: u8,
     /// Which news its user has not read: from this number on.
     pub heard: u64,
+    /// Whether there was something to read.
+    pub told: bool,
 }
 
 /// What an auth phase proved and did not bind.

@@ -83,11 +83,17 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
     let own = own.map(|at| untold.remove(at));
     // Where the first factor was known to be right, the prompt has told the rest.
     let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
-    if told.is_some() || ticket.binds.enrols.is_some() {
-        // All of it, up to this moment.
-        account.state.news.settled(now.wall, true, u64::MAX, ticket.binds.factor);
+    let was_there = news::was_there(&account.state, ticket.binds.factor);
+    let news = &mut account.state.news;
+    if told.is_some() {
+        news.settled(now.wall, true, news.next, was_there); // all of it, up to this moment
+    } else if ticket.binds.enrols.is_some() {
+        news.settled(now.wall, false, ticket.binds.heard, was_there);
     }
-    account.state.news.backup_used.extend(own);
+    if let Some(own) = own {
+        let at = news.backup_used.partition_point(|used| used.number < own.number);
+        news.backup_used.insert(at, own);
+    }
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Settled, context(login))?;
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })

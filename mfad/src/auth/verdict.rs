@@ -44,6 +44,8 @@ pub struct Binds {
     pub enrols: Option<FactorId>,
     /// The use of a backup code that this proof was.
     pub backup_used: Option<Used>,
+    /// Which news its user has not read: from this number on.
+    pub heard: u64,
     /// The factor that it was proven with.
     pub factor: Option<FactorId>,
 }

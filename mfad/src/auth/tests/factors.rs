@@ -235,7 +235,40 @@ fn the_own_wrong_code_is_told_in_its_dialogue_and_another_s_at_the_next_one() {
         assert_eq!(host.answer(&again, &host.code(&seed, 0)).kind(), Kind::Proven);
         let text = host.begin("alice", "sshd", &attested(HOME)).text;
         assert_eq!(text.contains("after the right password"), meanwhile.is_some(), "{wrong}: {text}");
+        assert_eq!(text.contains(&format!("from address {AWAY}")), meanwhile.is_some(), "{wrong}: {text}");
+        assert_eq!(text.contains("2 wrong codes"), meanwhile.is_some(), "{wrong}: {text}");
     }
+}
+
+// S18: nor do an intruder's logins with factors of the intruder's own; and its owner is told of one's own once.
+#[test]
+fn an_added_factor_is_told_until_somebody_proves_one_of_before() {
+    let host = Host::new(Mode::Required);
+    let (owners, _) = host.enrol_with_codes(ALICE);
+    let added = "was added to your account";
+    let told = |seed: &[u8]| {
+        host.clock.pass(30);
+        let asked = host.begin("alice", "sshd", &attested(HOME));
+        assert_eq!(host.answer(&asked, &host.code(seed, 0)).kind(), Kind::Proven);
+        asked.text.matches(added).count()
+    };
+    let add = |label: &str| {
+        host.clock.pass(30);
+        let proven = host.prove(ALICE, &host.code(&owners, 0));
+        let begun = run(host.auth.enroll_begin(ALICE, ask_for(label), proven)).unwrap();
+        let seed = seed_of(&begun.secret);
+        assert_eq!(host.confirm(ALICE, &begun.enrollment, &host.code(&seed, 0)), Ok(()));
+        seed
+    };
+    let (second, third) = (add("second"), add("third"));
+    let seen = [&third, &second, &third, &second].map(|seed| told(seed));
+    assert_eq!(seen, [2, 2, 2, 2]);
+    assert_eq!([told(&owners), told(&second)], [2, 0], "heard of it");
+    // After two weeks it is no news any more to who uses the new one only.
+    let fourth = add("fourth");
+    assert_eq!([told(&fourth), told(&fourth)], [1, 1]);
+    host.clock.pass(15 * 86_400);
+    assert_eq!([told(&fourth), told(&fourth)], [1, 0]);
 }
 
 // S14: a thief's own login, whose question is older than what was done meanwhile, silences nothing of it.

@@ -21,12 +21,19 @@ pub(crate) fn target() -> &'static Path {
     })
 }
 
-/// A file that `cargo build` makes, of the profile that `MFA_PROFILE` names (`debug` by default).
+/// A file that `cargo build` makes: beside this program, or of the profile that `MFA_PROFILE` names.
 pub fn built(name: &str) -> PathBuf {
-    let profile = env::var("MFA_PROFILE").unwrap_or_else(|_| "debug".into());
-    let path = target().join(profile).join(name);
+    let folder = env::var("MFA_PROFILE").map_or_else(|_| own_profile(), |profile| target().join(profile));
+    let path = folder.join(name);
     assert!(path.exists(), "{} is missing: cargo build --workspace, then again", path.display());
     path
+}
+
+/// Where the programs are that were built as this one was: tests are in a folder `deps` of it.
+fn own_profile() -> PathBuf {
+    let program = env::current_exe().expect("a program has a path");
+    let of_program = |folder: &&Path| !folder.ends_with("deps");
+    program.ancestors().skip(1).find(of_program).expect("built by cargo").to_owned()
 }
 
 /// What is bound into a machine: files from outside with their paths inside.

@@ -2,7 +2,19 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
+
+/// `JBSW Y3DP EHPK 3PXP`: groups of four, as people read and type.
+pub fn in_fours(secret: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
+    for (at, c) in secret.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(c);
+    }
+    grouped
+}
 
 /// `Debug` of a struct that holds a secret: the fields named, and that there are others.
 macro_rules! without_secrets {

@@ -1,5 +1,6 @@
 //! The words of an enrolment, for people. Whatever comes from elsewhere is escaped here.
 
+use mfa_proto::secret::in_fours;
 use zeroize::Zeroizing;
 
 use super::uri::{Entry, Moves};
@@ -9,18 +10,6 @@ use crate::print::time::clock;
 
 /// The question for the confirming code.
 pub(super) const QUESTION: &str = "Code that the app shows now: ";
-
-/// `JBSW Y3DP EHPK 3PXP`: groups of four, as people read and type.
-pub(super) fn in_fours(secret: &str) -> Zeroizing<String> {
-    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
-    for (at, c) in secret.chars().enumerate() {
-        if at > 0 && at % 4 == 0 {
-            grouped.push(' ');
-        }
-        grouped.push(c);
-    }
-    grouped
-}
 
 /// What to add to the app, without the QR code. The secret is last, so that it stays on a small
 /// screen with the code below it.

@@ -5,7 +5,7 @@
 //! always, since nobody here knows what the terminal can show.
 
 use data_encoding::BASE32_NOPAD;
-use mfa_proto::identity::UserName;
+use mfa_proto::{identity::UserName, secret::in_fours};
 use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
@@ -23,17 +23,6 @@ pub(super) fn text(entry: &Entry, user: &UserName, showing: &Showing) -> String 
     let text = words::scan(&in_fours(&secret), showing.ascii);
     // One allocation: a string that grows leaves copies behind.
     ["\n", &picture, &text, words::CONFIRM].concat()
-}
-
-fn in_fours(secret: &str) -> Zeroizing<String> {
-    let mut grouped = Zeroizing::new(String::with_capacity(secret.len() * 2));
-    for (at, c) in secret.chars().enumerate() {
-        if at > 0 && at % 4 == 0 {
-            grouped.push(' ');
-        }
-        grouped.push(c);
-    }
-    grouped
 }
 
 /// Half blocks, two modules a character; or two characters a module.

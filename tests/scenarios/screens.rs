@@ -56,10 +56,14 @@ fn enrolling_in_an_own_session() {
 
 #[test]
 fn enrolling_in_a_login_over_ssh() {
+    // The label is as long in every run: with the name of the host in it, as many rows as that takes.
     let machine = Machine::new()
         .user(not_enrolled("bob"))
         .pam("sshd", Stack::password_then_mfa())
-        .settings("[policy]\nmode = \"required\"\ngrace = \"30d\"\n[enroll]\nissuer = \"host\"\n")
+        .settings(
+            "[policy]\nmode = \"required\"\ngrace = \"30d\"\n\
+             [enroll]\nissuer = \"host\"\nlabel = \"{user}\"\n",
+        )
         .start();
     machine.mfad().start();
     machine.start_sshd();

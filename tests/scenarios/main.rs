@@ -30,6 +30,7 @@ mod people;
 mod qr;
 mod recovery;
 mod replay;
+mod rescue;
 mod screens;
 mod secrets;
 mod settings;

@@ -4,6 +4,7 @@
 //! root with reduced rights: `tests/run NAME` runs those whose names contain NAME.
 
 mod account_phase;
+mod administration;
 mod backup_codes;
 mod clock;
 mod codes;

@@ -102,8 +102,11 @@ fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
     terminal.shows("root@server:", SOON);
     terminal.answer(b"id -un >/root/who; exit");
     assert_eq!(terminal.next_within(SOON), Next::Ended(Some(0)));
-    assert_eq!(machine.read("/root/who"), "root
-");
+    assert_eq!(
+        machine.read("/root/who"),
+        "root
+"
+    );
 
     // init=/bin/bash: the disk is read-only, as the kernel mounts it.
     machine.shell("mount -o remount,ro /");

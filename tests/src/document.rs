@@ -133,6 +133,11 @@ impl Page {
         Self { name: format!("{document}, machine={name}"), blocks, played: 0 }
     }
 
+    /// How many blocks are not played yet.
+    pub fn left(&self) -> usize {
+        self.blocks.len() - self.played
+    }
+
     /// Plays the next block; `person` answers what is asked.
     pub fn play_next(&mut self, machine: &Machine, person: &mut dyn FnMut(&str) -> String) {
         let block = self.blocks.get(self.played).unwrap_or_else(|| panic!("{}: no block is left", self.name));

@@ -75,10 +75,19 @@ pub(crate) fn play(machine: &Machine, block: &Block, fails: bool, person: &mut d
     }
 }
 
-/// What counts of a text.
+/// What counts of a text: neither colours nor empty lines.
 fn lines(text: &str) -> Vec<String> {
-    let masked = masked(text);
+    let masked = masked(&plain(text));
     masked.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Without sequences that move the cursor or set a colour: ESC `[`, parameters, a letter.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        all + part.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).get(1..).unwrap_or_default()
+    })
 }
 
 fn matches(expected: &[String], seen: &[String]) -> bool {
@@ -118,6 +127,7 @@ mod tests {
         assert!(as_shown("a … d\n…", "a b c d"));
         assert!(as_shown("…\nlast", "one\ntwo\nlast"));
         assert!(as_shown("code 123456", "code 654321"));
+        assert!(as_shown("red", "\x1b[1;31mred\x1b[0m\x1b[K"));
     }
 
     #[test]

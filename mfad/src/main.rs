@@ -1,8 +1,10 @@
 //! The daemon's process: arguments, hardening, and what is made once and passed down.
 #![forbid(unsafe_code)]
 
+mod in_force;
 mod init;
 mod serve;
+mod systemd;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -7,6 +7,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("main", 6),
     ("serve", 6),
     ("init", 6),
+    ("in_force", 6),
+    ("systemd", 6),
     ("lib", 6),
     ("settings", 6),
     ("bus", 5),

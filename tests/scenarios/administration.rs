@@ -66,14 +66,16 @@ fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
     let machine = served(
         Machine::new()
             .user(not_enrolled("alice").ssh_key())
+            .pam("sshd", debian_with_mfa())
             .sshd("AuthenticationMethods publickey,keyboard-interactive"),
     );
+    let _ = with_a_button(&machine, "alice");
     machine.shell(
         "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
          install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
     );
     Page::of(PAGE, "break-glass").play(&machine, &mut nobody);
-    let _ = machine.ssh("alice").key("alice").assert_refused();
+    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
 }
 
 #[test]

@@ -217,10 +217,11 @@ fn an_account_that_was_altered_is_ended_and_enrolled_again() {
 fn a_full_disk_is_found_and_emptied() {
     let machine = served(alice_at_sshd_and_sudo());
     crate::disk::on_a_small_disk(&machine);
-    // The store's own room lies in its log; without it, what a week of logins on a full disk uses up is gone at once.
+    // What weeks of logins on a full disk use up of the reserve and of the log's room is gone at once.
     machine.mfad().stop();
     let empty = ["sqlite3", "/var/lib/mfad/mfad.db", "PRAGMA wal_checkpoint(TRUNCATE)"];
     machine.exec_as("mfad", &empty).stdout_of_success();
+    machine.shell("rm -f /var/lib/mfad/mfad.reserve");
     let _ = machine.exec(&["sh", "-c", "cat /dev/zero >/var/lib/mfad/filler"]).assert_exit(1);
     refused(&machine);
     Page::of(PAGE, "disk-full").play(&machine, &mut nobody);

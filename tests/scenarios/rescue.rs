@@ -17,7 +17,7 @@ const PAGE: &str = "packaging/doc/rescue.md";
 const SOON: Duration = Duration::from_secs(10);
 
 /// Calls it `server`, as the page does, with an sshd that clients know.
-fn served(blueprint: Blueprint) -> Machine {
+pub(crate) fn served(blueprint: Blueprint) -> Machine {
     let machine = blueprint.sshd("ListenAddress 192.0.2.1").start();
     machine
         .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");

@@ -29,6 +29,7 @@ mod name_services;
 mod names;
 mod pam_user;
 mod people;
+mod picture;
 mod qr;
 mod recovery;
 mod replay;

@@ -45,6 +45,7 @@ pub mod libpam;
 pub mod machine;
 pub mod mfactl;
 pub mod outcome;
+pub mod picture;
 pub mod product;
 pub mod rights;
 pub mod screen;

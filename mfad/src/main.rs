@@ -1,6 +1,7 @@
 //! The daemon's process: arguments, hardening, and what is made once and passed down.
 #![forbid(unsafe_code)]
 
+mod credential;
 mod in_force;
 mod init;
 mod serve;

@@ -7,6 +7,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("main", 6),
     ("serve", 6),
     ("init", 6),
+    ("credential", 6),
     ("in_force", 6),
     ("systemd", 6),
     ("lib", 6),

@@ -3,10 +3,13 @@
 
 use std::{io::Write, path::Path};
 
-use mfad::{keys, settings::Settings, store::sqlite::Sqlite};
+use mfad::{crypto::Keys, keys, settings::Settings, store::sqlite::Sqlite};
 use nix::unistd::{User, geteuid};
 
-use crate::serve::{self, DATABASE, STATE_DIR, USER};
+use crate::{
+    credential,
+    serve::{self, DATABASE, STATE_DIR, USER},
+};
 
 /// Checks the settings, and says which mode they ask for.
 pub(crate) fn settings(path: &Path) -> Result<(), String> {
@@ -19,13 +22,7 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
 
 /// Checks that the key opens the store, and that this program knows its schema.
 pub(crate) fn store() -> Result<(), String> {
-    let key = if geteuid().is_root() && !serve::has_credential() {
-        let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
-        let user = user.ok_or(format!("there is no user {USER}: mfad init says what is missing"))?;
-        keys::read(Path::new(keys::KEY_FILE), user.uid.as_raw()).map_err(|error| error.to_string())?
-    } else {
-        serve::key()?
-    };
+    let key = key()?;
     let database = Path::new(STATE_DIR).join(DATABASE);
     if !Sqlite::check(&database, &key).map_err(|error| error.to_string())? {
         // Serving goes on with it, and refuses who is not found: no reason to keep an older mfad.
@@ -35,6 +32,19 @@ pub(crate) fn store() -> Result<(), String> {
         ));
     }
     say(&format!("{}: in order, and the key opens it", database.display()))
+}
+
+/// The key that the daemon would find. Root has no credentials folder, and opens what systemd would open for it.
+fn key() -> Result<Keys, String> {
+    if !geteuid().is_root() || serve::has_credential() {
+        return serve::key();
+    }
+    if let Some(sealed) = credential::found() {
+        return credential::open(&sealed);
+    }
+    let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
+    let user = user.ok_or(format!("there is no user {USER}: mfad init says how to make one"))?;
+    keys::read(Path::new(keys::KEY_FILE), user.uid.as_raw()).map_err(|error| error.to_string())
 }
 
 fn say(line: &str) -> Result<(), String> {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod credential;
 mod in_force;
 mod init;
 mod serve;

@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("serve", 6),
     ("check", 6),
     ("init", 6),
+    ("credential", 6),
     ("in_force", 6),
     ("systemd", 6),
     ("lib", 6),

@@ -25,6 +25,7 @@ mod limits;
 mod login;
 mod name_services;
 mod names;
+mod packages;
 mod pam_user;
 mod people;
 mod qr;

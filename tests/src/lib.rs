@@ -44,6 +44,7 @@ pub mod libpam;
 pub mod machine;
 pub mod mfactl;
 pub mod outcome;
+pub mod package;
 pub mod product;
 pub mod rights;
 pub mod screen;

@@ -13,7 +13,10 @@ use std::{
 };
 
 use mfa_proto::secret::Secret;
-use mfad::{crypto::KEY_BYTES, keys::CREDENTIAL};
+use mfad::{
+    crypto::{KEY_BYTES, Keys},
+    keys::CREDENTIAL,
+};
 
 /// Where systemd looks for credentials that are sealed, the first is where ours is put.
 const STORES: [&str; 3] =
@@ -50,6 +53,16 @@ pub(crate) fn create(key: &Secret<[u8; KEY_BYTES]>) -> Result<PathBuf, String> {
     };
     write().map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)
+}
+
+/// Opens the credential at `path`, as root.
+pub(crate) fn open(path: &Path) -> Result<Keys, String> {
+    let sealed = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let opened = Secret::new(run(&["decrypt"], &sealed)?);
+    let key: [u8; KEY_BYTES] = opened.expose().as_slice().try_into().map_err(|_| {
+        format!("{}: holds {} bytes, a key has {KEY_BYTES}", path.display(), opened.expose().len())
+    })?;
+    Ok(Keys::new(&Secret::new(key)))
 }
 
 /// Runs the program over `input`, by pipes; what it gives.

@@ -60,17 +60,20 @@ fn with_systemd_the_key_is_a_sealed_credential_and_nowhere_in_clear() {
     }
 }
 
-// S33: one that cannot be opened is not taken for none.
+// S33: one that cannot be opened is not taken for none; with the key that was kept apart it is made anew.
 #[test]
-fn a_credential_of_another_host_lets_nobody_in_until_its_own_is_back() {
+fn a_credential_of_another_host_lets_nobody_in_until_the_key_is_sealed_for_this_one() {
     let machine = alice_in(Suite::Bookworm);
+    machine.shell(&format!("systemd-creds decrypt --name=mfad.key {CREDENTIAL} - >/dev/shm/kept"));
     machine.mfad().stop();
-    machine.shell("mv /var/lib/systemd/credential.secret /root/; systemd-creds setup 2>/dev/null");
+    machine.shell("rm /var/lib/systemd/credential.secret; systemd-creds setup");
     let _ = machine.systemctl("start --no-block mfad.service");
     machine.log().wait_for("status=243/CREDENTIALS");
     let code = machine.token("alice").code();
     let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
-    machine.shell("mv -f /root/credential.secret /var/lib/systemd/");
+    machine.shell(&format!(
+        "systemd-creds encrypt --name=mfad.key - {CREDENTIAL} </dev/shm/kept; rm /dev/shm/kept"
+    ));
     machine.wait_active("mfad.service");
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 }

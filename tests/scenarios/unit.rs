@@ -1,12 +1,11 @@
 //! The unit: mfad under systemd, shut in, watched, and there again when it was killed.
 
-use std::path::Path;
-use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mfa_tests::{Blueprint, Inside, Machine, Stack, Suite, wait};
 
+use crate::name_services::add_source;
 use crate::people::{enrolled, not_enrolled};
 
 /// Systemd's own name for it.
@@ -122,14 +121,8 @@ fn what_the_unit_forbids_is_refused_to_who_tries_it_from_inside() {
 #[test]
 fn names_that_only_a_name_service_knows_reach_the_shut_in_daemon() {
     let machine = people().boot().with_pam_host();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/name_source.c");
-    let library = machine.shell("dirname /usr/lib/*/security").trim().to_owned() + "/libnss_source.so.2";
-    let mut compile = Command::new("gcc");
-    compile.args(["-shared", "-fPIC", "-o"]).arg(machine.path(library)).arg(&source);
-    assert!(compile.status().expect("gcc is needed").success());
-    machine.shell(
-        "sed -i 's/^passwd:.*/passwd: files source/' /etc/nsswitch.conf; ln -s /root/source /etc/name-source",
-    );
+    add_source(&machine);
+    machine.shell("ln -s /root/source /etc/name-source");
     machine.write("/root/source", 0o600, "knows carol 1500");
     machine.mfad().restart();
     let ask = || machine.pam_host("door", "carol", &["--answer", "123456"]).result().to_owned();
@@ -148,10 +141,9 @@ fn killed_it_serves_again_within_a_second_and_who_comes_meanwhile_waits() {
     let mut took = Vec::new();
     for _ in 0..7 {
         let pid = main_pid(&machine);
-        machine.exec(&["kill", "-KILL", &pid]).stdout_of_success();
-        let started = Instant::now();
-        assert!(machine.pam_host("door", "bob", &[]).granted(), "in the queue of systemd's socket");
-        took.push(started.elapsed());
+        let login = machine.kill_and_log_in(&pid, "door", "bob");
+        assert!(login.granted(), "in the queue of systemd's socket: {login}");
+        took.push(login.took());
         let _ = another_than(&machine, &pid);
     }
     took.sort();

@@ -21,6 +21,12 @@ impl Booted {
     pub(crate) fn new(machine: Machine) -> Self {
         Self(machine)
     }
+
+    /// Puts `pam_host` into the machine.
+    #[must_use]
+    pub fn with_pam_host(self) -> Self {
+        Self(self.0.with_pam_host())
+    }
 }
 
 impl Deref for Booted {

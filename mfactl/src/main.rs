@@ -21,6 +21,7 @@ mod failure;
 mod import;
 mod manual;
 mod not_me;
+mod pam;
 mod print;
 mod reason;
 mod rehearse;

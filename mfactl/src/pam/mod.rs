@@ -1,0 +1,8 @@
+//! `mfactl pam`: the second factor in front of a service, and away from it again.
+//!
+//! A file is read as libpam reads it ([`line`]), with all that it includes ([`stack`]), and every way
+//! through it is gone ([`walk`]).
+
+pub(crate) mod line;
+pub(crate) mod stack;
+pub(crate) mod walk;

@@ -4,5 +4,6 @@
 //! through it is gone ([`walk`]).
 
 pub(crate) mod line;
+pub(crate) mod proof;
 pub(crate) mod stack;
 pub(crate) mod walk;

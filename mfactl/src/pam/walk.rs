@@ -135,6 +135,7 @@ fn answers(module: &str) -> &'static [Answer] {
     match module {
         "pam_deny" => &[Answer::Failure],
         "pam_permit" => &[Answer::Success],
+        "pam_unix" => &[Answer::Success, Answer::Failure],
         _ => &[Answer::Success, Answer::Ignore, Answer::Failure],
     }
 }

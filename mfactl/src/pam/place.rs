@@ -419,10 +419,9 @@ mod tests {
             ),
         ]);
         let placed = place(&host, "sshd", First::Password, None).unwrap();
-        assert!(
-            lines(&placed).contains(&"auth required pam_mfa.so first_factor=requisite".to_owned()),
-            "{placed:?}"
-        );
+        assert_eq!(lines(&placed)[1], "auth required pam_mfa.so");
+        // pam_shells may have failed before, and the stack goes on.
+        assert!(!placed.proof.attested);
     }
 
     #[test]

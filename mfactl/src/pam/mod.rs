@@ -351,3 +351,22 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::print::schema;
+
+    #[test]
+    fn a_plan_has_this_shape() {
+        let service = ServiceView { service: "sshd".into(), attested: true, root_passes: false };
+        let view = View {
+            changes: true,
+            services: vec![service],
+            files: vec!["/etc/pam.d/sshd".into()],
+            break_glass: vec!["root's password at the console".into()],
+            hash: "00ff".into(),
+        };
+        schema::holds("pam-plan", &view);
+    }
+}

@@ -127,3 +127,30 @@ fn view(files: &Files, family: &Family, kept: Option<&mut Kept>, now: u64) -> Vi
     };
     View { family: family.name.clone(), state, since, gone, hash, flaws }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::print::schema;
+
+    #[test]
+    fn a_family_has_this_shape_and_bad_ones_are_not_well() {
+        let view = |state, flaws: &[&str]| View {
+            family: "sshd".into(),
+            state,
+            since: 1,
+            gone: 0,
+            hash: "00".into(),
+            flaws: flaws.iter().map(ToString::to_string).collect(),
+        };
+        for state in ["kept", "by_hand", "differs", "gone"] {
+            schema::holds("pam-status", &view(state, &["x"]));
+        }
+        assert!(view("kept", &[]).is_well() && view("by_hand", &[]).is_well());
+        assert!(
+            !view("kept", &["x"]).is_well()
+                && !view("gone", &[]).is_well()
+                && !view("differs", &[]).is_well()
+        );
+    }
+}

@@ -25,6 +25,7 @@ mod limits;
 mod login;
 mod name_services;
 mod names;
+mod pam_apply;
 mod pam_user;
 mod people;
 mod qr;

@@ -87,6 +87,17 @@ impl Terminal {
         self.next(Instant::now() + patience)
     }
 
+    /// Reads until the program has shown that since the last answer; panics with all of it where it does not.
+    pub fn wait_for(&mut self, text: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !String::from_utf8_lossy(&self.shown[self.answered..]).contains(text) {
+            match self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.shown.extend(bytes),
+                Err(_) => panic!("waited in vain for {text:?}: {}", self.transcript()),
+            }
+        }
+    }
+
     /// What the program showed, without the Enter that ended the last answer and without that answer's echo.
     fn without_echo<'a>(&self, since: &'a str) -> &'a str {
         let typed = String::from_utf8_lossy(&self.last_answer);

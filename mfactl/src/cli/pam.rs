@@ -50,6 +50,10 @@ pub(crate) enum Pam {
         shape: Shape,
     },
     /// Put back what is on trial, at once
+    ///
+    /// Where a file still is what the trial left, it gets the bytes back that it had before; where somebody has
+    /// changed it since, only the lines of mfactl are taken out, and that is said. The timer of a trial, and
+    /// the next boot after one that was cut short, run this too.
     Rollback {
         /// Only that trial
         #[arg(long, hide = true, value_name = "ID")]

@@ -336,16 +336,20 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
             .map(|effective| sshd::pid_file(&effective));
         take(gate::OURS.into())?;
         take(sshd::CONFIG.into())?;
-        sshd::reload(&pid_file.unwrap_or_else(|_| "/run/sshd.pid".into()));
+        let reloaded = sshd::reload(&pid_file.unwrap_or_else(|_| "/run/sshd.pid".into()));
+        reloaded.map_err(|why| Failure::GivenUp(format!("sshd has not read its settings again: {why}")))?;
     }
     for name in &names {
         take(PathBuf::from("/etc/pam.d").join(name))?;
     }
     let mut kept = record::kept()?;
+    let before = kept.len();
     kept.retain(|name, _| {
         !all && !names.iter().any(|gone| Family::of(name.as_ref()).is_ok_and(|of| of.has(gone)))
     });
-    record::keep(&kept)?;
+    if kept.len() < before {
+        record::keep(&kept)?;
+    }
     if taken == 0 {
         say("no line of mfactl is there")?;
     }

@@ -1,9 +1,16 @@
 //! What sshd does with a login, asked of sshd itself (`sshd -T`), and its settings as they are written.
 
 use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::clock::Stopwatch;
 use super::stack::Place;
 
 /// The server.
@@ -38,7 +45,7 @@ impl Effective {
     pub(crate) fn of(config: &Path, visitor: &Visitor) -> Result<Self, String> {
         if !Path::new(PRIVSEP).exists() {
             // Made by the service's start; sshd refuses to read its settings without.
-            std::fs::create_dir(PRIVSEP).map_err(|error| format!("{PRIVSEP}: {error}"))?;
+            fs::create_dir(PRIVSEP).map_err(|error| format!("{PRIVSEP}: {error}"))?;
         }
         let who = format!("user={},host={address},addr={address}", visitor.user, address = visitor.address);
         let run = Command::new(SSHD).arg("-T").arg("-f").arg(config).args(["-C", &who]).env_clear().output();
@@ -96,7 +103,7 @@ fn read(file: &Path, except: &Path, depth: usize, blocks: &mut Vec<Block>) -> Re
     if file == except || depth > 16 {
         return Ok(());
     }
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut open: Option<Block> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let Some((keyword, value)) = setting(line) else { continue };
@@ -195,15 +202,30 @@ pub(crate) fn in_network(network: &str) -> String {
     network.split('/').next().unwrap_or_default().replace(['*', '?'], "1")
 }
 
-/// Has the server that listens read its settings again; whether there was one.
-pub(crate) fn reload(pid_file: &str) -> bool {
-    let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse::<i32>().ok());
-    let is_sshd = |pid: &i32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == "sshd")
-    };
-    pid.filter(is_sshd).is_some_and(|pid| {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGHUP).is_ok()
-    })
+/// How long a server may take to listen again.
+const LISTENS_AGAIN: Duration = Duration::from_secs(5);
+
+/// Has the server that listens read its settings again, if there is one; it listens again when this returns.
+/// Settings that sshd would not start with are an error, and then it goes on with the old ones.
+pub(crate) fn reload(pid_file: &str) -> Result<(), String> {
+    let pid = fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse::<i32>().ok());
+    let is_sshd =
+        |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == "sshd");
+    let Some(pid) = pid.filter(is_sshd) else { return Ok(()) };
+    Effective::of(Path::new(CONFIG), &Visitor::anybody())?;
+    // Written anew once it listens.
+    let written =
+        || fs::metadata(pid_file).ok().map(|about| (about.ino(), about.ctime(), about.ctime_nsec()));
+    let before = written();
+    kill(Pid::from_raw(pid), Signal::SIGHUP).map_err(|error| format!("sshd: {error}"))?;
+    let clock = Stopwatch::start();
+    while clock.elapsed() < LISTENS_AGAIN {
+        if written().is_some_and(|now| Some(now) != before) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(format!("sshd (process {pid}) does not listen again"))
 }
 
 /// Where the server that runs keeps its process id.

@@ -55,8 +55,11 @@ impl View {
 /// Prints how each family stands; with `only_bad`, those that are not as they were kept.
 pub(crate) fn status(shape: Shape, only_bad: bool, now: u64) -> Result<Exit, Failure> {
     let mut kept = record::kept()?;
+    let before = kept.clone();
     let views = views(&mut kept, now);
-    record::keep(&kept)?;
+    if kept != before {
+        record::keep(&kept)?;
+    }
     let mut out = Out::stdout()?;
     if let Some(trial) = record::trial()? {
         let families = trial.families.join(", ");

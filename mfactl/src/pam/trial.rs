@@ -58,13 +58,11 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
         .try_for_each(|change| {
             record::make(change).map_err(|error| Failure::File(change.file.display().to_string(), error))
         })
-        .and_then(|()| holds(plan));
+        .and_then(|()| holds(plan))
+        .and_then(|()| trial.sshd.as_deref().map_or(Ok(()), sshd::reload).map_err(Failure::GivenUp));
     if let Err(failure) = written {
         undo(&trial)?;
         return Err(failure);
-    }
-    if let Some(pid_file) = &trial.sshd {
-        sshd::reload(pid_file);
     }
     Ok(trial)
 }

@@ -25,8 +25,8 @@ pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
             }
         }
     }
-    if let Some(pid_file) = &trial.sshd {
-        sshd::reload(pid_file);
+    if let Some(Err(why)) = trial.sshd.as_deref().map(sshd::reload) {
+        told.push(format!("sshd has not read its settings again: {why}"));
     }
     if failed {
         // The record stays, for another try.

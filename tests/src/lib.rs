@@ -12,7 +12,8 @@
 //! machine.ssh("alice").password("pw").code(&code).assert_granted();
 //! ```
 //!
-//! A [`Machine`] is an overlay of a cached root file system in namespaces of its own: ready in a tenth of
+//! A [`Booted`] machine is one whose process 1 is systemd, for packages and units; all else has none, and starts
+//! sooner. A [`Machine`] is an overlay of a cached root file system in namespaces of its own: ready in a tenth of
 //! a second, gone with everything in it when dropped. Who comes to log in is an [`Attempt`]; what it saw
 //! is an [`Outcome`]. Nothing here sleeps for luck: [`wait`] waits for conditions, under deadlines.
 //!
@@ -30,6 +31,7 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod booted;
 pub mod builder;
 pub mod clock;
 pub mod daemon;
@@ -55,6 +57,7 @@ pub mod window;
 
 pub use attempt::{Attempt, together};
 pub use audit::{Audit, Record};
+pub use booted::Booted;
 pub use builder::Blueprint;
 pub use image::Suite;
 pub use inside::{Inside, Ran};

@@ -24,6 +24,12 @@ impl Booted {
         Self(machine)
     }
 
+    /// Puts `pam_host` into the machine.
+    #[must_use]
+    pub fn with_pam_host(self) -> Self {
+        Self(self.0.with_pam_host())
+    }
+
     /// Installs the package `file` of this host, as an administrator does who has copied it there, with nobody to
     /// answer questions; what dpkg said of it.
     pub fn install(&self, file: &Path) -> Ran {

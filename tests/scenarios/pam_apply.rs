@@ -45,10 +45,10 @@ fn prompt(terminal: &mut Terminal) -> String {
 
 /// Says yes; it is in place when this returns.
 fn say_yes(machine: &Machine, terminal: &mut Terminal) {
-    terminal.wait_for("Type yes: ", PATIENCE);
+    terminal.shows("Type yes: ", PATIENCE);
     terminal.answer(b"yes");
     wait::for_condition("the trial has begun", PATIENCE, || machine.exists("/var/lib/mfactl/trial.json"));
-    terminal.wait_for("In place, on trial.", PATIENCE);
+    terminal.shows("In place, on trial.", PATIENCE);
 }
 
 fn ended(terminal: &mut Terminal) -> Option<i32> {
@@ -77,7 +77,7 @@ fn a_stack_is_kept_when_a_login_through_each_service_was_seen() {
     // With an sshd that has read its new settings: password and code.
     let _ = machine.ssh("alice").password("pw").code(&token.wrong_code()).assert_refused();
     let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
-    terminal.wait_for("sshd: proven by alice", PATIENCE);
+    terminal.shows("sshd: proven by alice", PATIENCE);
     let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
     assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
     let said = terminal.transcript();
@@ -112,7 +112,7 @@ fn what_is_not_proven_in_time_is_put_back() {
     assert_ne!(state(&machine), before);
     let token = machine.token("alice");
     let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
-    terminal.wait_for("sudo: proven by alice", PATIENCE);
+    terminal.shows("sudo: proven by alice", PATIENCE);
     assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
     assert!(terminal.transcript().contains("not all of it was proven in 10 s"), "{}", terminal.transcript());
     assert_eq!(state(&machine), before);

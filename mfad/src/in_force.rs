@@ -40,6 +40,9 @@ pub(crate) async fn take(store: &Store, policy: &Policy, log: &Log) {
             let mode = settings.rules.mode.word();
             policy.set(Some(settings.rules.clone()));
             log.tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
+            for warning in &settings.warnings {
+                log.tell(Notice::SettingsRenamed, warning);
+            }
             if let Err(error) = grace::keep_date(store, &settings.rules).await {
                 let text = format!("the date from which grace runs was not kept: {error}");
                 log.tell(Notice::SettingsNotKept, &text);

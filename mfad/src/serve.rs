@@ -66,9 +66,9 @@ fn serve() -> Result<(), String> {
         let policy = Policy::default();
         begin(&store, sound).await?;
         in_force::take(&store, &policy, &log).await;
-        let (bus_serves, bus_served) = oneshot::channel();
+        let (serving, told) = oneshot::channel();
         let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
-        let report = systemd::report(runtime.clone(), store.clone(), log.clone(), bus_served);
+        let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
         let auth = Auth::new(store.clone(), policy.clone());
         let desk = bus::system::Desk {
@@ -78,7 +78,7 @@ fn serve() -> Result<(), String> {
             clock: clock.clone(),
             log: log.clone(),
         };
-        thread("system-bus", move || zbus::block_on(bus::system::serve(desk, bus_serves)))?;
+        thread("system-bus", move || zbus::block_on(bus::system::serve(desk, serving)))?;
         let told = log.clone();
         thread("settings", move || in_force::take_at_each_signal(&store, &policy, &told))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
@@ -100,13 +100,24 @@ fn harden() -> Result<(), String> {
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(8192), hard).map_err(failed("RLIMIT_NOFILE"))
 }
 
+/// The folder in which systemd has put the key for this process.
 #[expect(
     clippy::disallowed_methods,
     reason = "systemd names the credentials folder so, and this is no login process"
 )]
-fn key() -> Result<Keys, String> {
+fn credential() -> Option<PathBuf> {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let read = match folder.filter(|folder| folder.join(keys::CREDENTIAL).exists()) {
+    folder.filter(|folder| folder.join(keys::CREDENTIAL).exists())
+}
+
+/// Whether systemd has put the key for this process.
+pub(crate) fn has_credential() -> bool {
+    credential().is_some()
+}
+
+/// The key: systemd's credential, or the file.
+pub(crate) fn key() -> Result<Keys, String> {
+    let read = match credential() {
         Some(folder) => keys::read_credential(&folder),
         None => keys::read(Path::new(keys::KEY_FILE), geteuid().as_raw()),
     };

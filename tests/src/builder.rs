@@ -144,10 +144,13 @@ impl Blueprint {
             settings => (settings.as_deref(), None),
         };
         if product {
+            if init == Init::Systemd {
+                product::install_units(&machine);
+            }
             product::install(&machine, early);
             match init {
                 Init::Idle => machine.bus().start(),
-                Init::Systemd => drop(machine.exec(&["systemctl", "daemon-reload"]).stdout_of_success()),
+                Init::Systemd => product::start_units(&machine),
             }
         }
         if enrols {

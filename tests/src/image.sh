@@ -13,7 +13,7 @@ packages=(
   libpam-modules libpam-google-authenticator libpam-oath pamtester # the peers, and a host of no habits
   dbus util-linux bsdutils mount procps iproute2                  # what a machine is run with
   systemd-sysv libpam-systemd debconf                             # what a machine boots with, and its packages ask by
-  oathtool strace faketime libfaketime sqlite3 fail2ban           # what looks at it
+  oathtool strace faketime libfaketime sqlite3 fail2ban nscd           # what looks at it
 )
 
 packages+=(rsync git ansible-core)                                 # what people come with, over ssh
@@ -42,7 +42,7 @@ inside() { chroot "$root.part" "$@"; }
 inside useradd --system --user-group --no-create-home --home-dir /var/lib/mfad --shell /usr/sbin/nologin mfad
 inside ssh-keygen -A >&2
 # A machine that boots begins what its test asks for, and nothing that waits for a network, a clock or a terminal.
-inside systemctl --quiet disable ssh cron fail2ban getty@tty1 >&2
+inside systemctl --quiet disable ssh cron fail2ban nscd getty@tty1 >&2
 inside systemctl --quiet mask systemd-timesyncd apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer \
   e2scrub_all.timer systemd-sysctl systemd-modules-load systemd-udevd getty.target >&2
 # What Debian's packages set up is kept beside, for machines that want it: a machine writes its own.

@@ -46,6 +46,7 @@ pub mod libpam;
 pub mod machine;
 pub mod mfactl;
 pub mod outcome;
+pub mod package;
 pub mod picture;
 pub mod product;
 pub mod rights;

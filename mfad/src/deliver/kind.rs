@@ -22,6 +22,8 @@ pub enum Notice {
     SettingsTaken,
     /// The settings cannot be used.
     SettingsBroken,
+    /// The settings are in force, and name what has another name now.
+    SettingsRenamed,
     /// The settings are in force, but were not kept for a bad day.
     SettingsNotKept,
     /// The audit takes no record.
@@ -55,6 +57,7 @@ impl Notice {
             Self::CannotJudge => "cannot_judge",
             Self::SettingsTaken => "settings_taken",
             Self::SettingsBroken => "settings_broken",
+            Self::SettingsRenamed => "settings_renamed",
             Self::SettingsNotKept => "settings_not_kept",
             Self::AuditFails => "audit_fails",
             Self::StoreSilent => "store_silent",
@@ -66,9 +69,12 @@ impl Notice {
     pub fn level(self) -> Level {
         match self {
             Self::BusServed | Self::SettingsTaken => Level::Info,
-            Self::BusGone | Self::NoBus | Self::SocketFails | Self::SettingsNotKept | Self::LinesLost => {
-                Level::Warning
-            }
+            Self::BusGone
+            | Self::NoBus
+            | Self::SocketFails
+            | Self::SettingsRenamed
+            | Self::SettingsNotKept
+            | Self::LinesLost => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -136,6 +142,7 @@ ids! {
     Notice::CannotJudge => "943487f272d04b3bb44d32388a8f4ee9",
     Notice::SettingsTaken => "14f5d2cd566a46ebbdaf3c72bdd1a397",
     Notice::SettingsBroken => "b42ac91c799d4bd784f0bb385523d600",
+    Notice::SettingsRenamed => "f97a9109143942bab41bd87e4ebeee21",
     Notice::SettingsNotKept => "0f1e55e695664ecf848d6fb5e1e9710d",
     Notice::AuditFails => "3521a63de38f4cb5985b3c7fb912a727",
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",

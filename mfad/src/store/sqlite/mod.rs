@@ -40,6 +40,14 @@ impl Sqlite {
         Head::begin(&mut db, keys)
     }
 
+    /// Looks whether [`Sqlite::open`] would open the database at `path`, and changes nothing of it: others may write it
+    /// in the meantime. `Ok(false)` when the roster is not sound.
+    pub fn check(path: &Path, keys: &Keys) -> Result<bool, StoreError> {
+        let mut db = Db::new(schema::open_to_check(path)?);
+        db.execute("BEGIN")?; // all of it as of one moment
+        Head::check_roster(&mut db, keys).map(|fault| fault.is_none())
+    }
+
     /// Opens the database at `path`, which is there, and starts its thread. Verifies the
     /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
     pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
@@ -225,6 +233,29 @@ mod tests {
             let open = move || Sqlite::open(&path, &keys()).unwrap().0;
             (open(), Box::new(open) as Box<dyn Fn() -> Sqlite>)
         });
+    }
+
+    #[test]
+    fn a_check_finds_what_opening_would_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        assert!(Sqlite::check(&path, &keys()).is_err(), "there is none");
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::NoStore { .. })));
+        std::fs::remove_file(&path).unwrap();
+        Sqlite::create(&path, &keys()).unwrap();
+        let bytes = || std::fs::read(&path).unwrap();
+        let before = bytes();
+        assert!(Sqlite::check(&path, &keys()).unwrap());
+        let serving = Sqlite::open(&path, &keys()).unwrap();
+        assert!(Sqlite::check(&path, &keys()).unwrap(), "beside one that serves");
+        drop(serving);
+        let other = Keys::new(&Secret::new([2; KEY_BYTES]));
+        assert!(matches!(Sqlite::check(&path, &other), Err(StoreError::WrongKey)));
+        assert_eq!(bytes().len(), before.len());
+        let raise = Connection::open(&path).unwrap();
+        raise.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::TooNew { found: 99, .. })));
     }
 
     // S31, S32: the settings that make a commit durable are in force.

@@ -15,7 +15,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// How an account stands to the names of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum OnHost {
+pub(crate) enum OnHost {
     /// The name has the account's uid.
     Here,
     /// Nobody has the name.
@@ -29,7 +29,7 @@ pub(super) enum OnHost {
 
 impl OnHost {
     /// Looks `name` up, whose account has `uid`.
-    pub(super) fn of(name: &[u8], uid: u32) -> Self {
+    pub(crate) fn of(name: &[u8], uid: u32) -> Self {
         Self::found(uid, look_up(name))
     }
 
@@ -54,14 +54,14 @@ fn look_up(name: &[u8]) -> Result<Option<u32>, String> {
 
 /// One who may log in here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) name: Vec<u8>,
-    pub(super) uid: u32,
+pub(crate) struct Person {
+    pub(crate) name: Vec<u8>,
+    pub(crate) uid: u32,
 }
 
 /// The people of `/etc/passwd`: root, and the uids that `/etc/login.defs` gives to people, each with
 /// a shell that lets in. Those of a directory are not listed there.
-pub(super) fn people() -> Result<Vec<Person>, Failure> {
+pub(crate) fn people() -> Result<Vec<Person>, Failure> {
     let defs = match read(LOGIN_DEFS) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| Failure::Unread(LOGIN_DEFS.to_owned(), error))?,

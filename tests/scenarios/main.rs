@@ -32,6 +32,7 @@ mod names;
 mod packages;
 mod packed;
 mod pam_apply;
+mod pam_booted;
 mod pam_user;
 mod people;
 mod picture;

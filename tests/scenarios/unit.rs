@@ -165,6 +165,12 @@ fn stopped_it_is_started_by_the_next_login_over_systemd_s_socket() {
     assert!(machine.pam_host("door", "bob", &[]).granted());
     let owner = machine.shell("stat -c '%U %a' /run/mfad /run/mfad/pam.sock");
     assert_eq!(owner, "mfad 755\nroot 600\n");
+    // It is ready when both doors serve.
+    assert_eq!(machine.unit(UNIT, "ActiveState"), "activating");
+    assert!(machine.pam_host("door", "bob", &[]).granted());
+    machine.shell("systemctl start dbus.socket dbus.service");
+    machine.wait_active(UNIT);
+    assert_eq!(machine.unit(UNIT, "StatusText"), "serving");
 }
 
 #[test]
@@ -184,8 +190,9 @@ fn one_that_hangs_is_killed_by_the_watchdog_and_started_again() {
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 
     // Its threads run, but a read of the store does not come back: every lock takes a minute.
-    let trace =
-        format!("strace -f -qq -o /dev/null -p {next} -e trace=fcntl -e inject=fcntl:delay_enter=60000000");
+    let trace = format!(
+        "strace -f -qq -o /dev/null -p {next} -P /var/lib/mfad/mfad.db-shm -e trace=fcntl -e inject=fcntl:delay_enter=60000000"
+    );
     machine.shell(&format!("setsid -f {trace}"));
     let again = || machine.log().matching("Watchdog timeout").len() == 2;
     wait::for_condition("the watchdog sees it", PATIENCE, again);

@@ -127,6 +127,11 @@ impl Bus {
         self.call(LOCKER, "Answer", &(token, answer), CALL).await
     }
 
+    /// Has every proven login leave a `settled` row for so many seconds; the last audit row before.
+    pub(crate) async fn watch(&self, seconds: u32) -> Result<u64, Failure> {
+        self.admin("Watch", &seconds).await
+    }
+
     /// The first accounts whose name is above `after`, by name; none: the list has ended.
     pub(crate) async fn user_list(&self, after: &[u8]) -> Result<Vec<UserRow>, Failure> {
         self.admin("UserList", &(after, PAGE)).await

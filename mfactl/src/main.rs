@@ -21,6 +21,7 @@ mod failure;
 mod import;
 mod manual;
 mod not_me;
+mod pam;
 mod print;
 mod reason;
 mod rehearse;
@@ -68,6 +69,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Pam(verb) => pam::pam(verb).await,
         Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),
         Verb::Man { folder } => manual::write(&folder),

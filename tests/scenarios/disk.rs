@@ -10,7 +10,7 @@ use crate::people::alice_at_sshd_and_sudo;
 const SOON: Duration = Duration::from_secs(6);
 
 /// Puts the store of a machine on a disk of its own, of 32 MiB: what it has, its reserve, and a little.
-fn on_a_small_disk(machine: &Machine) {
+pub(crate) fn on_a_small_disk(machine: &Machine) {
     machine.mfad().stop();
     machine.shell(
         "cp -a /var/lib/mfad /root/kept

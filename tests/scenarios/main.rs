@@ -4,6 +4,7 @@
 //! root with reduced rights: `tests/run NAME` runs those whose names contain NAME.
 
 mod account_phase;
+mod administration;
 mod backup_codes;
 mod clock;
 mod codes;
@@ -11,6 +12,7 @@ mod crash;
 mod credential;
 mod daemon_gone;
 mod disk;
+mod documents;
 mod enrolment;
 mod factors;
 mod false_mfad;
@@ -27,11 +29,15 @@ mod limits;
 mod login;
 mod name_services;
 mod names;
+mod packages;
+mod pam_apply;
 mod pam_user;
 mod people;
+mod picture;
 mod qr;
 mod recovery;
 mod replay;
+mod rescue;
 mod screens;
 mod secrets;
 mod settings;
@@ -42,3 +48,4 @@ mod strangers;
 mod tampering;
 mod told;
 mod unit;
+mod using;

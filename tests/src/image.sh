@@ -16,6 +16,8 @@ packages=(
   oathtool strace faketime libfaketime sqlite3 fail2ban nscd           # what looks at it
 )
 
+packages+=(rsync git ansible-core)                                 # what people come with, over ssh
+
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mfad-tests
 key=$({ echo "$suite ${packages[*]}"; cat "$0"; } | sha256sum | cut -c1-16)
 root=$cache/$suite-$key

@@ -54,14 +54,16 @@ fn look_up(name: &[u8]) -> Result<Option<u32>, String> {
 
 /// One who may log in here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) name: Vec<u8>,
-    pub(super) uid: u32,
+pub(crate) struct Person {
+    /// As it stands there.
+    pub(crate) name: Vec<u8>,
+    /// The number.
+    pub(crate) uid: u32,
 }
 
 /// The people of `/etc/passwd`: root, and the uids that `/etc/login.defs` gives to people, each with
 /// a shell that lets in. Those of a directory are not listed there.
-pub(super) fn people() -> Result<Vec<Person>, Failure> {
+pub(crate) fn people() -> Result<Vec<Person>, Failure> {
     let defs = match read(LOGIN_DEFS) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| Failure::Unread(LOGIN_DEFS.to_owned(), error))?,

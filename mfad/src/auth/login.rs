@@ -252,7 +252,9 @@ impl Auth {
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending => Step::proven(self.ticket(asked, proof.binds)?),
+            Outcome::Proven(proof) if proof.pending || via == Via::Login && self.is_watched() => {
+                Step::proven(self.ticket(asked, proof.binds)?)
+            }
             Outcome::Proven(_) => Step::proven(Vec::new()),
             Outcome::Waived(_, why) => Step::waived(*why),
             Outcome::Enrolling(showing) => self.show(asked, showing)?,

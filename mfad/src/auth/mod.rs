@@ -27,6 +27,7 @@ pub(crate) mod tests;
 mod uri;
 pub mod verdict;
 mod vouchers;
+mod watch;
 mod wish;
 pub mod words;
 
@@ -34,6 +35,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use mfa_proto::fault::Fault;
 
+use self::watch::Watch;
 use crate::{
     policy::Rules,
     store::{Store, StoreError},
@@ -116,12 +118,13 @@ impl Policy {
 pub struct Auth {
     store: Store,
     policy: Policy,
+    watch: Watch,
 }
 
 impl Auth {
     /// Over that store and policy.
     pub fn new(store: Store, policy: Policy) -> Self {
-        Self { store, policy }
+        Self { store, policy, watch: Watch::default() }
     }
 
     fn world(&self) -> &World {

@@ -281,6 +281,7 @@ impl Desk {
                 let (after, most, user) = args(message)?;
                 reply(header, self.auth.audit(after, most, user).await)
             }
+            "Watch" => reply(header, self.auth.watch(args(message)?).await),
             "AuditVerify" => reply(header, self.auth.audit_verify().await),
             _ => Err(unknown()),
         }

@@ -1,0 +1,467 @@
+//! Where our lines go in a service's file: the first place that is proved to protect.
+//!
+//! Tried in turn: right after the line that brings the first factor, after the last line of the auth
+//! phase, and the same with an `include` made a `substack`, since what follows an included
+//! `sufficient` never runs. A place that cannot claim an attested first factor comes after those that can.
+//! Whatever is not proved is refused, with the line to place by hand.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::block::{block, without_blocks};
+use super::line::{Facility, Line, Rule, parse};
+use super::proof::{Flaw, Proof, prove};
+use super::stack::{Act, Files};
+use super::walk::{OURS, asks_for_factor, knows_first_factor};
+
+/// The folder of an administrator's PAM files.
+const FOLDER: &str = "/etc/pam.d";
+
+/// What comes before the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum First {
+    /// An SSH key.
+    Key,
+    /// A password.
+    Password,
+    /// An SSH key where one was shown, else a password.
+    Either,
+}
+
+/// A file as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Which.
+    pub(crate) file: PathBuf,
+    /// What it holds now; none: it is not there.
+    pub(crate) before: Option<Vec<u8>>,
+    /// What it will hold; none: it goes.
+    pub(crate) after: Option<Vec<u8>>,
+}
+
+/// Why no place was found.
+#[derive(Debug)]
+pub(crate) enum Unplaced {
+    /// The service has no file: it may not be installed.
+    NoFile,
+    /// Something of it could not be read.
+    Unread(String),
+    /// A line of ours that somebody placed by hand is not right.
+    ByHand(usize, Vec<Flaw>),
+    /// No line of the service's file brings a first factor that is known.
+    NoFirstFactor,
+    /// The module to replace is not in the service's own file.
+    NotThere(String),
+    /// The module to replace takes password and code in one field.
+    OneField(String),
+    /// No place is proved to protect; what is wrong with the best one.
+    NotProved(Vec<Flaw>),
+}
+
+impl fmt::Display for Unplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by_hand = "place it by hand, behind the lines that ask for the password:\n  \
+                       auth     required   pam_mfa.so\nand before the account lines:\n  account  required   pam_mfa.so";
+        let list = |flaws: &[Flaw]| flaws.iter().map(|flaw| format!("\n  {flaw}")).collect::<String>();
+        match self {
+            Self::NoFile => write!(f, "it has no PAM file; is it installed?"),
+            Self::Unread(why) => write!(f, "its PAM files cannot be read: {why}"),
+            Self::ByHand(line, flaws) => {
+                write!(f, "line {line} was placed by hand, and the stack does not protect:{}", list(flaws))
+            }
+            Self::NoFirstFactor => write!(f, "no line of it brings a first factor that is known; {by_hand}"),
+            Self::NotThere(module) => write!(f, "no auth line of its own asks {module}; nothing to replace"),
+            Self::OneField(module) => {
+                write!(f, "{module} takes password and code in one field here (forward_pass); {by_hand}")
+            }
+            Self::NotProved(flaws) => write!(f, "no place is proved to protect:{}\n{by_hand}", list(flaws)),
+        }
+    }
+}
+
+/// A service that is protected, and what that takes; no change where it is so already.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    /// The file, if it has to change.
+    pub(crate) change: Option<Change>,
+    /// What was proved.
+    pub(crate) proof: Proof,
+}
+
+/// Finds the place in one service's file.
+pub(crate) fn place(
+    files: &Files,
+    service: &str,
+    first: First,
+    replace: Option<&str>,
+) -> Result<Placed, Unplaced> {
+    let unread = |error: std::io::Error| Unplaced::Unread(error.to_string());
+    let Some((found, text)) = files.of_service(service).map_err(unread)? else {
+        return Err(Unplaced::NoFile);
+    };
+    let file = Path::new(FOLDER).join(service);
+    let before = if found == file { Some(text.clone()) } else { None };
+    let Ok(now) = String::from_utf8(text) else { return Err(Unplaced::Unread("it is no text".into())) };
+    let text = without_blocks(&now);
+    if let Some(ours) = parse(text.as_bytes()).iter().find(|line| line.module() == Some(OURS)) {
+        return match prove(files, service) {
+            Ok(proof) => Ok(Placed { change: None, proof }),
+            Err(flaws) => Err(Unplaced::ByHand(ours.number, flaws)),
+        };
+    }
+    // Where it includes a service that asks already, as su-l does, there is nothing to add.
+    let bare = files.clone().with(&file, Some(text.clone().into_bytes()));
+    if let Ok(proof) = prove(&bare, service) {
+        let change = (text != now).then(|| Change { file, before, after: Some(text.into_bytes()) });
+        return Ok(Placed { change, proof });
+    }
+    let draft = Draft { files: &bare, service, file: &file, text: &text, first, replace };
+    let (after, proof) = draft.best()?;
+    let change =
+        (after != now || before.is_none()).then(|| Change { file, before, after: Some(after.into_bytes()) });
+    Ok(Placed { change, proof })
+}
+
+/// A service's file without us, and what is to become of it.
+struct Draft<'a> {
+    files: &'a Files,
+    service: &'a str,
+    file: &'a Path,
+    text: &'a str,
+    first: First,
+    replace: Option<&'a str>,
+}
+
+/// Lines of the file that make way for others.
+struct Cut {
+    /// Before which line of the file (from 0) the block stands.
+    at: usize,
+    /// How many lines it stands for.
+    stands_for: usize,
+    /// What is there instead, before our lines that ask.
+    lead: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// The first place that is proved, those first that attest.
+    fn best(&self) -> Result<(String, Proof), Unplaced> {
+        let mut worst = None;
+        let mut unattested = None;
+        for cut in self.cuts()? {
+            for claims in [true, false] {
+                let text = self.with(&cut, claims);
+                let files = self.files.clone().with(self.file, Some(text.clone().into_bytes()));
+                match prove(&files, self.service) {
+                    Ok(proof) if claims => return Ok((text, proof)),
+                    Ok(proof) => {
+                        unattested.get_or_insert((text, proof));
+                    }
+                    Err(flaws) if !claims => {
+                        worst.get_or_insert(flaws);
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        unattested.ok_or_else(|| Unplaced::NotProved(worst.unwrap_or_default()))
+    }
+
+    /// Where the block may stand, the best first.
+    fn cuts(&self) -> Result<Vec<Cut>, Unplaced> {
+        let lines = parse(self.text.as_bytes());
+        let auth: Vec<&Line> =
+            lines.iter().filter(|line| self.brings(line, Facility::Auth, |_| true)).collect();
+        if let Some(module) = self.replace {
+            return Self::cut_of(&auth, module).map(|cut| vec![cut]);
+        }
+        let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
+        let anchor = auth.iter().rfind(|line| self.brings(line, Facility::Auth, knows));
+        let (Some(anchor), Some(last)) = (anchor, auth.last()) else { return Err(Unplaced::NoFirstFactor) };
+        let after = |line: &Line| line.number - 1 + line.lines;
+        if self.first == First::Key {
+            // The password makes way for the key.
+            let lead = vec!["auth     [success=ok default=die]   pam_mfa.so key-passed".into()];
+            return Ok(vec![Cut { at: anchor.number - 1, stands_for: anchor.lines, lead }]);
+        }
+        let mut cuts = vec![Cut { at: after(anchor), stands_for: 0, lead: Vec::new() }];
+        if after(last) != after(anchor) {
+            cuts.push(Cut { at: after(last), stands_for: 0, lead: Vec::new() });
+        }
+        if let Rule::Include(other) = &anchor.rule {
+            let lead = vec![format!("auth     substack   {other}")];
+            cuts.push(Cut { at: anchor.number - 1, stands_for: anchor.lines, lead });
+        }
+        Ok(cuts)
+    }
+
+    /// In the place of another module.
+    fn cut_of(auth: &[&Line], module: &str) -> Result<Cut, Unplaced> {
+        let is_it = |line: &&&Line| line.module() == Some(module);
+        let Some(line) = auth.iter().find(is_it) else { return Err(Unplaced::NotThere(module.into())) };
+        let Rule::Module { arguments, .. } = &line.rule else {
+            return Err(Unplaced::NotThere(module.into()));
+        };
+        if arguments.iter().any(|argument| matches!(argument.as_str(), "forward_pass" | "use_first_pass")) {
+            return Err(Unplaced::OneField(module.into()));
+        }
+        Ok(Cut { at: line.number - 1, stands_for: line.lines, lead: Vec::new() })
+    }
+
+    /// Whether a line comes to a step of that kind.
+    fn brings(&self, line: &Line, facility: Facility, kind: impl Fn(&Act) -> bool) -> bool {
+        let steps = self.files.steps_of(line, self.file, facility).unwrap_or_default();
+        steps.iter().any(|step| kind(&step.act))
+    }
+
+    /// The whole file with our lines.
+    fn with(&self, cut: &Cut, claims: bool) -> String {
+        let takes_out = format!("mfactl pam remove {}", self.service);
+        let asks = |control: &str| {
+            let claim = if claims { " first_factor=requisite" } else { "" };
+            format!("auth     {control}   pam_mfa.so{claim}")
+        };
+        let lines: Vec<&str> = self.text.lines().collect();
+        let was = &lines[cut.at..cut.at + cut.stands_for];
+        let mut own = cut.lead.clone();
+        own.push(asks("required"));
+        let parsed = parse(self.text.as_bytes());
+        let first_of = |facility, kind: fn(&Act) -> bool| {
+            parsed.iter().find(|line| self.brings(line, facility, kind)).map(|line| line.number - 1)
+        };
+        // In the order that they have where they meet.
+        let mut blocks = Vec::new();
+        if self.first == First::Either && self.service == "sshd" {
+            // Who shows a key is asked for the code alone: a branch of its own, which counts no included line.
+            let at = first_of(
+                Facility::Auth,
+                |act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module)),
+            );
+            let key = "auth     [success=ignore default=1]   pam_mfa.so key-passed".to_owned();
+            let branch = block(&takes_out, &[], &[key, asks("[success=done default=die]")]);
+            blocks.push((at.unwrap_or(cut.at).min(cut.at), 0, branch));
+        }
+        blocks.push((cut.at, cut.stands_for, block(&takes_out, was, &own)));
+        let account = block(&takes_out, &[], &["account  required   pam_mfa.so".into()]);
+        blocks.push((first_of(Facility::Account, |_| true).unwrap_or(lines.len()), 0, account));
+        blocks.sort_by_key(|(at, ..)| *at);
+        let mut text = String::new();
+        let mut next = 0;
+        for (at, stands_for, block) in blocks {
+            lines[next..at.max(next)].iter().for_each(|line| text.extend([line, "\n"]));
+            text.push_str(&block);
+            next = at.max(next) + stands_for;
+        }
+        lines[next..].iter().for_each(|line| text.extend([line, "\n"]));
+        text
+    }
+}
+
+/// The file without any line of ours, those placed by hand included; none: it has none.
+pub(crate) fn without_us(text: &str) -> Option<String> {
+    let bare = without_blocks(text);
+    let ours: Vec<(usize, usize)> = parse(bare.as_bytes())
+        .iter()
+        .filter(|line| line.module() == Some(OURS))
+        .map(|line| (line.number - 1, line.lines))
+        .collect();
+    let is_ours = |at: usize| ours.iter().any(|(from, length)| (*from..from + length).contains(&at));
+    let kept: String = bare
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(at, _)| !is_ours(*at))
+        .map(|(_, line)| line)
+        .collect();
+    (kept != text).then_some(kept)
+}
+
+/// Whether a service's own stack asks us.
+pub(crate) fn asks_us(files: &Files, service: &str) -> bool {
+    files.stack(service, Facility::Auth).is_ok_and(|steps| steps.iter().any(asks_for_factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stack::tests::host;
+    use super::*;
+
+    /// As Debian ships them.
+    const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\
+                               auth required pam_permit.so\n";
+    const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so\n\
+                                  account requisite pam_deny.so\naccount required pam_permit.so\n";
+    const SSHD: &str = "@include common-auth\naccount required pam_nologin.so\n@include common-account\n";
+    const SU: &str = "auth sufficient pam_rootok.so\nsession required pam_env.so\n@include common-auth\n@include common-account\n";
+
+    fn debian(more: &[(&str, &str)]) -> Files {
+        host(&[&[("common-auth", COMMON_AUTH), ("common-account", COMMON_ACCOUNT)], more].concat())
+    }
+
+    fn text(placed: &Placed) -> String {
+        let change = placed.change.as_ref().expect("a change");
+        String::from_utf8(change.after.clone().expect("a text")).unwrap()
+    }
+
+    /// The lines that are not comments.
+    fn lines(placed: &Placed) -> Vec<String> {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        text(placed).lines().filter(|line| !line.starts_with('#')).map(words).collect()
+    }
+
+    #[test]
+    fn on_debian_it_stands_behind_the_include_and_before_the_account_lines() {
+        let host = debian(&[("sudo", SSHD)]);
+        let placed = place(&host, "sudo", First::Password, None).unwrap();
+        assert_eq!(
+            lines(&placed),
+            [
+                "@include common-auth",
+                "auth required pam_mfa.so first_factor=requisite",
+                "account required pam_mfa.so",
+                "account required pam_nologin.so",
+                "@include common-account",
+            ]
+        );
+        assert!(placed.proof.attested);
+        assert_eq!(without_us(&text(&placed)).unwrap(), SSHD);
+    }
+
+    #[test]
+    fn a_second_run_changes_nothing() {
+        for (service, first) in [("sudo", First::Password), ("sshd", First::Either), ("sshd", First::Key)] {
+            let host = debian(&[(service, SSHD)]);
+            let once = text(&place(&host, service, first, None).unwrap());
+            let again = host.with(&Path::new(FOLDER).join(service), Some(once.into_bytes()));
+            assert!(place(&again, service, first, None).unwrap().change.is_none(), "{service} {first:?}");
+        }
+    }
+
+    #[test]
+    fn at_sshd_who_shows_a_key_has_a_branch_of_its_own() {
+        let placed = place(&debian(&[("sshd", SSHD)]), "sshd", First::Either, None).unwrap();
+        assert_eq!(
+            lines(&placed)[..4],
+            [
+                "auth [success=ignore default=1] pam_mfa.so key-passed",
+                "auth [success=done default=die] pam_mfa.so first_factor=requisite",
+                "@include common-auth",
+                "auth required pam_mfa.so first_factor=requisite",
+            ]
+        );
+        let key = place(&debian(&[("sshd", SSHD)]), "sshd", First::Key, None).unwrap();
+        assert_eq!(
+            lines(&key)[..2],
+            [
+                "auth [success=ok default=die] pam_mfa.so key-passed",
+                "auth required pam_mfa.so first_factor=requisite"
+            ]
+        );
+        assert_eq!(without_us(&text(&key)).unwrap(), SSHD);
+    }
+
+    #[test]
+    fn root_passes_at_su_and_su_l_includes_su() {
+        let host = debian(&[("su", SU), ("su-l", "auth include su\naccount include su\n")]);
+        let placed = place(&host, "su", First::Password, None).unwrap();
+        assert!(placed.proof.root_passes && placed.proof.attested);
+        let change = placed.change.unwrap();
+        let host = host.with(&change.file, change.after);
+        assert!(place(&host, "su-l", First::Password, None).unwrap().change.is_none());
+    }
+
+    const SYSTEM_AUTH: &str = "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n\
+                               account required pam_unix.so\n";
+
+    #[test]
+    fn on_red_hat_an_include_becomes_a_substack() {
+        let sudo = "#%PAM-1.0\nauth       include      system-auth\naccount    include      system-auth\n";
+        let host = host(&[("sudo", sudo), ("system-auth", SYSTEM_AUTH)]);
+        let placed = place(&host, "sudo", First::Password, None).unwrap();
+        assert_eq!(
+            lines(&placed),
+            [
+                "auth substack system-auth",
+                "auth required pam_mfa.so",
+                "account required pam_mfa.so",
+                "account include system-auth"
+            ]
+        );
+        assert!(!placed.proof.attested);
+        assert_eq!(without_us(&text(&placed)).unwrap(), sudo);
+    }
+
+    #[test]
+    fn on_suse_the_shipped_file_is_copied_first() {
+        let shipped = "auth include common-auth\naccount include common-account\n";
+        let suse = "auth required pam_env.so\nauth required pam_unix.so try_first_pass\n";
+        let host = host(&[("common-auth", suse), ("common-account", "account required pam_unix.so\n")])
+            .with(Path::new("/usr/lib/pam.d/sudo"), Some(shipped.into()));
+        let placed = place(&host, "sudo", First::Password, None).unwrap();
+        let change = placed.change.as_ref().unwrap();
+        assert_eq!((change.file.as_path(), &change.before), (Path::new("/etc/pam.d/sudo"), &None));
+        assert_eq!(lines(&placed)[..2], ["auth include common-auth", "auth required pam_mfa.so"]);
+    }
+
+    #[test]
+    fn on_arch_it_goes_through_three_files() {
+        let host = host(&[
+            ("sshd", "auth include system-remote-login\naccount include system-remote-login\n"),
+            ("system-remote-login", "auth include system-login\naccount include system-login\n"),
+            (
+                "system-login",
+                "auth required pam_shells.so\nauth include system-auth\naccount include system-auth\n",
+            ),
+            (
+                "system-auth",
+                "auth required pam_faillock.so preauth\n-auth [success=2 default=ignore] pam_systemd_home.so\n\
+                             auth [success=1 default=bad] pam_unix.so try_first_pass nullok\n\
+                             auth [default=die] pam_faillock.so authfail\nauth optional pam_permit.so\n\
+                             auth required pam_env.so\naccount required pam_unix.so\n",
+            ),
+        ]);
+        let placed = place(&host, "sshd", First::Password, None).unwrap();
+        assert_eq!(lines(&placed)[1], "auth required pam_mfa.so");
+        // pam_shells may have failed before, and the stack goes on.
+        assert!(!placed.proof.attested);
+    }
+
+    #[test]
+    fn another_module_makes_way() {
+        let google = "@include common-auth\nauth required pam_google_authenticator.so nullok\n@include common-account\n";
+        let host = debian(&[("sshd", google)]);
+        let placed = place(&host, "sshd", First::Password, Some("pam_google_authenticator")).unwrap();
+        assert_eq!(lines(&placed)[1], "auth required pam_mfa.so first_factor=requisite");
+        assert_eq!(without_us(&text(&placed)).unwrap(), google);
+        let one_field = google.replace("nullok", "forward_pass");
+        let host = debian(&[("sshd", &one_field)]);
+        let refused = place(&host, "sshd", First::Password, Some("pam_google_authenticator"));
+        assert!(matches!(refused, Err(Unplaced::OneField(_))));
+        let refused = place(&debian(&[("sshd", SSHD)]), "sshd", First::Password, Some("pam_oath"));
+        assert!(matches!(refused, Err(Unplaced::NotThere(_))));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_the_line_to_place() {
+        let host = debian(&[
+            ("odd", "auth required pam_odd.so\n@include common-account\n"),
+            ("trust", "auth sufficient pam_wheel.so trust\n@include common-auth\n@include common-account\n"),
+            ("hand", "auth optional pam_mfa.so\n@include common-auth\n@include common-account\n"),
+        ]);
+        let refused = |service| place(&host, service, First::Password, None).unwrap_err();
+        assert!(matches!(refused("odd"), Unplaced::NoFirstFactor));
+        assert!(matches!(refused("none"), Unplaced::NoFile));
+        assert!(matches!(refused("hand"), Unplaced::ByHand(1, _)));
+        let said = refused("trust").to_string();
+        assert!(
+            said.contains("pam_wheel (/etc/pam.d/trust:1) succeeds") && said.contains("place it by hand"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_jump_written_out_is_not_cut_in_two() {
+        let own = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
+                   account required pam_unix.so\n";
+        let placed = place(&debian(&[("x", own)]), "x", First::Password, None).unwrap();
+        assert_eq!(lines(&placed)[3], "auth required pam_mfa.so first_factor=requisite");
+    }
+}

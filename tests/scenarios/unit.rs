@@ -99,21 +99,23 @@ fn tried(told: &str) -> Vec<(bool, String)> {
 // S37, S35
 #[test]
 fn what_the_unit_forbids_is_refused_to_who_tries_it_from_inside() {
-    let machine = people().boot();
-    machine.write("/usr/local/lib/sandbox.sh", 0o755, include_str!("sandbox.sh"));
-    let probe = "/bin/sh -c 'sh /usr/local/lib/sandbox.sh /var/lib/mfad >/var/lib/mfad/told'";
-    drop_in(&machine, &format!("ExecStartPost={probe}"));
-    let told = machine.read("/var/lib/mfad/told");
-    let granted: Vec<String> =
-        tried(&told).into_iter().filter_map(|(granted, what)| granted.then_some(what)).collect();
-    let allowed =
-        ["writing its folder", "asking the system bus", "writing to syslog", "asking for a user by name"];
-    assert_eq!(granted, allowed, "{told}");
-    assert!(!machine.journal(&["MESSAGE=a line from the sandbox"]).is_empty());
-    // Each of them can be done where nothing forbids it.
-    let outside = machine.shell("mkdir /root/free; sh /usr/local/lib/sandbox.sh /root/free");
-    let refused: Vec<_> = tried(&outside).into_iter().filter(|(granted, _)| !granted).collect();
-    assert!(refused.is_empty() && tried(&outside).len() == tried(&told).len(), "{outside}");
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = people().suite(suite).boot();
+        machine.write("/usr/local/lib/sandbox.sh", 0o755, include_str!("sandbox.sh"));
+        let probe = "/bin/sh -c 'sh /usr/local/lib/sandbox.sh /var/lib/mfad >/var/lib/mfad/told'";
+        drop_in(&machine, &format!("ExecStartPost={probe}"));
+        let told = machine.read("/var/lib/mfad/told");
+        let granted: Vec<String> =
+            tried(&told).into_iter().filter_map(|(granted, what)| granted.then_some(what)).collect();
+        let allowed =
+            ["writing its folder", "asking the system bus", "writing to syslog", "asking for a user by name"];
+        assert_eq!(granted, allowed, "{told}");
+        assert!(!machine.journal(&["MESSAGE=a line from the sandbox"]).is_empty());
+        // Each of them can be done where nothing forbids it.
+        let outside = machine.shell("mkdir /root/free; sh /usr/local/lib/sandbox.sh /root/free");
+        let refused: Vec<_> = tried(&outside).into_iter().filter(|(granted, _)| !granted).collect();
+        assert!(refused.is_empty() && tried(&outside).len() == tried(&told).len(), "{outside}");
+    }
 }
 
 // S37: who is known to a directory service alone is known to mfad, though it has no network and no

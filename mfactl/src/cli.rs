@@ -100,6 +100,12 @@ pub(crate) enum Verb {
     /// changed: as long as the other module is in a PAM stack, its codes are accepted there too.
     #[command(subcommand, after_long_help = help::IMPORT)]
     Import(Import),
+    /// Find what would let someone in, or lock someone out (root)
+    ///
+    /// Looks at PAM's stacks, sshd, sudo, mfad, the host and its people, and changes nothing: each finding
+    /// comes with the file, the line and the command that mends it. Ends as monitoring plugins do, see below.
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(Doctor),
 }
 
 /// A shell that completes what is typed.
@@ -137,6 +143,27 @@ pub(crate) struct Audit {
 pub(crate) enum AuditVerb {
     /// Check that no row was altered, removed or put in
     Verify(Shape),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Tell of every finding in full, not only of what a screen holds
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print what can be found, and look at nothing
+    #[arg(long, conflicts_with_all = ["json", "all", "ignore", "unignore"])]
+    pub(crate) list: bool,
+    /// Leave a finding out from now on: ID for all of its kind, or ID:SUBJECT as it is printed
+    #[arg(long, value_name = "ID", requires = "reason", conflicts_with_all = ["json", "all", "unignore"])]
+    pub(crate) ignore: Option<String>,
+    /// With --ignore: why; it is printed wherever the finding would be
+    #[arg(long, requires = "ignore", value_parser = said)]
+    pub(crate) reason: Option<String>,
+    /// Count it again
+    #[arg(long, value_name = "ID", conflicts_with_all = ["json", "all"])]
+    pub(crate) unignore: Option<String>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
 }
 
 /// A reason has to say something.
@@ -210,6 +237,11 @@ mod tests {
             "pam rollback",
             "pam remove sshd sudo",
             "pam remove --all",
+            "doctor",
+            "doctor --all --json",
+            "doctor --list",
+            "doctor --ignore sudoers-nopasswd:backup --reason timer",
+            "doctor --unignore sudoers-nopasswd:backup",
             "completions bash",
             "man /tmp",
         ] {
@@ -254,6 +286,10 @@ mod tests {
             "pam apply sshd --within 5",
             "pam remove",
             "pam remove sshd --all",
+            "doctor --ignore way-round",
+            "doctor --ignore way-round --reason=",
+            "doctor --reason x",
+            "doctor --list --json",
             "completions",
             "completions tcsh",
         ] {

@@ -14,6 +14,7 @@ mod cli;
 mod codes;
 mod completions;
 mod dialogue;
+mod doctor;
 mod enroll;
 mod exit;
 mod factor;
@@ -37,7 +38,6 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::cli::{Cli, Verb};
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -46,21 +46,22 @@ fn main() -> ExitCode {
         let read = asked.and_then(import::reader::serve);
         return if read.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let exit = match zbus::block_on(run(Cli::parse().verb)) {
+    match zbus::block_on(run(Cli::parse().verb)) {
         Ok(exit) => exit,
         Err(failure) => {
             if !failure.is_broken_pipe() {
                 // Standard error may be gone as well: then the exit code has to do.
                 let _ = writeln!(std::io::stderr(), "mfactl: {failure}");
             }
-            failure.exit()
+            failure.exit().into()
         }
-    };
-    exit.into()
+    }
 }
 
-async fn run(verb: Verb) -> Result<Exit, Failure> {
-    match verb {
+async fn run(verb: Verb) -> Result<ExitCode, Failure> {
+    let exit = match verb {
+        // The one verb with exit codes of its own.
+        Verb::Doctor(asked) => return doctor::doctor(asked).await,
         Verb::Enroll(verb) => enroll::enroll(verb).await,
         Verb::Status(shape) => status::status(shape).await,
         Verb::Test(shape) => rehearse::test(shape).await,
@@ -73,7 +74,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),
         Verb::Man { folder } => manual::write(&folder),
-    }
+    };
+    exit.map(ExitCode::from)
 }
 
 /// A secret passes through this process: neither a core file nor a debugger of the same user may

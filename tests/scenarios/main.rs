@@ -31,6 +31,7 @@ mod name_services;
 mod names;
 mod packages;
 mod pam_apply;
+mod pam_booted;
 mod pam_user;
 mod people;
 mod picture;

@@ -209,6 +209,27 @@ Examples:
   mfactl pam remove sshd sudo
   mfactl pam remove --all                    # before the package is removed";
 
+pub(super) const DOCTOR: &str = "\
+Examples:
+  sudo mfactl doctor
+  sudo mfactl doctor --all
+  sudo mfactl doctor --json | jq -r '.findings[] | select(.severity == \"critical\") | .mend'
+  sudo mfactl doctor --ignore sudoers-nopasswd:backup --reason 'runs from a timer'
+  mfactl doctor --list
+
+Exit status:
+  0  OK: nothing is wrong
+  1  WARNING
+  2  CRITICAL: someone is let in, or all are locked out, or would be; or a wrong command line
+  3  UNKNOWN: doctor could not look at something
+
+Notes:
+These are the exit codes of monitoring plugins, and the first line is for their eyes. What is critical comes before \
+what could not be looked at. Findings that are ignored do not count; they are kept in /etc/mfad/doctor.toml, \
+with the reason.
+
+A command under \"Mend\" is for root's shell. Read it before you run it, and keep a session open.";
+
 pub(crate) const IMPORT: &str = "\
 Examples:
   sudo mfactl import google-authenticator --all --dry-run

@@ -15,7 +15,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// How an account stands to the names of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum OnHost {
+pub(crate) enum OnHost {
     /// The name has the account's uid.
     Here,
     /// Nobody has the name.
@@ -29,7 +29,7 @@ pub(super) enum OnHost {
 
 impl OnHost {
     /// Looks `name` up, whose account has `uid`.
-    pub(super) fn of(name: &[u8], uid: u32) -> Self {
+    pub(crate) fn of(name: &[u8], uid: u32) -> Self {
         Self::found(uid, look_up(name))
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn list(bus: &Bus, only: Only, shape: Shape) -> Result<Exit, Fa
 }
 
 /// Every account, by name. Page by page, so that the memory taken does not grow with the accounts.
-pub(super) async fn each(
+pub(crate) async fn each(
     bus: &Bus,
     mut see: impl FnMut(&UserRow) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

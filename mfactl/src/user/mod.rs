@@ -3,8 +3,8 @@
 //! Whoever changes one shows an own factor first, or breaks the glass ([`crate::step_up`]).
 
 mod hand_over;
-mod host;
-mod list;
+pub(crate) mod host;
+pub(crate) mod list;
 mod not_enrolled;
 mod show;
 

@@ -1,0 +1,488 @@
+//! sshd before a stack that asks: what holds there is asked of sshd itself (`sshd -T`), for somebody of each
+//! `Match` block, for root, and for anybody else.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use nix::unistd::{Gid, Group, User};
+
+use super::finding::{Finding, Report, Spot};
+use super::host::{Host, Service};
+use super::kind::Kind;
+use super::mend::{self, Mend};
+use super::run;
+use super::sshd_config::{Block, Config, FILE};
+use crate::pam::stack::Act;
+use crate::pam::walk::{OURS, asks_for_factor};
+
+/// Nobody's address (RFC 5737).
+const ELSEWHERE: &str = "198.51.100.1";
+/// Shorter than this sshd hangs up while the question is open, in seconds.
+const GRACE: u32 = 120;
+/// Fewer tries than this are used up by the keys of an ordinary agent.
+const TRIES: u32 = 3;
+/// Methods that need no stack of PAM's.
+const WITHOUT_PAM: [(&str, &str); 3] = [
+    ("publickey", "pubkeyauthentication"),
+    ("hostbased", "hostbasedauthentication"),
+    ("gssapi-with-mic", "gssapiauthentication"),
+];
+
+/// Somebody who comes.
+#[derive(Clone, Debug)]
+struct Visitor {
+    user: String,
+    address: String,
+    host: String,
+    /// The block that is for them, by number.
+    block: Option<usize>,
+}
+
+/// What holds for a visitor, by keyword in lower case: several values one a line.
+pub(super) struct Effective(HashMap<String, Vec<String>>);
+
+impl Effective {
+    fn of(visitor: &Visitor) -> Result<Self, String> {
+        let Visitor { user, address, host, .. } = visitor;
+        let whose = format!("user={user},host={host},addr={address},laddr=127.0.0.1,lport=22");
+        let said = run::ask("sshd", &["-T", "-C", &whose])?;
+        if !said.well {
+            return Err(said.err.trim().to_owned());
+        }
+        let mut values: HashMap<String, Vec<String>> = HashMap::new();
+        for (keyword, value) in said.out.lines().filter_map(|line| line.split_once(' ')) {
+            values.entry(keyword.to_ascii_lowercase()).or_default().push(value.to_owned());
+        }
+        Ok(Self(values))
+    }
+
+    fn get(&self, keyword: &str) -> &str {
+        self.0.get(keyword).and_then(|values| values.first()).map_or("", String::as_str)
+    }
+
+    fn is(&self, keyword: &str, value: &str) -> bool {
+        self.get(keyword).eq_ignore_ascii_case(value)
+    }
+
+    /// A number, or a length of time.
+    fn number(&self, keyword: &str) -> Option<u32> {
+        self.get(keyword).parse().ok()
+    }
+
+    /// A method that logs in by itself without PAM's auth phase.
+    fn skips(&self) -> Option<&'static str> {
+        let lists: Vec<&str> =
+            self.get("authenticationmethods").split_whitespace().filter(|list| !list.is_empty()).collect();
+        let on = WITHOUT_PAM.iter().filter(|(_, keyword)| self.is(keyword, "yes"));
+        let mut on = on.map(|(method, _)| *method);
+        if lists.is_empty() || lists.contains(&"any") {
+            return on.next();
+        }
+        on.find(|method| lists.iter().any(|list| list.split(',').all(|one| one == *method)))
+    }
+
+    fn wants_an_answer(&self) -> bool {
+        let lists = self.get("authenticationmethods");
+        lists != "any"
+            && !lists.is_empty()
+            && lists.split_whitespace().all(|list| list.contains("keyboard-interactive"))
+    }
+
+    /// Whether root may come, and by more than a key.
+    fn root(&self) -> &str {
+        self.get("permitrootlogin")
+    }
+
+    /// Whether root comes in by key alone from there.
+    pub(super) fn root_by_key(&self) -> bool {
+        !matches!(self.root(), "no" | "") && self.skips() == Some("publickey")
+    }
+}
+
+/// What sshd told, for everyone who was asked about.
+pub(super) struct Sshd {
+    config: Config,
+    asked: Vec<(Visitor, Effective)>,
+}
+
+impl Sshd {
+    /// Asks; nothing where there is no sshd.
+    pub(super) fn ask(host: &Host, report: &mut Report) -> Option<Self> {
+        run::find("sshd")?;
+        let config = Config::read();
+        let mut asked = Vec::new();
+        for visitor in visitors(host, &config) {
+            match Effective::of(&visitor) {
+                Ok(effective) => asked.push((visitor, effective)),
+                Err(why) => {
+                    refused(&why, report);
+                    return None;
+                }
+            }
+        }
+        Some(Self { config, asked })
+    }
+
+    /// Whether root comes in by key alone, from anywhere or from a network of its own.
+    pub(super) fn root_by_key(&self) -> bool {
+        self.asked.iter().any(|(visitor, effective)| visitor.user == "root" && effective.root_by_key())
+    }
+
+    /// The keys that user may come with from anywhere: the files, in which some may be.
+    pub(super) fn key_files(&self, user: &User) -> Vec<std::path::PathBuf> {
+        let patterns = self.asked.first().map_or("", |(_, effective)| effective.get("authorizedkeysfile"));
+        let expand = |pattern: &str| {
+            let path = pattern.replace("%h", &user.dir.to_string_lossy()).replace("%u", &user.name);
+            user.dir.join(path.replace("%%", "%"))
+        };
+        patterns.split_whitespace().filter(|pattern| *pattern != "none").map(expand).collect()
+    }
+
+    /// Whether that user has a key here.
+    pub(super) fn has_key(&self, user: &str) -> bool {
+        let Ok(Some(user)) = User::from_name(user) else { return false };
+        let holds = |path: &std::path::PathBuf| {
+            std::fs::read_to_string(path).is_ok_and(|text| {
+                text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            })
+        };
+        self.key_files(&user).iter().any(holds)
+    }
+}
+
+/// sshd does not say what holds: for a fault of its settings, or because it cannot.
+fn refused(why: &str, report: &mut Report) {
+    let place = why.split_once(" line ").and_then(|(file, rest)| {
+        let file = file.rsplit([' ', '\n']).next()?.trim_end_matches(':');
+        let line = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        file.starts_with('/').then(|| Spot { file: file.into(), line: Some(line) })
+    });
+    let Some(spot) = place else {
+        return report.cannot_look("sshd", why, Mend::ByHand("sshd -T".into()));
+    };
+    let mend = Mend::edit(&spot);
+    report.found(Finding {
+        kind: Kind::SshdConfigBroken,
+        subject: "sshd".into(),
+        spot: Some(spot),
+        detail: why.lines().next().unwrap_or_default().into(),
+        mend,
+    });
+}
+
+/// Anybody, root, and somebody for each block.
+fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
+    let named: Vec<&str> = config
+        .blocks
+        .iter()
+        .flat_map(|block| &block.criteria)
+        .filter(|(name, _)| name == "user")
+        .flat_map(|(_, value)| value.split(','))
+        .collect();
+    let names = host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
+    let anybody = names.into_iter().find(|name| *name != "root" && !named.contains(name)).unwrap_or("nobody");
+    let from_elsewhere = |user: &str| Visitor {
+        user: user.into(),
+        address: ELSEWHERE.into(),
+        host: "elsewhere.invalid".into(),
+        block: None,
+    };
+    let mut all = vec![from_elsewhere(anybody), from_elsewhere("root")];
+    for (number, block) in config.blocks.iter().enumerate() {
+        let mut visitor = visitor_of(block, from_elsewhere(anybody));
+        visitor.block = Some(number);
+        all.push(visitor.clone());
+        // A block for a network may be root's way in.
+        if visitor.user == anybody {
+            all.push(Visitor { user: "root".into(), ..visitor });
+        }
+    }
+    all
+}
+
+/// Somebody whom a block is for.
+fn visitor_of(block: &Block, mut visitor: Visitor) -> Visitor {
+    for (name, value) in &block.criteria {
+        let first = value.split(',').find(|pattern| !pattern.starts_with('!')).unwrap_or_default();
+        let plain = first.replace('*', "x").replace('?', "x");
+        match name.as_str() {
+            "user" if first != "*" => visitor.user = plain,
+            "group" => visitor.user = member_of(first).unwrap_or(visitor.user),
+            "host" if !plain.is_empty() => visitor.host = plain,
+            "address" if first != "*" => {
+                let address = first.split('/').next().unwrap_or_default();
+                visitor.address = address.replace('*', "1").replace('?', "1");
+            }
+            _ => {}
+        }
+    }
+    visitor
+}
+
+/// One who is in that group.
+fn member_of(group: &str) -> Option<String> {
+    let group = Group::from_name(group).ok()??;
+    let by_group = |gid: Gid| {
+        let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+        let line = passwd.lines().find(|line| line.split(':').nth(3) == Some(&gid.to_string()))?;
+        line.split(':').next().map(str::to_owned)
+    };
+    group.mem.first().cloned().or_else(|| by_group(group.gid))
+}
+
+/// Looks at sshd, where its stack names us.
+pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
+    let Some(sshd) = sshd else { return };
+    let service = host.service("sshd").filter(|service| service.names_us());
+    let Some((_, anybody)) = sshd.asked.first() else { return };
+    let mut look = Look { host, sshd, report, reload: reload() };
+    if host.services.iter().any(Service::asks) {
+        look.other_service(anybody);
+    }
+    let Some(service) = service else { return };
+    look.beaten();
+    look.for_all(anybody);
+    for (visitor, effective) in &sshd.asked {
+        look.visitor(service, visitor, effective, anybody);
+    }
+}
+
+struct Look<'a> {
+    host: &'a Host,
+    sshd: &'a Sshd,
+    report: &'a mut Report,
+    /// What makes sshd take its settings.
+    reload: String,
+}
+
+impl Look<'_> {
+    /// Adds a finding about a setting, which becomes `better`.
+    fn found(&mut self, kind: Kind, keyword: &str, effective: &Effective, better: &str, detail: &str) {
+        let lower = keyword.to_ascii_lowercase();
+        let line = self.sshd.config.line(&lower, effective.get(&lower));
+        let (spot, change) = match line {
+            Some(setting) => {
+                let Spot { file, line } = &setting.spot;
+                let script = format!("{}s/[^[:space:]].*/{keyword} {better}/", line.unwrap_or(1));
+                (setting.spot.clone(), mend::sed(file, &script))
+            }
+            None => (Spot::file(FILE), mend::sed(Path::new(FILE), &format!("1i {keyword} {better}"))),
+        };
+        let mend = Mend::Run(format!("{change} && sshd -t{}", self.reload));
+        let subject = "sshd".into();
+        self.report.found(Finding { kind, subject, spot: Some(spot), detail: detail.into(), mend });
+    }
+
+    /// The service that sshd calls itself before PAM, where it can be told.
+    fn other_service(&mut self, anybody: &Effective) {
+        let name = anybody.get("pamservicename");
+        if !matches!(name, "" | "sshd") && !self.host.asks(name) {
+            self.found(Kind::SshdOtherService, "PAMServiceName", anybody, "sshd", name);
+        }
+    }
+
+    /// What does not differ between visitors.
+    fn for_all(&mut self, anybody: &Effective) {
+        if anybody.is("usepam", "no") {
+            self.found(Kind::SshdWithoutPam, "UsePAM", anybody, "yes", "");
+        }
+        let seconds = anybody.number("logingracetime");
+        if let Some(seconds) = seconds.filter(|seconds| (1..GRACE).contains(seconds)) {
+            let detail = format!("{seconds} s");
+            self.found(Kind::GraceTimeShort, "LoginGraceTime", anybody, &GRACE.to_string(), &detail);
+        }
+        if anybody.is("usedns", "yes") {
+            self.found(Kind::UseDns, "UseDNS", anybody, "no", "");
+        }
+        for setting in &self.sshd.config.settings {
+            if setting.written.eq_ignore_ascii_case("ChallengeResponseAuthentication") {
+                let mend = mend::on_line(&setting.spot, "s/[A-Za-z]+/KbdInteractiveAuthentication/");
+                self.report.found(Finding {
+                    kind: Kind::OldKeyword,
+                    subject: "sshd".into(),
+                    spot: Some(setting.spot.clone()),
+                    detail: setting.written.clone(),
+                    mend,
+                });
+            }
+        }
+    }
+
+    /// Lines for all that say what is needed here, after another that says the contrary.
+    fn beaten(&mut self) {
+        const NEEDED: [(&str, &str); 3] =
+            [("usepam", "yes"), ("kbdinteractiveauthentication", "yes"), ("passwordauthentication", "no")];
+        for (keyword, needed) in NEEDED {
+            let for_all = |setting: &&super::sshd_config::Setting| {
+                setting.keyword == keyword && setting.block.is_none()
+            };
+            let mut lines = self.sshd.config.settings.iter().filter(for_all);
+            let Some(first) = lines.next().filter(|first| !first.value.eq_ignore_ascii_case(needed)) else {
+                continue;
+            };
+            let Some(beaten) = lines.find(|line| line.value.eq_ignore_ascii_case(needed)) else { continue };
+            let line = first.spot.line.unwrap_or(1);
+            let change = mend::sed(&first.spot.file, &format!("{line}d"));
+            self.report.found(Finding {
+                kind: Kind::SettingBeaten,
+                subject: beaten.written.clone(),
+                spot: Some(beaten.spot.clone()),
+                detail: format!("{}:{line} comes first", first.spot.file.display()),
+                mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+            });
+        }
+    }
+
+    fn visitor(&mut self, service: &Service, visitor: &Visitor, effective: &Effective, anybody: &Effective) {
+        // A block that changes nothing of a setting has nothing to be told of.
+        let differs =
+            |keyword: &str| visitor.block.is_none() || effective.get(keyword) != anybody.get(keyword);
+        if effective.is("kbdinteractiveauthentication", "no") && differs("kbdinteractiveauthentication") {
+            self.found(Kind::KbdInteractiveOff, "KbdInteractiveAuthentication", effective, "yes", "");
+        }
+        if effective.is("passwordauthentication", "yes")
+            && differs("passwordauthentication")
+            && !password_and_code_in_one_field(service)
+        {
+            self.found(Kind::PasswordFeedsCode, "PasswordAuthentication", effective, "no", "");
+        }
+        let tries = effective.number("maxauthtries").filter(|tries| *tries < TRIES);
+        if let Some(tries) = tries.filter(|_| differs("maxauthtries")) {
+            self.found(Kind::MaxAuthTriesLow, "MaxAuthTries", effective, "6", &tries.to_string());
+        }
+        if visitor.user == "root" {
+            self.root(visitor, effective);
+        }
+        self.key_alone(visitor, effective, anybody);
+    }
+
+    /// Root's answers are replaced by junk where root may come by key only.
+    fn root(&mut self, visitor: &Visitor, effective: &Effective) {
+        let by_key_only = matches!(effective.root(), "prohibit-password" | "without-password");
+        if visitor.block.is_none() && by_key_only && effective.wants_an_answer() && self.sshd.has_key("root")
+        {
+            self.found(Kind::RootAnswersReplaced, "PermitRootLogin", effective, "yes", effective.root());
+        }
+    }
+
+    /// A method that comes in without PAM's auth phase.
+    fn key_alone(&mut self, visitor: &Visitor, effective: &Effective, anybody: &Effective) {
+        let Some(method) = effective.skips().filter(|_| !self.host.enforced_at_sshd()) else { return };
+        let is_root = visitor.user == "root";
+        if is_root && (visitor.block.is_some() || !effective.root_by_key() || !self.sshd.has_key("root")) {
+            return; // the way in for the day on which mfad fails, or none at all
+        }
+        let Some(number) = visitor.block else {
+            let keys = self.host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
+            let keys = keys.filter(|name| self.sshd.has_key(name)).count();
+            let detail = match method {
+                "publickey" => format!("{keys} of {} people have a key here", self.host.people.len()),
+                other => other.to_owned(),
+            };
+            let both = "publickey,keyboard-interactive keyboard-interactive";
+            return self.found(Kind::KeySkipsCode, "AuthenticationMethods", effective, both, &detail);
+        };
+        if anybody.skips() == Some(method) {
+            return; // told of already
+        }
+        let block = &self.sshd.config.blocks[number];
+        let setting = self
+            .sshd
+            .config
+            .settings
+            .iter()
+            .find(|setting| setting.block == Some(number) && setting.keyword == "authenticationmethods");
+        let spot = setting.map_or(&block.spot, |setting| &setting.spot);
+        let script = match setting {
+            Some(_) => "s/[^[:space:]].*/AuthenticationMethods publickey,keyboard-interactive/",
+            None => "a AuthenticationMethods publickey,keyboard-interactive",
+        };
+        let Mend::Run(change) = mend::on_line(spot, script) else { return };
+        let subject =
+            block.criteria.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        self.report.found(Finding {
+            kind: Kind::MatchBlockSkips,
+            subject: subject.join(","),
+            spot: Some(spot.clone()),
+            detail: format!("{method} alone, for example for {}", visitor.user),
+            mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+        });
+    }
+}
+
+/// Whether the stack takes the code out of the same field as the password.
+fn password_and_code_in_one_field(service: &Service) -> bool {
+    let first_pass = ["forward_pass", "use_first_pass", "try_first_pass"];
+    service.auth.iter().filter(|step| asks_for_factor(step)).all(|step| {
+        matches!(&step.act, Act::Ask { module, arguments, .. }
+            if module == OURS && arguments.iter().any(|word| first_pass.contains(&word.as_str())))
+    })
+}
+
+/// What makes a running sshd take its settings: systemd, or its own signal.
+fn reload() -> String {
+    if Path::new("/run/systemd/system").exists() {
+        let debian = ["/usr/lib/systemd/system/ssh.service", "/lib/systemd/system/ssh.service"];
+        let name = if debian.iter().any(|path| Path::new(path).exists()) { "ssh" } else { "sshd" };
+        format!(" && systemctl reload {name}")
+    } else if Path::new("/run/sshd.pid").exists() {
+        " && kill -HUP \"$(cat /run/sshd.pid)\"".into()
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effective(pairs: &[(&str, &str)]) -> Effective {
+        let all = pairs.iter().map(|(keyword, value)| ((*keyword).to_owned(), vec![(*value).to_owned()]));
+        Effective(all.collect())
+    }
+
+    #[test]
+    fn a_method_skips_where_a_list_has_nothing_else() {
+        let with = |methods: &str| {
+            effective(&[("authenticationmethods", methods), ("pubkeyauthentication", "yes")]).skips()
+        };
+        for methods in
+            ["any", "", "publickey", "publickey,keyboard-interactive publickey", "publickey,publickey"]
+        {
+            assert_eq!(with(methods), Some("publickey"), "{methods}");
+        }
+        for methods in
+            ["publickey,keyboard-interactive", "keyboard-interactive publickey,keyboard-interactive:pam"]
+        {
+            assert_eq!(with(methods), None, "{methods}");
+        }
+        assert_eq!(effective(&[("authenticationmethods", "any")]).skips(), None, "the method is off");
+        let gssapi = [("authenticationmethods", "any"), ("gssapiauthentication", "yes")];
+        assert_eq!(effective(&gssapi).skips(), Some("gssapi-with-mic"));
+    }
+
+    #[test]
+    fn somebody_is_found_for_a_block() {
+        let block = |criteria: &[(&str, &str)]| {
+            let criteria =
+                criteria.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let base =
+                Visitor { user: "al".into(), address: ELSEWHERE.into(), host: "h".into(), block: None };
+            let found = visitor_of(&Block { spot: Spot::file(FILE), criteria }, base);
+            (found.user, found.address)
+        };
+        assert_eq!(block(&[("user", "!bo,svc-*,cy")]).0, "svc-x");
+        assert_eq!(block(&[("address", "!10.1.0.0/16,10.0.0.0/8")]).1, "10.0.0.0");
+        assert_eq!(block(&[("group", "root")]).0, "root");
+    }
+
+    #[test]
+    fn what_sshd_does_not_take_is_found_in_its_words() {
+        let mut report = Report::default();
+        refused("/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore", &mut report);
+        let found = &report.findings[0];
+        assert_eq!((found.kind, found.spot.as_ref().unwrap().line), (Kind::SshdConfigBroken, Some(7)));
+        refused("Missing privilege separation directory: /run/sshd", &mut report);
+        assert_eq!(report.findings[1].kind, Kind::CannotLook);
+    }
+}

@@ -1,0 +1,195 @@
+//! sudo before a stack that asks: what its settings take away again.
+//!
+//! Whether sudo takes its files is asked of `visudo`; on which line something is said, is read from the
+//! files. Source: sudoers(5).
+
+use std::path::{Path, PathBuf};
+
+use super::finding::{Finding, Report, Spot};
+use super::host::Host;
+use super::kind::Kind;
+use super::mend::{self, Mend};
+use super::run;
+
+const FILE: &str = "/etc/sudoers";
+/// How deep files may include each other; sudo's own limit.
+const DEPTH: usize = 128;
+/// sudo remembers for longer than this, in minutes: long enough to leave a desk.
+const LONG: f64 = 30.0;
+
+/// Looks at sudo's settings, where its stack asks.
+pub(super) fn look(host: &Host, report: &mut Report) {
+    if !host.asks("sudo") && !host.asks("sudo-i") {
+        return;
+    }
+    if let Ok(said) = run::ask("visudo", &["-c"]) {
+        if !said.well {
+            return broken(&format!("{}{}", said.err, said.out), report);
+        }
+    }
+    if let Err(error) = file(Path::new(FILE), 0, report) {
+        let show = Mend::ByHand("sudo -l -U root".into());
+        report.cannot_look("sudoers", error, show);
+    }
+}
+
+/// What visudo says: `/etc/sudoers.d/x:3:7: syntax error`.
+fn broken(said: &str, report: &mut Report) {
+    let place = |line: &str| {
+        let mut parts = line.trim_start_matches(">>> ").split(':');
+        let (file, number) = (parts.next()?, parts.next()?.trim());
+        let number = number.parse().ok();
+        file.starts_with('/').then(|| Spot { file: file.into(), line: number })
+    };
+    let fault = said.lines().find(|line| !line.ends_with("parsed OK") && line.contains('/'));
+    let spot = fault.and_then(place).unwrap_or_else(|| Spot::file(FILE));
+    // An editor that lets nobody save what sudo does not take.
+    let mend = Mend::ByHand(format!("visudo -f {}", mend::quoted(&spot.file.to_string_lossy())));
+    report.found(Finding {
+        kind: Kind::SudoersBroken,
+        subject: "sudo".into(),
+        spot: Some(spot),
+        detail: fault.unwrap_or_default().trim().into(),
+        mend,
+    });
+}
+
+fn file(path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    for (number, line) in lines(&text) {
+        let mut words = line.split_whitespace();
+        let included = match words.next() {
+            Some("@include" | "#include") => words.next().map(|path| vec![PathBuf::from(path)]),
+            Some("@includedir" | "#includedir") => words.next().map(|path| folder(Path::new(path))),
+            Some(word) if word.starts_with('#') && !is_uid(word) => continue,
+            _ => None,
+        };
+        match included {
+            Some(files) if depth < DEPTH => {
+                for inner in files {
+                    let inner = path.parent().unwrap_or(Path::new("/etc")).join(inner);
+                    file(&inner, depth + 1, report)?;
+                }
+            }
+            Some(_) => {}
+            None => rule(path, number, &line, report),
+        }
+    }
+    Ok(())
+}
+
+/// Lines with those that go on after a `\`; the number is that of the first.
+fn lines(text: &str) -> Vec<(usize, String)> {
+    let mut whole: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let bare = line.strip_suffix('\\').unwrap_or(line);
+        match whole.last_mut() {
+            Some((_, open)) if goes_on => open.push_str(bare),
+            _ => whole.push((number, bare.to_owned())),
+        }
+        goes_on = line.ends_with('\\');
+    }
+    whole.retain(|(_, line)| !line.trim().is_empty());
+    whole
+}
+
+/// `#1000` at the beginning of a line is a user, and no comment.
+fn is_uid(word: &str) -> bool {
+    word.len() > 1 && word[1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+}
+
+/// The files of an `@includedir`: no dot and no tilde at the end in their names.
+fn folder(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let taken = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.is_file() && !name.contains('.') && !name.ends_with('~')
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(taken).collect();
+    files.sort();
+    files
+}
+
+/// What one line takes away.
+fn rule(path: &Path, number: usize, line: &str, report: &mut Report) {
+    let line = line.split(" #").next().unwrap_or_default().trim();
+    let spot = Spot { file: path.to_owned(), line: Some(number) };
+    let mut found = |kind: Kind, subject: &str, script: &str| {
+        let mend = match mend::on_line(&spot, script) {
+            Mend::Run(command) => Mend::Run(format!("{command} && visudo -c")),
+            by_hand @ Mend::ByHand(_) => by_hand,
+        };
+        let (subject, spot, detail) = (subject.to_owned(), Some(spot.clone()), line.to_owned());
+        report.found(Finding { kind, subject, spot, detail, mend });
+    };
+    if !line.starts_with("Defaults") {
+        if line.contains("NOPASSWD:") || line.contains("NOPASSWD :") {
+            let whom = line.split_whitespace().next().unwrap_or_default();
+            found(Kind::SudoersNopasswd, whom, "s/NOPASSWD[[:space:]]*:[[:space:]]*//g");
+        }
+        return;
+    }
+    let settings = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
+    for setting in settings.split(',').map(|setting| setting.replace(' ', "")) {
+        let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
+        match name {
+            "!authenticate" => {
+                found(Kind::SudoersNoAuthenticate, name, "s/![[:space:]]*authenticate/authenticate/")
+            }
+            "targetpw" | "rootpw" | "runaspw" => {
+                found(Kind::SudoersOtherPassword, name, &format!("s/\\b{name}\\b/!{name}/"));
+            }
+            // Negative: for ever.
+            "timestamp_timeout"
+                if value.parse::<f64>().is_ok_and(|minutes| !(0.0..=LONG).contains(&minutes)) =>
+            {
+                found(
+                    Kind::SudoersLongTimestamp,
+                    value,
+                    "s/(timestamp_timeout[[:space:]]*=[[:space:]]*)-?[0-9.]+/\\115/",
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(line: &str) -> Vec<Kind> {
+        let mut report = Report::default();
+        rule(Path::new(FILE), 7, line, &mut report);
+        report.findings.iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn each_way_of_asking_less_is_found() {
+        assert_eq!(kinds("al ALL=(ALL) NOPASSWD: ALL"), [Kind::SudoersNopasswd]);
+        assert_eq!(kinds("%x ALL=NOPASSWD:/bin/a, PASSWD: /bin/b"), [Kind::SudoersNopasswd]);
+        assert_eq!(kinds("Defaults:al !authenticate"), [Kind::SudoersNoAuthenticate]);
+        assert_eq!(kinds("Defaults env_reset, targetpw"), [Kind::SudoersOtherPassword]);
+        assert_eq!(kinds("Defaults timestamp_timeout=-1"), [Kind::SudoersLongTimestamp]);
+        assert_eq!(kinds("Defaults timestamp_timeout = 120"), [Kind::SudoersLongTimestamp]);
+        for fine in ["al ALL=(ALL) ALL", "Defaults !targetpw,timestamp_timeout=0", "Defaults authenticate"] {
+            assert_eq!(kinds(fine), [], "{fine}");
+        }
+    }
+
+    #[test]
+    fn lines_go_on_and_uids_are_no_comments() {
+        assert_eq!(lines("a \\\nb\n\nc\n"), [(1, "a b".to_owned()), (4, "c".to_owned())]);
+        assert!(is_uid("#1000") && !is_uid("#") && !is_uid("#x"));
+    }
+
+    #[test]
+    fn what_sudo_does_not_take_is_found_in_its_words() {
+        let mut report = Report::default();
+        broken("/etc/sudoers.d/x:3:7: syntax error\nal ALL\n   ^~~\n/etc/sudoers: parsed OK\n", &mut report);
+        let spot = report.findings[0].spot.clone().unwrap();
+        assert_eq!((spot.file.to_str(), spot.line), (Some("/etc/sudoers.d/x"), Some(3)));
+    }
+}

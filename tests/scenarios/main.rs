@@ -8,6 +8,7 @@ mod administration;
 mod backup_codes;
 mod clock;
 mod codes;
+mod containers;
 mod crash;
 mod credential;
 mod daemon_gone;

@@ -10,6 +10,7 @@ mod codes;
 mod crash;
 mod daemon_gone;
 mod disk;
+mod doctor;
 mod enrolment;
 mod factors;
 mod false_mfad;

@@ -14,13 +14,16 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     if !host.services.iter().any(Service::asks) {
         return;
     }
-    let by_key = sshd.is_some_and(|sshd| sshd.root_by_key() && sshd.has_key("root")) && !host.enforced_at_sshd();
+    let by_key =
+        sshd.is_some_and(|sshd| sshd.root_by_key() && sshd.has_key("root")) && !host.enforced_at_sshd();
     if by_key {
         return;
     }
     let password = match root_has_password() {
         Ok(has) => has,
-        Err(error) => return report.cannot_look("break-glass", error, Mend::ByHand("passwd --status root".into())),
+        Err(error) => {
+            return report.cannot_look("break-glass", error, Mend::ByHand("passwd --status root".into()));
+        }
     };
     let open = host.service("login").is_some_and(lets_in_without_us);
     if open && password {
@@ -29,7 +32,11 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let (detail, spot, mend) = if open {
         ("root has no password, and no key that is enough", Spot::file(SHADOW), "passwd root")
     } else {
-        ("the console asks mfad, and root has no key that is enough", Spot::file("/etc/pam.d/login"), "mfactl pam remove login")
+        (
+            "the console asks mfad, and root has no key that is enough",
+            Spot::file("/etc/pam.d/login"),
+            "mfactl pam remove login",
+        )
     };
     report.found(Finding {
         kind: Kind::NoBreakGlass,

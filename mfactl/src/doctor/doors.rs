@@ -8,13 +8,43 @@ use super::stacks::takes_a_password;
 
 /// Services that are reached by network, as their packages call them.
 const FROM_NETWORK: [&str; 22] = [
-    "sshd", "cockpit", "vsftpd", "proftpd", "pure-ftpd", "ftp", "xrdp-sesman", "xrdp", "dovecot", "imap", "pop3",
-    "smtp", "rexec", "rlogin", "remote", "telnet", "webmin", "usermin", "openvpn", "shellinabox", "ttyd", "xpra",
+    "sshd",
+    "cockpit",
+    "vsftpd",
+    "proftpd",
+    "pure-ftpd",
+    "ftp",
+    "xrdp-sesman",
+    "xrdp",
+    "dovecot",
+    "imap",
+    "pop3",
+    "smtp",
+    "rexec",
+    "rlogin",
+    "remote",
+    "telnet",
+    "webmin",
+    "usermin",
+    "openvpn",
+    "shellinabox",
+    "ttyd",
+    "xpra",
 ];
 /// Services by which somebody who is here becomes another. The console is none of them: it is a way in
 /// that needs no mfad.
 const HERE: [&str; 11] = [
-    "su", "su-l", "sudo", "polkit-1", "doas", "run0", "gdm-password", "lightdm", "sddm", "kde", "xscreensaver",
+    "su",
+    "su-l",
+    "sudo",
+    "polkit-1",
+    "doas",
+    "run0",
+    "gdm-password",
+    "lightdm",
+    "sddm",
+    "kde",
+    "xscreensaver",
 ];
 
 /// Looks at the services that do not ask.

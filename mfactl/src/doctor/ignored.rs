@@ -52,7 +52,8 @@ impl Ignored {
 
     /// Writes them, whole or not at all.
     pub(super) fn write(&self) -> io::Result<()> {
-        let head = "# What mfactl doctor leaves out: written by `mfactl doctor --ignore`, and may be edited.\n\n";
+        let head =
+            "# What mfactl doctor leaves out: written by `mfactl doctor --ignore`, and may be edited.\n\n";
         let text = toml::to_string(self).map_err(io::Error::other)?;
         let part = format!("{FILE}.part");
         match std::fs::remove_file(&part) {

@@ -49,13 +49,15 @@ fn last(log: &Path) -> io::Result<Option<(String, Option<usize>)>> {
 
 /// A denial that was enforced, of mfad or on the way to it.
 fn denies(line: &str) -> bool {
-    let denied = line.contains("avc:  denied") && !line.contains("permissive=1") || line.contains("apparmor=\"DENIED\"");
+    let denied = line.contains("avc:  denied") && !line.contains("permissive=1")
+        || line.contains("apparmor=\"DENIED\"");
     denied && (line.contains("mfad") || line.contains("pam_mfa"))
 }
 
 /// `audit(1795424700.123:45)`: Unix seconds. What says no time is taken for new.
 fn is_since(line: &str, started: u64) -> bool {
-    let time = line.split_once("audit(").and_then(|(_, rest)| rest.split(['.', ':']).next()?.parse::<u64>().ok());
+    let time =
+        line.split_once("audit(").and_then(|(_, rest)| rest.split(['.', ':']).next()?.parse::<u64>().ok());
     time.is_none_or(|time| time >= started)
 }
 
@@ -75,6 +77,8 @@ mod tests {
         assert!(denies(line) && is_since(line, 1_795_424_700) && !is_since(line, 1_795_424_701));
         assert!(!denies(&line.replace("permissive=0", "permissive=1")));
         assert!(!denies(&line.replace("/run/mfad/", "/run/other/")));
-        assert!(denies("audit: apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/sshd\" name=\"/run/mfad/\""));
+        assert!(denies(
+            "audit: apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/sshd\" name=\"/run/mfad/\""
+        ));
     }
 }

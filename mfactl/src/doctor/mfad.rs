@@ -127,7 +127,11 @@ fn policy(report: &mut Report) {
             let text = match std::fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(error) => {
-                    report.cannot_look("bus-policy", error, Mend::ByHand(format!("ls -l {}", path.display())));
+                    report.cannot_look(
+                        "bus-policy",
+                        error,
+                        Mend::ByHand(format!("ls -l {}", path.display())),
+                    );
                     continue;
                 }
             };

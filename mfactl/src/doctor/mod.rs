@@ -110,8 +110,10 @@ fn say(asked: &Doctor, mut findings: Vec<Finding>) -> Result<ExitCode, Failure> 
         findings.append(&mut report.findings);
         Ignored::default()
     });
-    let (left_out, counted): (Vec<_>, Vec<_>) =
-        findings.iter().map(|finding| (finding, ignored.reason(finding))).partition(|(_, reason)| reason.is_some());
+    let (left_out, counted): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .map(|finding| (finding, ignored.reason(finding)))
+        .partition(|(_, reason)| reason.is_some());
     let counted: Vec<&Finding> = counted.into_iter().map(|(finding, _)| finding).collect();
     let worst = worst(counted.iter().copied());
     let left_out = left_out.into_iter().filter_map(|(finding, reason)| Some((finding, reason?))).collect();

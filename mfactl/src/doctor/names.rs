@@ -45,7 +45,9 @@ pub(super) async fn look(host: &Host, report: &mut Report) {
             subject: name,
             spot: Some(Spot::file("/etc/nsswitch.conf")),
             detail: failure.to_string(),
-            mend: Mend::ByHand(format!("setpriv --reuid=mfad --regid=mfad --init-groups getent passwd {shown}")),
+            mend: Mend::ByHand(format!(
+                "setpriv --reuid=mfad --regid=mfad --init-groups getent passwd {shown}"
+            )),
         });
     }
 }
@@ -63,7 +65,8 @@ fn from_elsewhere(report: &mut Report) -> Vec<String> {
             String::new()
         }
     };
-    let listed = listed.lines().filter(|line| !line.ends_with("/nologin") && !line.ends_with("/false")).map(first);
+    let listed =
+        listed.lines().filter(|line| !line.ends_with("/nologin") && !line.ends_with("/false")).map(first);
     let members = groups.lines().filter_map(|line| line.split(':').nth(3)).flat_map(|names| names.split(','));
     let members = members.filter(|name| matches!(User::from_name(name), Ok(Some(_)))).map(str::to_owned);
     let mut seen = HashSet::new();

@@ -16,8 +16,13 @@ use crate::pam::line::{Rule, parse};
 use crate::pam::walk::OURS;
 
 /// Where libpam looks for modules; `*` is the machine's triplet.
-const FOLDERS: [&str; 5] =
-    ["/usr/lib64/security", "/usr/lib/security", "/lib64/security", "/lib/security", "/usr/local/lib/security"];
+const FOLDERS: [&str; 5] = [
+    "/usr/lib64/security",
+    "/usr/lib/security",
+    "/lib64/security",
+    "/lib/security",
+    "/usr/local/lib/security",
+];
 
 /// Looks at the files of every service that names us.
 pub(super) fn look(host: &Host, report: &mut Report) {
@@ -88,9 +93,11 @@ fn modules<'a>(host: &Host, files: impl Iterator<Item = &'a Path>) -> Vec<PathBu
 /// Where a module of that name is, or would be.
 fn default_module(name: &str) -> PathBuf {
     let triplets = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let triplets = triplets.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+    let triplets =
+        triplets.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
     let folders = triplets.map(|path| path.join("security")).chain(FOLDERS.iter().map(PathBuf::from));
-    let mut there = folders.filter(|folder| folder.join("pam_unix.so").exists() || folder.join(name).exists());
+    let mut there =
+        folders.filter(|folder| folder.join("pam_unix.so").exists() || folder.join(name).exists());
     there.next().unwrap_or_else(|| PathBuf::from(FOLDERS[1])).join(name)
 }
 
@@ -101,7 +108,8 @@ fn shared(host: &Host, report: &mut Report) {
         let lines = parse(&text);
         for line in lines.iter().filter(|line| line.module() == Some(OURS)) {
             let spot = Spot { file: file.clone(), line: Some(line.number) };
-            let mend = if is_free(&lines, line.number) { mend::on_line(&spot, "d") } else { Mend::edit(&spot) };
+            let mend =
+                if is_free(&lines, line.number) { mend::on_line(&spot, "d") } else { Mend::edit(&spot) };
             let detail = line.facility.map_or(String::new(), |facility| format!("an {facility} line"));
             report.found(Finding {
                 kind: Kind::LineInSharedFile,

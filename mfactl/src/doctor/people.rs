@@ -16,7 +16,8 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
     let mode = host.setting("policy", "mode").and_then(toml::Value::as_str).unwrap_or("?");
     for person in &host.people {
-        let is_theirs = |row: &&UserRow| row.factors > 0 && (row.name == person.name || row.uid == person.uid);
+        let is_theirs =
+            |row: &&UserRow| row.factors > 0 && (row.name == person.name || row.uid == person.uid);
         // Whoever cannot log in by a password of this host is no way in: but a key may be, or a directory.
         if host.accounts.iter().any(|row| is_theirs(&row)) || person.uid == 0 {
             continue;
@@ -42,7 +43,11 @@ pub(super) fn look(host: &Host, report: &mut Report) {
                 mend: Mend::ByHand(format!("mfactl user remove {whose} --reason …")),
             }),
             OnHost::Unknown(why) => {
-                report.cannot_look(&format!("user-{name}"), why, Mend::ByHand(format!("getent passwd {whose}")));
+                report.cannot_look(
+                    &format!("user-{name}"),
+                    why,
+                    Mend::ByHand(format!("getent passwd {whose}")),
+                );
             }
             OnHost::Here if row.factors == 1 && row.codes == 0 => report.found(Finding {
                 kind: Kind::SingleFactor,

@@ -26,7 +26,8 @@ pub(super) fn read() -> Option<Table> {
 /// The file and its parts, in the order in which later ones win.
 fn files() -> Vec<PathBuf> {
     let parts = std::fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut parts: Vec<PathBuf> = parts.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    let mut parts: Vec<PathBuf> =
+        parts.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
     parts.sort();
     parts.insert(0, FILE.into());
     parts
@@ -74,7 +75,9 @@ pub(super) fn look(host: &Host, report: &mut Report) {
 
 /// The last line that says the mode: that of the file that wins.
 fn line_of_mode() -> Spot {
-    let says = |line: &str| line.trim_start().strip_prefix("mode").is_some_and(|rest| rest.trim_start().starts_with('='));
+    let says = |line: &str| {
+        line.trim_start().strip_prefix("mode").is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
     let found = files().into_iter().rev().find_map(|file| {
         let text = std::fs::read_to_string(&file).ok()?;
         let (line, _) = (1..).zip(text.lines()).find(|(_, line)| says(line))?;
@@ -92,12 +95,12 @@ pub(super) fn reload() -> &'static str {
     }
 }
 
-/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`.
+/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`, with the line beneath it.
 fn broken(said: &str, report: &mut Report) {
     let said = said.trim().trim_start_matches("mfad: ");
     let file = said.split(": ").next().filter(|file| file.starts_with('/')).unwrap_or(FILE);
-    let line = said.split_once("at line ").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
-    let spot = Spot { file: file.into(), line };
+    let spot = said.lines().find_map(line_shown).and_then(|line| line_of(&line));
+    let spot = spot.unwrap_or_else(|| Spot::file(file));
     let Mend::ByHand(edit) = Mend::edit(&spot) else { return };
     report.found(Finding {
         kind: Kind::SettingsBroken,
@@ -106,6 +109,26 @@ fn broken(said: &str, report: &mut Report) {
         detail: said.lines().last().unwrap_or_default().trim().into(),
         mend: Mend::ByHand(format!("{edit}; mfad --check")),
     });
+}
+
+/// `6 | mode = "of"`: what stands there. The number is that of all files merged, and of none of them.
+fn line_shown(line: &str) -> Option<String> {
+    let (number, text) = line.split_once(" | ")?;
+    number.trim().parse::<usize>().ok()?;
+    Some(bare(text))
+}
+
+/// Where a line stands that is the same but for spaces: in the last file that has it.
+fn line_of(wanted: &str) -> Option<Spot> {
+    files().into_iter().rev().find_map(|file| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let (line, _) = (1..).zip(text.lines()).find(|(_, line)| bare(line) == wanted)?;
+        Some(Spot { file, line: Some(line) })
+    })
+}
+
+fn bare(text: &str) -> String {
+    text.split('#').next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 fn modes(file: &Path, report: &mut Report) {

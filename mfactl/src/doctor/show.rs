@@ -43,8 +43,11 @@ impl Said<'_> {
             (count(Severity::Info), "to know"),
             (self.ignored.len(), "ignored"),
         ];
-        let said: Vec<String> =
-            parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+        let said: Vec<String> = parts
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
         let said = if said.is_empty() { "nothing found".to_owned() } else { said.join(", ") };
         format!("MFAD {} - {said}", plugin(self.worst).1)
     }

@@ -115,7 +115,7 @@ impl Sshd {
             match Effective::of(&visitor) {
                 Ok(effective) => asked.push((visitor, effective)),
                 Err(why) => {
-                    refused(&why, report);
+                    refused(&why, &config, report);
                     return None;
                 }
             }
@@ -151,7 +151,18 @@ impl Sshd {
 }
 
 /// sshd does not say what holds: for a fault of its settings, or because it cannot.
-fn refused(why: &str, report: &mut Report) {
+fn refused(why: &str, config: &Config, report: &mut Report) {
+    // What AuthenticationMethods wants is switched off: sshd says so, and no more.
+    if why.contains("Disabled method \"keyboard-interactive\"") {
+        let (spot, mend) = set(config, "KbdInteractiveAuthentication", "no", "yes");
+        return report.found(Finding {
+            kind: Kind::KbdInteractiveOff,
+            subject: "sshd".into(),
+            spot: Some(spot),
+            detail: why.lines().last().unwrap_or_default().into(),
+            mend,
+        });
+    }
     let place = why.split_once(" line ").and_then(|(file, rest)| {
         let file = file.rsplit([' ', '\n']).next()?.trim_end_matches(':');
         let line = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
@@ -172,7 +183,7 @@ fn refused(why: &str, report: &mut Report) {
 
 /// Anybody, root, and somebody for each block.
 fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
-    let named: Vec<&str> = config
+    let in_blocks: Vec<&str> = config
         .blocks
         .iter()
         .flat_map(|block| &block.criteria)
@@ -180,7 +191,7 @@ fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
         .flat_map(|(_, value)| value.split(','))
         .collect();
     let names = host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
-    let anybody = names.into_iter().find(|name| *name != "root" && !named.contains(name)).unwrap_or("nobody");
+    let anybody = names.into_iter().find(|name| *name != "root" && !in_blocks.contains(name)).unwrap_or("nobody");
     let from_elsewhere = |user: &str| Visitor {
         user: user.into(),
         address: ELSEWHERE.into(),
@@ -235,7 +246,7 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let Some(sshd) = sshd else { return };
     let service = host.service("sshd").filter(|service| service.names_us());
     let Some((_, anybody)) = sshd.asked.first() else { return };
-    let mut look = Look { host, sshd, report, reload: reload() };
+    let mut look = Look { host, sshd, report };
     if host.services.iter().any(Service::asks) {
         look.other_service(anybody);
     }
@@ -251,24 +262,13 @@ struct Look<'a> {
     host: &'a Host,
     sshd: &'a Sshd,
     report: &'a mut Report,
-    /// What makes sshd take its settings.
-    reload: String,
 }
 
 impl Look<'_> {
     /// Adds a finding about a setting, which becomes `better`.
     fn found(&mut self, kind: Kind, keyword: &str, effective: &Effective, better: &str, detail: &str) {
-        let lower = keyword.to_ascii_lowercase();
-        let line = self.sshd.config.line(&lower, effective.get(&lower));
-        let (spot, change) = match line {
-            Some(setting) => {
-                let Spot { file, line } = &setting.spot;
-                let script = format!("{}s/[^[:space:]].*/{keyword} {better}/", line.unwrap_or(1));
-                (setting.spot.clone(), mend::sed(file, &script))
-            }
-            None => (Spot::file(FILE), mend::sed(Path::new(FILE), &format!("1i {keyword} {better}"))),
-        };
-        let mend = Mend::Run(format!("{change} && sshd -t{}", self.reload));
+        let now = effective.get(&keyword.to_ascii_lowercase());
+        let (spot, mend) = set(&self.sshd.config, keyword, now, better);
         let subject = "sshd".into();
         self.report.found(Finding { kind, subject, spot: Some(spot), detail: detail.into(), mend });
     }
@@ -328,14 +328,15 @@ impl Look<'_> {
                 subject: beaten.written.clone(),
                 spot: Some(beaten.spot.clone()),
                 detail: format!("{}:{line} comes first", first.spot.file.display()),
-                mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+                mend: taken(&change),
             });
         }
     }
 
     fn visitor(&mut self, service: &Service, visitor: &Visitor, effective: &Effective, anybody: &Effective) {
         // A block that changes nothing of a setting has nothing to be told of.
-        let differs = |keyword: &str| visitor.block.is_none() || effective.get(keyword) != anybody.get(keyword);
+        let differs =
+            |keyword: &str| visitor.block.is_none() || effective.get(keyword) != anybody.get(keyword);
         if effective.is("kbdinteractiveauthentication", "no") && differs("kbdinteractiveauthentication") {
             self.found(Kind::KbdInteractiveOff, "KbdInteractiveAuthentication", effective, "yes", "");
         }
@@ -358,7 +359,8 @@ impl Look<'_> {
     /// Root's answers are replaced by junk where root may come by key only.
     fn root(&mut self, visitor: &Visitor, effective: &Effective) {
         let by_key_only = matches!(effective.root(), "prohibit-password" | "without-password");
-        if visitor.block.is_none() && by_key_only && effective.wants_an_answer() && self.sshd.has_key("root") {
+        if visitor.block.is_none() && by_key_only && effective.wants_an_answer() && self.sshd.has_key("root")
+        {
             self.found(Kind::RootAnswersReplaced, "PermitRootLogin", effective, "yes", effective.root());
         }
     }
@@ -384,24 +386,46 @@ impl Look<'_> {
             return; // told of already
         }
         let block = &self.sshd.config.blocks[number];
-        let setting = self.sshd.config.settings.iter().find(|setting| {
-            setting.block == Some(number) && setting.keyword == "authenticationmethods"
-        });
+        let setting = self
+            .sshd
+            .config
+            .settings
+            .iter()
+            .find(|setting| setting.block == Some(number) && setting.keyword == "authenticationmethods");
         let spot = setting.map_or(&block.spot, |setting| &setting.spot);
         let script = match setting {
             Some(_) => "s/[^[:space:]].*/AuthenticationMethods publickey,keyboard-interactive/",
             None => "a AuthenticationMethods publickey,keyboard-interactive",
         };
         let Mend::Run(change) = mend::on_line(spot, script) else { return };
-        let subject = block.criteria.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        let subject =
+            block.criteria.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         self.report.found(Finding {
             kind: Kind::MatchBlockSkips,
             subject: subject.join(","),
             spot: Some(spot.clone()),
             detail: format!("{method} alone, for example for {}", visitor.user),
-            mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+            mend: taken(&change),
         });
     }
+}
+
+/// Where a setting is that is `now`, and what makes it `better`: on its line, or ahead of all others.
+fn set(config: &Config, keyword: &str, now: &str, better: &str) -> (Spot, Mend) {
+    let (spot, change) = match config.line(&keyword.to_ascii_lowercase(), now) {
+        Some(setting) => {
+            let Spot { file, line } = &setting.spot;
+            let script = format!("{}s/[^[:space:]].*/{keyword} {better}/", line.unwrap_or(1));
+            (setting.spot.clone(), mend::sed(file, &script))
+        }
+        None => (Spot::file(FILE), mend::sed(Path::new(FILE), &format!("1i {keyword} {better}"))),
+    };
+    (spot, taken(&change))
+}
+
+/// A change of sshd's files, checked and taken.
+fn taken(change: &str) -> Mend {
+    Mend::Run(format!("{change} && sshd -t{}", reload()))
 }
 
 /// Whether the stack takes the code out of the same field as the password.
@@ -440,10 +464,14 @@ mod tests {
         let with = |methods: &str| {
             effective(&[("authenticationmethods", methods), ("pubkeyauthentication", "yes")]).skips()
         };
-        for methods in ["any", "", "publickey", "publickey,keyboard-interactive publickey", "publickey,publickey"] {
+        for methods in
+            ["any", "", "publickey", "publickey,keyboard-interactive publickey", "publickey,publickey"]
+        {
             assert_eq!(with(methods), Some("publickey"), "{methods}");
         }
-        for methods in ["publickey,keyboard-interactive", "keyboard-interactive publickey,keyboard-interactive:pam"] {
+        for methods in
+            ["publickey,keyboard-interactive", "keyboard-interactive publickey,keyboard-interactive:pam"]
+        {
             assert_eq!(with(methods), None, "{methods}");
         }
         assert_eq!(effective(&[("authenticationmethods", "any")]).skips(), None, "the method is off");
@@ -454,8 +482,10 @@ mod tests {
     #[test]
     fn somebody_is_found_for_a_block() {
         let block = |criteria: &[(&str, &str)]| {
-            let criteria = criteria.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let base = Visitor { user: "al".into(), address: ELSEWHERE.into(), host: "h".into(), block: None };
+            let criteria =
+                criteria.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let base =
+                Visitor { user: "al".into(), address: ELSEWHERE.into(), host: "h".into(), block: None };
             let found = visitor_of(&Block { spot: Spot::file(FILE), criteria }, base);
             (found.user, found.address)
         };
@@ -467,10 +497,14 @@ mod tests {
     #[test]
     fn what_sshd_does_not_take_is_found_in_its_words() {
         let mut report = Report::default();
-        refused("/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore", &mut report);
+        refused(
+            "/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore",
+            &Config::default(),
+            &mut report,
+        );
         let found = &report.findings[0];
         assert_eq!((found.kind, found.spot.as_ref().unwrap().line), (Kind::SshdConfigBroken, Some(7)));
-        refused("Missing privilege separation directory: /run/sshd", &mut report);
+        refused("Missing privilege separation directory: /run/sshd", &Config::default(), &mut report);
         assert_eq!(report.findings[1].kind, Kind::CannotLook);
     }
 }

@@ -58,7 +58,10 @@ impl Config {
             let spot = Spot { file: file.to_owned(), line: Some(number) };
             match written.to_ascii_lowercase().as_str() {
                 "include" if depth < DEPTH => {
-                    value.split_whitespace().flat_map(files).for_each(|file| self.file(&file, block, depth + 1));
+                    value
+                        .split_whitespace()
+                        .flat_map(files)
+                        .for_each(|file| self.file(&file, block, depth + 1));
                 }
                 "match" => {
                     let criteria = criteria(&value);
@@ -72,7 +75,9 @@ impl Config {
                 }
                 keyword => {
                     let keyword = match keyword {
-                        "challengeresponseauthentication" | "skeyauthentication" => "kbdinteractiveauthentication",
+                        "challengeresponseauthentication" | "skeyauthentication" => {
+                            "kbdinteractiveauthentication"
+                        }
                         keyword => keyword,
                     };
                     let keyword = keyword.to_owned();

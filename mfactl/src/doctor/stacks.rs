@@ -103,8 +103,10 @@ impl Stack<'_> {
             self.way_round(steps, end);
         }
         if let Some(end) = one(Ours::Refused) {
-            let minding = |step: &&Step| matches!(&step.act, Act::Ask { control, .. } if !refuses(&control.others));
-            let spot = asking.iter().copied().find(minding).map_or(line.clone(), |step| Spot::from(&step.place));
+            let minding =
+                |step: &&Step| matches!(&step.act, Act::Ask { control, .. } if !refuses(&control.others));
+            let spot =
+                asking.iter().copied().find(minding).map_or(line.clone(), |step| Spot::from(&step.place));
             self.found(
                 Kind::RefusalIgnored,
                 Some(spot.clone()),
@@ -142,7 +144,8 @@ impl Stack<'_> {
         let step = &steps[at];
         let spot = Spot::from(&step.place);
         if step.asks(OURS) {
-            let last = steps.iter().rfind(|step| own_file(step, &service.name)).map(|step| Spot::from(&step.place));
+            let last =
+                steps.iter().rfind(|step| own_file(step, &service.name)).map(|step| Spot::from(&step.place));
             let mend = match last {
                 Some(last) if !ends(step, answer) => mend::on_line(&last, "a auth required pam_mfa.so"),
                 _ => Mend::apply(&service.name),
@@ -196,9 +199,13 @@ impl Stack<'_> {
     /// A second line of ours that is come to after the first one was passed.
     fn twice(&mut self, steps: &[Step], asking: &[&Step]) {
         for line in asking.iter().skip(1) {
-            let before: Vec<Step> = steps.iter().take_while(|step| step.place != line.place).cloned().collect();
+            let before: Vec<Step> =
+                steps.iter().take_while(|step| step.place != line.place).cloned().collect();
             let walk = Walk::through(&before);
-            let passed = walk.ends.iter().any(|end| end.granted && end.seen.ours == Ours::Passed && reaches(&before, end));
+            let passed = walk
+                .ends
+                .iter()
+                .any(|end| end.granted && end.seen.ours == Ours::Passed && reaches(&before, end));
             if passed {
                 let spot = Spot::from(&line.place);
                 let mend = self.deletion(&spot);
@@ -218,7 +225,8 @@ impl Stack<'_> {
                 let mend = self.deletion(&spot);
                 self.found(Kind::OtherSecondFactor, Some(spot), module, mend);
             } else if at > ours
-                && (module.starts_with("pam_tally") || module == "pam_faillock" && step.has_argument("authfail"))
+                && (module.starts_with("pam_tally")
+                    || module == "pam_faillock" && step.has_argument("authfail"))
             {
                 let mend = Mend::edit(&spot);
                 self.found(Kind::FaillockCounts, Some(spot), module, mend);
@@ -235,7 +243,9 @@ impl Stack<'_> {
             return self.found(Kind::AccountLineMissing, Some(Spot::file(file)), "", mend);
         }
         let walk = Walk::through(steps);
-        let Some(end) = walk.ends.iter().find(|end| end.granted && end.seen.ours == Ours::Unasked) else { return };
+        let Some(end) = walk.ends.iter().find(|end| end.granted && end.seen.ours == Ours::Unasked) else {
+            return;
+        };
         let (spot, mend) = match culprit(steps, end) {
             Some((at, answer)) if own_file(&steps[at], &service.name) && ends(&steps[at], answer) => {
                 let spot = Spot::from(&steps[at].place);
@@ -323,7 +333,8 @@ mod tests {
     #[test]
     fn the_arguments_are_those_of_the_module() {
         let source = include_str!("../../../pam_mfa/src/args.rs").split("#[cfg(test)]\nmod ").next().unwrap();
-        let words: Vec<&str> = source.split("b\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let words: Vec<&str> =
+            source.split("b\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(words.len() >= 9, "{words:?}");
         for word in &words {
             let known = ARGUMENTS.iter().any(|known| known.starts_with(word));

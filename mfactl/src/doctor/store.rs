@@ -14,8 +14,22 @@ const MACHINE_ID: &str = "/etc/machine-id";
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 /// File systems whose locks and syncs another host may not see, as the kernel names them.
 const OVER_A_NETWORK: [&str; 16] = [
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "9p", "afs", "lustre", "ocfs2", "gfs2", "beegfs", "orangefs",
-    "fuse.sshfs", "fuse.glusterfs", "virtiofs",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "ceph",
+    "9p",
+    "afs",
+    "lustre",
+    "ocfs2",
+    "gfs2",
+    "beegfs",
+    "orangefs",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "virtiofs",
 ];
 
 /// Looks at both.

@@ -16,7 +16,9 @@ pub(super) fn look(report: &mut Report) {
         match property(unit, "LoadState") {
             Ok(state) if state == "loaded" => {}
             Ok(_) => continue, // not set up as a unit: the bus starts it
-            Err(why) => return report.cannot_look("unit", why, Mend::ByHand(format!("systemctl status {unit}"))),
+            Err(why) => {
+                return report.cannot_look("unit", why, Mend::ByHand(format!("systemctl status {unit}")));
+            }
         }
         let parts = property(unit, "DropInPaths").unwrap_or_default();
         let own = property(unit, "FragmentPath").unwrap_or_default();

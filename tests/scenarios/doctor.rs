@@ -442,7 +442,10 @@ fn doctor_finds_and_mends_what_sshd_does_with_it() {
         ],
     );
     // What was mended by its commands lets in who is right: but for alice's own block, which wants a key.
-    machine.shell("sed -i '/^Match User alice/,$d' /etc/ssh/sshd_config; kill -HUP \"$(cat /run/sshd.pid)\"");
+    machine.shell(
+        "sed -i '/^Match User alice/,$d' /etc/ssh/sshd_config; kill -HUP \"$(cat /run/sshd.pid)\"
+         sleep 0.1; until ss -ltn | grep -q ':22 '; do sleep 0.05; done",
+    );
     let code = machine.token("alice").code();
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 }

@@ -47,7 +47,9 @@ fn merge(into: &mut Table, from: Table) {
 /// Looks at them.
 pub(super) fn look(host: &Host, report: &mut Report) {
     let found_before = report.findings.len();
-    files().iter().for_each(|file| modes(file, report));
+    for file in files() {
+        modes(&file, report);
+    }
     if report.findings.len() > found_before {
         return; // mfad says the same of them
     }

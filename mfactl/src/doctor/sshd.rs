@@ -191,7 +191,8 @@ fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
         .flat_map(|(_, value)| value.split(','))
         .collect();
     let names = host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
-    let anybody = names.into_iter().find(|name| *name != "root" && !in_blocks.contains(name)).unwrap_or("nobody");
+    let anybody =
+        names.into_iter().find(|name| *name != "root" && !in_blocks.contains(name)).unwrap_or("nobody");
     let from_elsewhere = |user: &str| Visitor {
         user: user.into(),
         address: ELSEWHERE.into(),
@@ -215,14 +216,14 @@ fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
 fn visitor_of(block: &Block, mut visitor: Visitor) -> Visitor {
     for (name, value) in &block.criteria {
         let first = value.split(',').find(|pattern| !pattern.starts_with('!')).unwrap_or_default();
-        let plain = first.replace('*', "x").replace('?', "x");
+        let plain = first.replace(['*', '?'], "x");
         match name.as_str() {
             "user" if first != "*" => visitor.user = plain,
             "group" => visitor.user = member_of(first).unwrap_or(visitor.user),
             "host" if !plain.is_empty() => visitor.host = plain,
             "address" if first != "*" => {
                 let address = first.split('/').next().unwrap_or_default();
-                visitor.address = address.replace('*', "1").replace('?', "1");
+                visitor.address = address.replace(['*', '?'], "1");
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Where sshd's settings are written: its files in the order in which it reads them.
 //!
 //! What holds is asked of sshd itself ([`super::sshd`]); the files say only on which line, which lines have no
-//! effect, and for whom `Match` blocks are. Source: sshd_config(5).
+//! effect, and for whom `Match` blocks are. Source: `sshd_config(5)`.
 
 use std::path::{Path, PathBuf};
 

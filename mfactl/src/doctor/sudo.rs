@@ -157,7 +157,7 @@ fn rule(path: &Path, whole: &Line, report: &mut Report) {
         let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
         match name {
             "!authenticate" => {
-                found(Kind::SudoersNoAuthenticate, name, "s/![[:space:]]*authenticate/authenticate/")
+                found(Kind::SudoersNoAuthenticate, name, "s/![[:space:]]*authenticate/authenticate/");
             }
             "targetpw" | "rootpw" | "runaspw" => {
                 found(Kind::SudoersOtherPassword, name, &format!("s/\\b{name}\\b/!{name}/"));

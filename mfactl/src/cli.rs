@@ -2,6 +2,7 @@
 
 mod account;
 pub(crate) mod help;
+mod pam;
 mod users;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
+pub(crate) use self::pam::{Pam, PamWish};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
 use crate::import::Import;
@@ -86,6 +88,12 @@ pub(crate) enum Verb {
     /// was altered, removed or put in is found by `mfactl audit verify`.
     #[command(after_long_help = help::AUDIT)]
     Audit(Audit),
+    /// Put the second factor in front of services, and take it away again (root)
+    ///
+    /// A stack is proved before it is written: no way through it lets in without a second factor, and one
+    /// way in needs no mfad. What is written is on trial until a login through it was seen.
+    #[command(subcommand, after_long_help = help::PAM)]
+    Pam(Pam),
     /// Take over the factors of other systems (root)
     ///
     /// Users go on with the app that they have. Every file is read with its owner's rights, and none is
@@ -219,6 +227,16 @@ mod tests {
             "audit",
             "audit --user alice --since-seq 7 --json",
             "audit verify --json",
+            "pam plan sshd sudo",
+            "pam plan sshd --first either --break-glass-from 192.0.2.0/24 --json",
+            "pam apply sshd --replace pam_google_authenticator",
+            "pam apply sshd sudo su login polkit cockpit --within 60",
+            "pam apply sshd --no-confirm --proven 00ff",
+            "pam status --json",
+            "pam status --only-bad",
+            "pam rollback",
+            "pam remove sshd sudo",
+            "pam remove --all",
             "doctor",
             "doctor --all --json",
             "doctor --list",
@@ -257,6 +275,17 @@ mod tests {
             "factor rename phone",
             "codes --json renew",
             "audit --since-seq -1",
+            "pam",
+            "pam plan",
+            "pam plan sshd --first code",
+            "pam plan sshd --replace pam_unix",
+            "pam plan sshd --break-glass-from office",
+            "pam plan sshd --break-glass-from 192.0.2.0/33",
+            "pam apply sshd --no-confirm",
+            "pam apply sshd --proven 00ff",
+            "pam apply sshd --within 5",
+            "pam remove",
+            "pam remove sshd --all",
             "doctor --ignore way-round",
             "doctor --ignore way-round --reason=",
             "doctor --reason x",

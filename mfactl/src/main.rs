@@ -70,6 +70,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Pam(verb) => pam::pam(verb).await,
         Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),
         Verb::Man { folder } => manual::write(&folder),

@@ -149,6 +149,10 @@ pub enum Event {
         /// What is wrong with the new ones.
         fault: String,
     },
+    /// The disk is full: what the store had set aside for that day is in use, or could not be set aside.
+    ReserveGone,
+    /// There is room again, and some of it is set aside.
+    ReserveMade,
 }
 
 /// An administrator's act.
@@ -218,6 +222,8 @@ impl Event {
             Self::ClockJumped { .. } => "clock_jumped",
             Self::RosterAltered => "roster_altered",
             Self::SettingsKept { .. } => "settings_kept",
+            Self::ReserveGone => "reserve_gone",
+            Self::ReserveMade => "reserve_made",
         }
     }
 
@@ -242,7 +248,11 @@ impl Event {
                         | Reason::Disabled
                 )
             }
-            Self::ClockJumped { .. } | Self::RosterAltered | Self::SettingsKept { .. } | Self::NotMe => true,
+            Self::ClockJumped { .. }
+            | Self::RosterAltered
+            | Self::SettingsKept { .. }
+            | Self::ReserveGone
+            | Self::NotMe => true,
             other => other.act().is_some_and(|act| !act.break_glass.is_empty()),
         }
     }
@@ -288,6 +298,7 @@ impl Event {
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
+            Self::ReserveGone => "the disk is full: what the store had set aside is all there is".into(),
             _ => String::new(),
         }
     }

@@ -4,14 +4,22 @@ use std::{
     fs,
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use mfa_proto::names::RUN_DIR;
-use mfad::{keys, settings, store::sqlite::Sqlite, world::KernelEntropy};
+use mfa_proto::{names::RUN_DIR, secret::Secret};
+use mfad::{
+    crypto::{KEY_BYTES, Keys},
+    keys, settings,
+    store::sqlite::Sqlite,
+    world::KernelEntropy,
+};
 use nix::unistd::{User, geteuid};
 
-use crate::serve::{STATE_DIR, USER};
+use crate::{
+    credential,
+    serve::{STATE_DIR, USER},
+};
 
 /// The sample settings, every key explained.
 const SETTINGS: &str = include_str!("../../packaging/files/mfad.toml");
@@ -50,7 +58,8 @@ pub(crate) fn run() -> Result<(), String> {
 /// Key and store are made together, and only together: another key would open none of the rows,
 /// and a new store under an old key would say that nobody is enrolled.
 fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
-    let (key, database) = (Path::new(keys::KEY_FILE), Path::new(STATE_DIR).join(crate::serve::DATABASE));
+    let database = Path::new(STATE_DIR).join(crate::serve::DATABASE);
+    let there = Some(PathBuf::from(keys::KEY_FILE)).filter(|file| file.exists()).or_else(credential::found);
     let gone = |gone: &Path, left: &Path| {
         let (gone, left) = (gone.display(), left.display());
         format!(
@@ -58,21 +67,39 @@ fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
              backup. (To begin anew and lose every enrolment, move the other away too.)"
         )
     };
-    match (key.exists(), database.exists()) {
-        (true, true) => return Ok(()),
-        (true, false) => return Err(gone(&database, key)),
-        (false, true) => return Err(gone(key, &database)),
-        (false, false) => {}
+    match (there, database.exists()) {
+        (Some(_), true) => return Ok(()),
+        (Some(key), false) => return Err(gone(&database, &key)),
+        (None, true) => return Err(gone(Path::new(keys::KEY_FILE), &database)),
+        (None, false) => {}
     }
-    let file = keys::create(key, &KernelEntropy).map_err(|error| error.to_string())?;
-    let made = keys::read(key, geteuid().as_raw()).map_err(|error| error.to_string())?;
-    Sqlite::create(&database, &made).map_err(|error| error.to_string())?;
+    let key = keys::generate(&KernelEntropy).map_err(|error| error.to_string())?;
+    place(&key, uid, gid)?;
+    Sqlite::create(&database, &Keys::new(&key)).map_err(|error| error.to_string())?;
     made_for(&Path::new(STATE_DIR).join(MADE_FOR))?;
     for entry in fs::read_dir(STATE_DIR).map_err(|error| format!("{STATE_DIR}: {error}"))? {
         let path = entry.map_err(|error| format!("{STATE_DIR}: {error}"))?.path();
         chown(&path, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    fchown(&file, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", keys::KEY_FILE))
+    Ok(())
+}
+
+/// Puts the key where the daemon finds it: a credential where systemd has them, else a file.
+fn place(key: &Secret<[u8; KEY_BYTES]>, uid: u32, gid: u32) -> Result<(), String> {
+    if credential::are_known() {
+        match credential::create(key) {
+            Ok(path) => return say(&format!("the key is a credential of this host: {}", path.display())),
+            Err(why) => say(&format!("no credential: {why}"))?,
+        }
+    }
+    let path = Path::new(keys::KEY_FILE);
+    let file = keys::create(path, key).map_err(|error| error.to_string())?;
+    fchown(&file, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", keys::KEY_FILE))?;
+    say(&format!("the key is in a file: {}", keys::KEY_FILE))
+}
+
+fn say(what: &str) -> Result<(), String> {
+    writeln!(std::io::stdout(), "mfad: {what}").map_err(|error| format!("standard output: {error}"))
 }
 
 /// Notes which host key and store were made for, so that `mfactl doctor` can tell a clone: machines that

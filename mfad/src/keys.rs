@@ -67,9 +67,6 @@ pub enum KeyError {
         /// What the kernel says.
         error: std::io::Error,
     },
-    /// No randomness for a new one.
-    #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
 }
 
 /// Reads the key from `path`: a plain file of `uid`, without a link, readable by nobody else.
@@ -121,9 +118,13 @@ fn read_up_to(mut file: &File, bytes: &mut Secret<Vec<u8>>) -> std::io::Result<u
     Ok(found)
 }
 
-/// Makes a new key file, 0400, where none is; never over one. The owner is set by the caller.
-pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<File, KeyError> {
-    let key = Secret::new(random::<KEY_BYTES>(entropy)?);
+/// Makes a new key.
+pub fn generate(entropy: &dyn Entropy) -> Result<Secret<[u8; KEY_BYTES]>, NoEntropy> {
+    random(entropy).map(Secret::new)
+}
+
+/// Writes a key to a new file, 0400, where none is; never over one. The owner is set by the caller.
+pub fn create(path: &Path, key: &Secret<[u8; KEY_BYTES]>) -> Result<File, KeyError> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
         file.write_all(key.expose())?;
@@ -142,7 +143,7 @@ mod tests {
     fn key() -> (tempfile::TempDir, PathBuf, u32) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        let uid = create(&path, &KernelEntropy).unwrap().metadata().unwrap().uid();
+        let uid = create(&path, &generate(&KernelEntropy).unwrap()).unwrap().metadata().unwrap().uid();
         (dir, path, uid)
     }
 
@@ -151,7 +152,7 @@ mod tests {
     fn a_key_is_read_back_and_never_overwritten() {
         let (_dir, path, uid) = key();
         let id = read(&path, uid).unwrap().id();
-        assert!(matches!(create(&path, &KernelEntropy), Err(KeyError::Write { .. })));
+        assert!(matches!(create(&path, &generate(&KernelEntropy).unwrap()), Err(KeyError::Write { .. })));
         assert_eq!(read(&path, uid).unwrap().id(), id);
     }
 

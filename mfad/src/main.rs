@@ -1,8 +1,12 @@
 //! The daemon's process: arguments, hardening, and what is made once and passed down.
 #![forbid(unsafe_code)]
 
+mod check;
+mod credential;
+mod in_force;
 mod init;
 mod serve;
+mod systemd;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -19,6 +23,10 @@ struct Args {
     /// The settings file.
     #[arg(long, value_name = "FILE", default_value = settings::FILE, requires = "check")]
     settings: PathBuf,
+    /// With --check: the store too, without changing it: whether the key opens it, and this mfad
+    /// knows its form. As root or as the daemon's user.
+    #[arg(long, requires = "check")]
+    store: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -32,8 +40,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match args.command {
-        _ if args.check => check(&args.settings),
+    let done = match &args.command {
+        _ if args.check => check(&args),
         Some(Command::Init) => init::run(),
         None => serve::run(),
     };
@@ -47,11 +55,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(path: &std::path::Path) -> Result<(), String> {
-    let settings = settings::Settings::read(path, &host_name()).map_err(|error| error.to_string())?;
-    use std::io::Write as _;
-    let said = format!("{}: in order, mode {}\n", path.display(), settings.rules.mode.word());
-    std::io::stdout().write_all(said.as_bytes()).map_err(|error| error.to_string())
+fn check(args: &Args) -> Result<(), String> {
+    check::settings(&args.settings)?;
+    if args.store { check::store() } else { Ok(()) }
 }
 
 /// What apps show where no issuer is set.
@@ -79,7 +85,7 @@ mod tests {
         let defaults = mfad.get_opts().flat_map(clap::Arg::get_default_values);
         let defaults = defaults.map(|value| value.to_string_lossy().into_owned());
         let words: Vec<String> = long.chain(short).chain(commands).chain(defaults).collect();
-        for must in ["--check", "--settings", "-h", "\n.B init\n", settings::FILE] {
+        for must in ["--check", "--settings", "--store", "-h", "\n.B init\n", settings::FILE] {
             assert!(words.iter().any(|word| word == must), "{must}: {words:?}");
         }
         for word in words {

@@ -52,7 +52,7 @@ pub struct Rules {
     /// See [`SuSubject`].
     pub su: SuSubject,
     /// Services whose account phase must show a proof; none as shipped.
-    pub account_enforce: Vec<String>,
+    pub enforce_account: Vec<String>,
     /// What an authenticator app shows for an account.
     pub entry: Entry,
     /// For how long after a factor became required nobody is hindered for having none, in seconds.

@@ -6,16 +6,16 @@ use std::{
     sync::Arc,
 };
 
+use futures_channel::oneshot;
 use mfa_proto::names::{RUN_DIR, SOCKET};
 use mfad::{
     audit::Event,
-    auth::{Auth, Policy, grace},
+    auth::{Auth, Policy},
     bus,
     crypto::Keys,
     deliver::{Log, log::last_words},
     keys,
-    settings::{self, Settings},
-    store::{Context, MetaKey, Store, StoreError, sqlite::Sqlite},
+    store::{Context, Store, sqlite::Sqlite},
     world::{KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
@@ -27,6 +27,9 @@ use nix::{
     },
     unistd::geteuid,
 };
+use zruntime::SharedRuntime;
+
+use crate::{in_force, systemd};
 
 /// The daemon's user.
 pub(crate) const USER: &str = "mfad";
@@ -34,8 +37,6 @@ pub(crate) const USER: &str = "mfad";
 pub(crate) const STATE_DIR: &str = "/var/lib/mfad";
 /// The database in it.
 pub(crate) const DATABASE: &str = "mfad.db";
-/// Seals the kept settings to their purpose.
-const KEPT: &[u8] = b"mfad 1 settings";
 
 /// Serves until it is ended. Why it does not start is in the log too: where the bus starts it,
 /// nobody reads its error stream.
@@ -45,6 +46,8 @@ pub(crate) fn run() -> Result<(), String> {
 
 fn serve() -> Result<(), String> {
     harden()?;
+    in_force::hold_signal()?;
+    let given = systemd::login_socket()?;
     let clock = Arc::new(KernelClock::new().map_err(|error| format!("boot id: {error}"))?);
     let names = Names::of_host(clock.clone());
     let world = World::new(clock.clone(), Arc::new(KernelEntropy), names);
@@ -54,13 +57,20 @@ fn serve() -> Result<(), String> {
     let (engine, sound) =
         Sqlite::open(&Path::new(STATE_DIR).join(DATABASE), &keys).map_err(|error| error.to_string())?;
     let store = Store::new(engine, keys, world, log.sink());
-    let listener = bus::socket::bind(Path::new(SOCKET))
-        .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?;
+    let listener = match given {
+        Some(listener) => listener,
+        None => bus::socket::bind(Path::new(SOCKET))
+            .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?,
+    };
     zbus::block_on(async move {
         let policy = Policy::default();
         begin(&store, sound).await?;
-        apply_settings(&store, &policy, &log).await;
-        let auth = Auth::new(store, policy);
+        in_force::take(&store, &policy, &log).await;
+        let (bus_serves, bus_served) = oneshot::channel();
+        let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
+        let report = systemd::report(runtime.clone(), store.clone(), log.clone(), bus_served);
+        runtime.spawn("systemd", report).detach();
+        let auth = Auth::new(store.clone(), policy.clone());
         let desk = bus::system::Desk {
             auth: auth.clone(),
             quotas: bus::Quotas::new(clock.clone()),
@@ -68,7 +78,9 @@ fn serve() -> Result<(), String> {
             clock: clock.clone(),
             log: log.clone(),
         };
-        thread("system-bus", move || zbus::block_on(bus::system::serve(desk)))?;
+        thread("system-bus", move || zbus::block_on(bus::system::serve(desk, bus_serves)))?;
+        let told = log.clone();
+        thread("settings", move || in_force::take_at_each_signal(&store, &policy, &told))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
     })
 }
@@ -88,13 +100,24 @@ fn harden() -> Result<(), String> {
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(8192), hard).map_err(failed("RLIMIT_NOFILE"))
 }
 
+/// The folder in which systemd has put the key for this process.
 #[expect(
     clippy::disallowed_methods,
     reason = "systemd names the credentials folder so, and this is no login process"
 )]
-fn key() -> Result<Keys, String> {
+fn credential() -> Option<PathBuf> {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let read = match folder.filter(|folder| folder.join(keys::CREDENTIAL).exists()) {
+    folder.filter(|folder| folder.join(keys::CREDENTIAL).exists())
+}
+
+/// Whether systemd has put the key for this process.
+pub(crate) fn has_credential() -> bool {
+    credential().is_some()
+}
+
+/// The key: systemd's credential, or the file.
+pub(crate) fn key() -> Result<Keys, String> {
+    let read = match credential() {
         Some(folder) => keys::read_credential(&folder),
         None => keys::read(Path::new(keys::KEY_FILE), geteuid().as_raw()),
     };
@@ -134,55 +157,4 @@ async fn begin(store: &Store, sound: bool) -> Result<(), String> {
         records.audit(None, Event::Started, Context::none())
     });
     written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())
-}
-
-/// Puts the settings in force: those of the file when they are in order, else the last good ones
-/// with an alarm, else none: then everybody is refused.
-async fn apply_settings(store: &Store, policy: &Policy, log: &Log) {
-    let host = crate::host_name();
-    let fault = match Settings::read(Path::new(settings::FILE), &host) {
-        Ok(settings) => {
-            policy.set(Some(settings.rules.clone()));
-            if let Err(error) = grace::keep_date(store, &settings.rules).await {
-                log.warning(&format!("the date from which grace runs was not kept: {error}"));
-            }
-            if let Err(error) = keep(store, settings.text).await {
-                log.warning(&format!("the settings are in force, but were not kept for a bad day: {error}"));
-            }
-            return;
-        }
-        Err(error) => error.to_string(),
-    };
-    match kept(store).await.ok().flatten().map(|text| Settings::parse(&text, &host)) {
-        Some(Ok(settings)) => {
-            policy.set(Some(settings.rules));
-            log.alert(&format!("broken settings, the last good ones are in force: {fault}"));
-            let event = Event::SettingsKept { fault };
-            let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
-            if let Err(error) = told.await.map(mfad::store::Committed::into_inner) {
-                log.alert(&format!("the audit does not take records: {error}"));
-            }
-        }
-        _ => log
-            .alert(&format!("broken settings and none that were good before: everybody is refused: {fault}")),
-    }
-}
-
-async fn keep(store: &Store, text: String) -> Result<(), StoreError> {
-    if kept(store).await?.is_some_and(|before| before == text) {
-        return Ok(());
-    }
-    let keep = store.write(move |records, _| {
-        let sealed = records.keys().seal(records.entropy(), KEPT, text.as_bytes())?;
-        records.txn().set_meta(MetaKey::Settings, &sealed)
-    });
-    keep.await.map(mfad::store::Committed::into_inner)
-}
-
-async fn kept(store: &Store) -> Result<Option<String>, StoreError> {
-    let Some(sealed) = store.read(|sound| sound.rows().meta(MetaKey::Settings)).await? else {
-        return Ok(None);
-    };
-    let text = store.keys().open(KEPT, &sealed).ok();
-    Ok(text.and_then(|text| String::from_utf8(text.expose().clone()).ok()))
 }

@@ -4,6 +4,8 @@
 //! a broken file. The last settings that passed are kept sealed in the store; they stay in force,
 //! with an alarm, when a start meets broken ones.
 
+mod renamed;
+
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -12,6 +14,8 @@ use std::{
 
 use serde::Deserialize;
 use toml::Table;
+
+use renamed::{RENAMED, rename};
 
 use crate::policy::{Admins, AfterGrace, Entry, Mode, Rules, SuSubject};
 
@@ -65,7 +69,7 @@ struct File {
 struct PolicySection {
     mode: Mode,
     #[serde(default)]
-    account_enforce: Vec<String>,
+    enforce_account: Vec<String>,
     #[serde(default)]
     grace: Span,
     #[serde(default)]
@@ -127,8 +131,11 @@ struct Enroll {
 pub struct Settings {
     /// What they say.
     pub rules: Rules,
-    /// All files merged, as TOML: what is kept for a bad day.
+    /// All files merged, as TOML: what is kept for a bad day. With the names that the files have, so that the
+    /// release which knew those can read it.
     pub text: String,
+    /// What holds, and should be said otherwise: settings by their old names.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -147,10 +154,10 @@ impl Settings {
 
     /// Reads a text that was kept.
     pub fn parse(text: &str, host: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        if let Some(other) = file.policy.account_enforce.iter().find(|name| *name != "sshd") {
+        let (file, warnings) = form(text)?;
+        if let Some(other) = file.policy.enforce_account.iter().find(|name| *name != "sshd") {
             return Err(format!(
-                "policy.account_enforce: {other}: only sshd can be enforced there, since cron, sudo \
+                "policy.enforce_account: {other}: only sshd can be enforced there, since cron, sudo \
                                 and su run account phases without asking"
             ));
         }
@@ -164,14 +171,22 @@ impl Settings {
         let rules = Rules {
             mode: policy.mode,
             su: file.service.su.subject,
-            account_enforce: policy.account_enforce,
+            enforce_account: policy.enforce_account,
             entry,
             grace: policy.grace.seconds,
             after_grace: policy.after_grace,
             admins,
         };
-        Ok(Self { rules, text: text.to_owned() })
+        Ok(Self { rules, text: text.to_owned(), warnings })
     }
+}
+
+/// The file's form, and warnings. What the parser says has line and column where no setting has an old name.
+fn form(text: &str) -> Result<(File, Vec<String>), String> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let warnings = rename(&mut table, RENAMED)?;
+    let file = if warnings.is_empty() { toml::from_str(text) } else { table.try_into() };
+    file.map(|file| (file, warnings)).map_err(|error| error.to_string())
 }
 
 /// What apps show. One issuer for many hosts would make many entries of one name, so where an issuer
@@ -245,7 +260,7 @@ fn merge(into: &mut Table, from: Table) {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[policy]\nmode = \"required\"\naccount_enforce = [\"sshd\"]\n[service.su]\nsubject = \"target\"\n[enroll]\nissuer = \"Example\"\n";
+    const GOOD: &str = "[policy]\nmode = \"required\"\nenforce_account = [\"sshd\"]\n[service.su]\nsubject = \"target\"\n[enroll]\nissuer = \"Example\"\n";
 
     #[test]
     fn a_good_file_says_what_it_says() {
@@ -295,6 +310,18 @@ mod tests {
         assert_eq!(shipped.unwrap().rules, spelled.unwrap().rules);
     }
 
+    #[test]
+    fn a_setting_by_its_old_name_holds_and_warns_and_is_kept_as_it_was_written() {
+        let old = GOOD.replace("enforce_account", "account_enforce");
+        let (old, new) = (Settings::parse(&old, "host").unwrap(), Settings::parse(GOOD, "host").unwrap());
+        assert_eq!(old.rules, new.rules);
+        assert_eq!(old.rules.enforce_account, ["sshd"]);
+        assert_eq!((old.warnings.len(), new.warnings.len()), (1, 0));
+        assert!(old.text.contains("account_enforce"), "{}", old.text);
+        let both = GOOD.replace("[service", "account_enforce=[]\n[service");
+        assert!(Settings::parse(&both, "host").unwrap_err().contains("both"));
+    }
+
     // S23: no line whose loss loosens the policy goes unnoticed.
     #[test]
     fn a_file_without_a_mode_is_broken_and_no_lost_line_loosens() {
@@ -312,7 +339,7 @@ mod tests {
             "mode=\"off\"\n",
             "[policy]\nmode=\"off\"\nmod=1\n",
             "[polcy]\nmode=\"off\"\n",
-            "[policy]\nmode=\"required\"\naccount_enforce=[\"cron\"]\n",
+            "[policy]\nmode=\"required\"\nenforce_account=[\"cron\"]\n",
             "[policy",
         ] {
             assert!(Settings::parse(broken, "host").is_err(), "{broken:?}");

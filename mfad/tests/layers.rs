@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, fs, path::Path};
 const LAYERS: &[(&str, u8)] = &[
     ("main", 6),
     ("serve", 6),
+    ("check", 6),
     ("init", 6),
+    ("credential", 6),
+    ("in_force", 6),
+    ("systemd", 6),
     ("lib", 6),
     ("settings", 6),
     ("bus", 5),

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use mfa_tests::{Machine, wait};
+use mfa_tests::{Machine, Stack, wait};
 
 use crate::people::alice_at_sshd_and_sudo;
 
 /// How long a refusal may take that nobody could judge.
 const SOON: Duration = Duration::from_secs(6);
 
-/// Puts the store of a machine on a disk of its own, of 24 MiB.
-fn on_a_small_disk(machine: &Machine) {
+/// Puts the store of a machine on a disk of its own, of 32 MiB: what it has, its reserve, and a little.
+pub(crate) fn on_a_small_disk(machine: &Machine) {
     machine.mfad().stop();
     machine.shell(
         "cp -a /var/lib/mfad /root/kept
-         mount -t tmpfs -o size=24m,mode=700,uid=$(id -u mfad),gid=$(id -g mfad) tmpfs /var/lib/mfad
+         mount -t tmpfs -o size=32m,mode=700,uid=$(id -u mfad),gid=$(id -g mfad) tmpfs /var/lib/mfad
          cp -a /root/kept/. /var/lib/mfad/",
     );
     machine.mfad().start();
@@ -35,6 +35,83 @@ fn with_a_full_disk_logins_go_on_from_the_room_that_the_store_keeps() {
     machine.shell("rm /var/lib/mfad/filler");
     let _ = machine.ssh("alice").password("pw").code(&next).assert_refused();
     assert_eq!(machine.mfad().pid(), pid, "it was not started again");
+    machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
+}
+
+/// Where the store keeps its reserve.
+const RESERVE: &str = "/var/lib/mfad/mfad.reserve";
+
+/// Takes all that is left of the disk.
+fn fill(machine: &Machine, name: &str) {
+    let _ = machine.exec(&["sh", "-c", &format!("cat /dev/zero >/var/lib/mfad/{name}")]).assert_exit(1);
+}
+
+/// How many of so many logins, of somebody who is not asked, are let in: each of them is recorded.
+fn let_in(machine: &Machine, logins: usize) -> usize {
+    let ran = machine.exec(&["/usr/local/bin/pam_host", "loop", "door", "alice", &logins.to_string()]);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
+    usize::try_from(report["results"]["PAM_SUCCESS"].as_u64().unwrap_or(0)).expect("a few")
+}
+
+// S32: the room that was set aside carries hundreds of logins, loudly; where it is used up too, nobody is let
+// in until there is room, and then everybody again, by itself.
+#[test]
+fn with_a_full_disk_hundreds_of_logins_go_on_from_the_reserve() {
+    let door = "auth required pam_mfa.so\nauth required pam_permit.so\naccount required pam_permit.so\n";
+    let machine = alice_at_sshd_and_sudo().pam("door", Stack::raw(door)).start().with_pam_host();
+    let settings = |mode: &str| {
+        machine.write("/etc/mfad/mfad.toml", 0o644, format!("[policy]\nmode = \"{mode}\"\n"));
+        machine.mfad().restart();
+    };
+    settings("observe");
+    on_a_small_disk(&machine);
+    let pid = machine.mfad().pid();
+    let blocks = || machine.shell(&format!("stat -c %b {RESERVE}")).trim().parse::<u64>().expect("a number");
+    assert!(blocks() * 512 >= 16 << 20, "it is really there: {} blocks", blocks());
+
+    // Neither on the disk nor in the file of the store is there a free page left.
+    machine.shell("sqlite3 /var/lib/mfad/mfad.db 'CREATE TABLE filler (bytes); INSERT INTO filler VALUES (zeroblob(4200000))'");
+    fill(&machine, "filler");
+    let mut before = 0;
+    while machine.exists(RESERVE) {
+        assert_eq!(let_in(&machine, 50), 50);
+        before += 50;
+        assert!(before <= 5000, "the disk was never full");
+    }
+    assert_eq!(let_in(&machine, 400), 400);
+    println!("the reserve was given up within {before} logins, and 400 went on from it");
+    machine.log().wait_for("reserve_gone");
+    machine.audited("the reserve", |row| row.text("event") == "reserve_gone");
+
+    // The reserve is used up too: nobody is let in, in time, and what was not recorded was no login.
+    fill(&machine, "more");
+    let mut granted = 0;
+    while let_in(&machine, 20) == 20 {
+        granted += 20;
+        assert!(granted <= 5000, "the disk was never full");
+    }
+    let _ = machine
+        .pamtester("door", "alice")
+        .operations(&["authenticate"])
+        .run()
+        .assert_refused()
+        .assert_within(SOON);
+    machine.log().wait_for("the disk is full");
+    assert_eq!(machine.mfad().pid(), pid);
+
+    // Started again on such a disk, it is the same.
+    settings("optional");
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused().assert_within(SOON);
+
+    let pid = machine.mfad().pid();
+    machine.shell("rm /var/lib/mfad/filler /var/lib/mfad/more");
+    let next = machine.token("alice").code_at(1);
+    let _ = machine.ssh("alice").password("pw").code(&next).assert_granted();
+    let _ = machine.sudo("alice").password("pw").code(&next).assert_refused();
+    assert_eq!(machine.mfad().pid(), pid, "it was not started again");
+    machine.audited("the reserve", |row| row.text("event") == "reserve_made");
+    assert!(blocks() * 512 >= 16 << 20);
     machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();
 }
 

@@ -405,7 +405,7 @@ fn where_sshd_is_enforced_a_key_alone_is_refused_and_told_why() {
         .user(enrolled("alice").ssh_key())
         .pam("sshd", Stack::raw(&stack))
         .sshd("AuthenticationMethods publickey keyboard-interactive")
-        .settings(&format!("{REQUIRED}account_enforce = [\"sshd\"]\n"))
+        .settings(&format!("{REQUIRED}enforce_account = [\"sshd\"]\n"))
         .start();
     for (user, reason) in [("bob", "not_enrolled"), ("alice", "no_proof")] {
         let attempt = machine.ssh(user).key(user).methods("publickey").option("-oLogLevel=INFO");
@@ -417,8 +417,8 @@ fn where_sshd_is_enforced_a_key_alone_is_refused_and_told_why() {
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
     // In grace, and where no factor is required, the key goes on.
     for settings in [
-        GRACE.to_owned() + "account_enforce = [\"sshd\"]\n",
-        "[policy]\nmode = \"optional\"\naccount_enforce = [\"sshd\"]\n".into(),
+        GRACE.to_owned() + "enforce_account = [\"sshd\"]\n",
+        "[policy]\nmode = \"optional\"\nenforce_account = [\"sshd\"]\n".into(),
     ] {
         let machine = Machine::new()
             .user(not_enrolled("bob").ssh_key())

@@ -1,10 +1,11 @@
 //! The machines themselves, with nothing of the product: what every other scenario stands on.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use mfa_tests::{Machine, Stack, Token, User, Verdict, wait};
+use mfa_tests::{Machine, Stack, Suite, Token, User, Verdict, wait};
 
 fn alice() -> User {
     User::named("alice").password("alice's password")
@@ -143,4 +144,45 @@ fn what_ran_in_a_machine_is_gone_when_it_is_dropped() {
 
     assert_eq!(running(), 0);
     assert_eq!(mounts(), mounts_before);
+}
+
+#[test]
+fn a_machine_boots_and_logs_people_in_with_what_debian_ships() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = Machine::bare().user(alice()).suite(suite).boot();
+        assert_eq!(machine.read("/proc/1/comm").trim(), "systemd");
+        let _ = machine.ssh("alice").password("alice's password").assert_granted();
+        let _ = machine.ssh("alice").password("wrong").assert_refused();
+        machine.wait_active("ssh.service");
+        machine.log().wait_for("pam_unix(sshd:auth): authentication failure");
+        let told = machine.journal(&["_SYSTEMD_UNIT=ssh.service"]);
+        let accepted = "Accepted keyboard-interactive/pam for alice";
+        let said =
+            |entry: &serde_json::Value| entry["MESSAGE"].as_str().is_some_and(|said| said.contains(accepted));
+        assert!(told.iter().any(said), "{told:?}");
+    }
+}
+
+#[test]
+fn nothing_in_a_booted_machine_may_set_the_clock_and_nothing_of_it_is_left() {
+    let machine = Machine::bare().boot();
+    let bounding = machine.shell("grep -h CapBnd /proc/[0-9]*/status | sort -u");
+    assert!(bounding.lines().all(|line| mfa_tests::rights::excess(line).is_empty()), "{bounding}");
+
+    let of_the_machine = fs::read_link(format!("/proc/{}/ns/pid", machine.pid())).expect("it runs");
+    let running = || {
+        let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
+        let namespaces = processes.filter_map(|process| fs::read_link(process.path().join("ns/pid")).ok());
+        namespaces.filter(|namespace| *namespace == of_the_machine).count()
+    };
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", machine.pid())).expect("it runs");
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/")).expect("it has a group");
+    let group = group.split('/').next().expect("a path has a part");
+    let group = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(|root| Path::new(root).join(group));
+    let exists = || group.iter().any(|path| path.exists());
+    assert!(running() > 3 && exists(), "{groups}");
+
+    drop(machine);
+
+    assert_eq!((running(), exists()), (0, false));
 }

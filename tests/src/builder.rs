@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::booted::{self, Booted};
 use crate::clock;
 use crate::image::{self, Suite};
-use crate::machine::Machine;
+use crate::machine::{Init, Machine};
 use crate::product;
 use crate::rights;
 use crate::stack::Stack;
@@ -101,6 +102,16 @@ impl Blueprint {
 
     /// Starts it, and enrols who is to be enrolled.
     pub fn start(self) -> Machine {
+        self.start_with(Init::Idle)
+    }
+
+    /// Boots it, with systemd as process 1, and enrols who is to be enrolled. As on any Debian machine, sshd's
+    /// settings are beside those that are shipped; unlike there, sshd runs when it is first needed.
+    pub fn boot(self) -> Booted {
+        Booted::new(self.start_with(Init::Systemd))
+    }
+
+    fn start_with(self, init: Init) -> Machine {
         rights::assert_reduced();
         let product = self.product;
         assert!(
@@ -110,15 +121,22 @@ impl Blueprint {
 
         let bound = if product { product::bound() } else { Vec::new() };
         let root = image::root(self.suite);
-        let machine = Machine::boot(&root, self.on_disk.then(new_folder), &bound);
+        let machine = Machine::new_over(&root, self.on_disk.then(new_folder), init, &bound);
         for (path, mode, content) in &self.files {
             machine.write(path, *mode, content);
         }
         for (service, stack) in &self.stacks {
             machine.write(format!("/etc/pam.d/{service}"), 0o644, stack.text());
         }
-        machine.write("/etc/ssh/sshd_config", 0o644, sshd_config(&self.sshd, knows_penalties(&root)));
+        let sshd = match init {
+            Init::Idle => "/etc/ssh/sshd_config",
+            Init::Systemd => "/etc/ssh/sshd_config.d/90-machine.conf", // ahead of what Debian says
+        };
+        machine.write(sshd, 0o644, sshd_config(&self.sshd, knows_penalties(&root)));
         machine.add_users(&self.users);
+        if init == Init::Systemd {
+            booted::wait_until_booted(&machine);
+        }
         let enrols = self.users.iter().any(|user| user.factor.is_some());
         // Where a factor is required nobody gets a first one by wish: people enrolled before it was.
         let (early, late) = match &self.settings {
@@ -126,8 +144,14 @@ impl Blueprint {
             settings => (settings.as_deref(), None),
         };
         if product {
+            if init == Init::Systemd {
+                product::install_units(&machine);
+            }
             product::install(&machine, early);
-            machine.bus().start();
+            match init {
+                Init::Idle => machine.bus().start(),
+                Init::Systemd => product::start_units(&machine),
+            }
         }
         if enrols {
             clock::with_seconds_left(SECONDS_LEFT);

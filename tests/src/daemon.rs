@@ -50,6 +50,15 @@ impl<'a> Mfad<'a> {
         self.0.processes("mfad").into_iter().next()
     }
 
+    /// Whether it is a unit of systemd's, which starts it again when it ends.
+    fn is_a_unit(self) -> bool {
+        self.0.exists("/run/systemd/system")
+    }
+
+    fn systemctl(self, verb: &str) {
+        self.0.systemctl(&format!("{verb} mfad.service")).stdout_of_success();
+    }
+
     /// Asks the bus to start it, as the first caller does without saying so.
     pub fn start(self) {
         let mut call: Vec<&str> =
@@ -81,12 +90,18 @@ impl<'a> Mfad<'a> {
 
     /// Ends it in order, and starts it again.
     pub fn restart(self) {
+        if self.is_a_unit() {
+            return self.systemctl("restart");
+        }
         self.stop();
         self.start();
     }
 
-    /// Ends it in order; the bus may start it again.
+    /// Ends it in order; the bus, or the socket of systemd, may start it again.
     pub fn stop(self) {
+        if self.is_a_unit() {
+            return self.systemctl("stop");
+        }
         self.0.signal("mfad", "-TERM");
         self.0.wait_gone("mfad");
     }

@@ -12,8 +12,11 @@ packages=(
   openssh-server openssh-client sudo login passwd cron            # the hosts of PAM that people have
   libpam-modules libpam-google-authenticator libpam-oath pamtester # the peers, and a host of no habits
   dbus util-linux bsdutils mount procps iproute2                  # what a machine is run with
-  oathtool strace faketime libfaketime sqlite3                    # what looks at it
+  systemd-sysv libpam-systemd debconf                             # what a machine boots with, and its packages ask by
+  oathtool strace faketime libfaketime sqlite3 fail2ban nscd           # what looks at it
 )
+
+packages+=(rsync git ansible-core)                                 # what people come with, over ssh
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mfad-tests
 key=$({ echo "$suite ${packages[*]}"; cat "$0"; } | sha256sum | cut -c1-16)
@@ -38,6 +41,10 @@ tar -xf "$temporary/root.tar" -C "$root.part"
 inside() { chroot "$root.part" "$@"; }
 inside useradd --system --user-group --no-create-home --home-dir /var/lib/mfad --shell /usr/sbin/nologin mfad
 inside ssh-keygen -A >&2
+# A machine that boots begins what its test asks for, and nothing that waits for a network, a clock or a terminal.
+inside systemctl --quiet disable ssh cron fail2ban nscd getty@tty1 >&2
+inside systemctl --quiet mask systemd-timesyncd apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer \
+  e2scrub_all.timer systemd-sysctl systemd-modules-load systemd-udevd getty.target >&2
 # What Debian's packages set up is kept beside, for machines that want it: a machine writes its own.
 mkdir "$root.part/usr/share/pam-as-shipped"
 cp -a "$root.part/etc/pam.d/." "$root.part/usr/share/pam-as-shipped/"

@@ -12,7 +12,8 @@
 //! machine.ssh("alice").password("pw").code(&code).assert_granted();
 //! ```
 //!
-//! A [`Machine`] is an overlay of a cached root file system in namespaces of its own: ready in a tenth of
+//! A [`Booted`] machine is one whose process 1 is systemd, for packages and units; all else has none, and starts
+//! sooner. A [`Machine`] is an overlay of a cached root file system in namespaces of its own: ready in a tenth of
 //! a second, gone with everything in it when dropped. Who comes to log in is an [`Attempt`]; what it saw
 //! is an [`Outcome`]. Nothing here sleeps for luck: [`wait`] waits for conditions, under deadlines.
 //!
@@ -30,9 +31,11 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod booted;
 pub mod builder;
 pub mod clock;
 pub mod daemon;
+pub mod document;
 pub mod faketime;
 pub mod files;
 pub mod host;
@@ -42,6 +45,7 @@ pub mod libpam;
 pub mod machine;
 pub mod mfactl;
 pub mod outcome;
+pub mod picture;
 pub mod product;
 pub mod rights;
 pub mod screen;
@@ -49,12 +53,14 @@ pub mod stack;
 pub mod syslog;
 pub mod terminal;
 pub mod token;
+mod transcript;
 pub mod user;
 pub mod wait;
 pub mod window;
 
 pub use attempt::{Attempt, together};
 pub use audit::{Audit, Record};
+pub use booted::Booted;
 pub use builder::Blueprint;
 pub use image::Suite;
 pub use inside::{Inside, Ran};

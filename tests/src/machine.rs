@@ -20,13 +20,26 @@ use crate::wait;
 /// What the machine's process 1 does, run by bash in the new namespaces.
 const INSIDE: &str = include_str!("machine.sh");
 
+/// What stands outside of a machine that boots.
+const OUTSIDE: &str = include_str!("booted.sh");
+
 /// How long a machine, or a server in it, may take to get ready. The host may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What runs as process 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Init {
+    /// A shell that does nothing: what runs in the machine is what a test starts.
+    Idle,
+    /// systemd, which starts what is enabled.
+    Systemd,
+}
 
 /// A disposable machine. Dropping it ends everything in it.
 #[derive(Debug)]
 pub struct Machine {
     inside: Inside,
+    init: Init,
     process: Child,
     /// The machine lives until this is closed.
     lifeline: Option<ChildStdin>,
@@ -38,11 +51,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts a machine over `root` with files from outside bound in; nothing runs in it yet.
-    pub(crate) fn boot(root: &Path, disk: Option<PathBuf>, bound: &[(PathBuf, String)]) -> Self {
+    /// Starts a machine over `root` with files from outside bound in. Under [`Init::Idle`] nothing runs in it yet,
+    /// under [`Init::Systemd`] it has begun to boot.
+    pub(crate) fn new_over(
+        root: &Path,
+        disk: Option<PathBuf>,
+        init: Init,
+        bound: &[(PathBuf, String)],
+    ) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(1);
         let name = format!("machine{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        let mut process = Command::new("unshare")
+        let mut process = outside(init, &name)
             .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"])
             .args(["--fork", "--kill-child=KILL", "--propagation", "private", "--"])
             .args(["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"])
@@ -50,6 +69,7 @@ impl Machine {
             .arg(root)
             .arg(name)
             .arg(disk.as_deref().unwrap_or(Path::new("")))
+            .arg(if init == Init::Systemd { "systemd" } else { "idle" })
             .args(bound.iter().map(|(outside, inside)| format!("{}={inside}", outside.display())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -62,9 +82,13 @@ impl Machine {
             .and_then(|line| line.strip_prefix("pid ")?.parse().ok())
             .expect("a machine says its process id first");
         assert_eq!(said.next().as_deref(), Some("ready"), "the machine did not start: see above");
-        let log = Log::listen(&PathBuf::from(format!("/proc/{pid}/root/dev/log")));
+        let log = match init {
+            Init::Idle => Log::listen(&PathBuf::from(format!("/proc/{pid}/root/dev/log"))),
+            Init::Systemd => Log::of_the_journal(pid),
+        };
         Self {
             inside: Inside::new(pid, log),
+            init,
             process,
             lifeline,
             sshd: OnceLock::new(),
@@ -82,7 +106,11 @@ impl Machine {
     /// Starts sshd where none runs yet, and waits until it accepts.
     pub fn start_sshd(&self) {
         self.sshd.get_or_init(|| {
-            self.exec(&["/usr/sbin/sshd"]).stdout_of_success();
+            let start: &[&str] = match self.init {
+                Init::Idle => &["/usr/sbin/sshd"],
+                Init::Systemd => &["systemctl", "start", "ssh.service"],
+            };
+            self.exec(start).stdout_of_success();
             let sockets = format!("/proc/{}/net/tcp", self.pid());
             wait::for_condition("sshd listens on port 22", PATIENCE, || {
                 fs::read_to_string(&sockets).is_ok_and(|table| table.contains(":0016 00000000:0000 0A"))
@@ -167,6 +195,21 @@ impl Machine {
         if !passwords.is_empty() {
             let hash = ["chpasswd", "-c", "SHA256", "-s", "1000"];
             self.exec_with("root", &hash, passwords.concat().as_bytes()).stdout_of_success();
+        }
+    }
+}
+
+/// The command that makes namespaces, to be told which.
+fn outside(init: Init, name: &str) -> Command {
+    let unshare = Command::new("unshare");
+    match init {
+        Init::Idle => unshare,
+        Init::Systemd => {
+            let mut bash = Command::new("bash");
+            // The whole host has these groups, so this process is in their name.
+            let group = format!("mfad-tests-{}-{name}", std::process::id());
+            bash.args(["-c", OUTSIDE, "booted.sh", &group]).arg(unshare.get_program());
+            bash
         }
     }
 }

@@ -51,13 +51,38 @@ pub(crate) const SETTINGS: &str = "/etc/mfad/mfad.toml";
 /// Where the bus looks for services that it may start.
 pub(crate) const ACTIVATION: &str = "/usr/share/dbus-1/system-services/org.mfad1.service";
 
+/// The bytes of a file that packages ship.
+fn shipped(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/files").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
+}
+
+/// Puts in place what systemd needs to know, where it is process 1: before [`install`].
+pub(crate) fn install_units(inside: &Inside) {
+    for (name, place) in [
+        ("mfad.service", "/usr/lib/systemd/system/mfad.service"),
+        ("mfad.socket", "/usr/lib/systemd/system/mfad.socket"),
+        ("mfad.sysusers", "/usr/lib/sysusers.d/mfad.conf"),
+        ("mfad.tmpfiles", "/usr/lib/tmpfiles.d/mfad.conf"),
+        ("mfad.catalog", "/usr/lib/systemd/catalog/mfad.catalog"),
+    ] {
+        inside.write(place, 0o644, shipped(name));
+    }
+    inside.shell(
+        "systemd-sysusers mfad.conf
+         systemd-tmpfiles --create mfad.conf
+         journalctl --update-catalog
+         systemctl daemon-reload",
+    );
+}
+
+/// Enables what [`install_units`] put in place, and starts it.
+pub(crate) fn start_units(inside: &Inside) {
+    inside.shell("systemctl reload dbus && systemctl --quiet enable --now mfad.socket mfad.service");
+}
+
 /// Sets the product up as a package would: bus files, settings, `mfad init`.
 pub(crate) fn install(inside: &Inside, settings: Option<&str>) {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/files");
-    let shipped = |name: &str| {
-        let path = files.join(name);
-        std::fs::read(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
-    };
     inside.write("/usr/share/dbus-1/system.d/org.mfad1.conf", 0o644, shipped("org.mfad1.conf"));
     inside.write(ACTIVATION, 0o644, shipped("org.mfad1.service"));
     if let Some(settings) = settings {

@@ -87,6 +87,18 @@ impl Terminal {
         self.next(Instant::now() + patience)
     }
 
+    /// Reads until the program has shown `text`, a shell's prompt say, since the last answer; panics where it does not.
+    pub fn shows(&mut self, text: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !String::from_utf8_lossy(&self.shown[self.answered..]).contains(text) {
+            let Ok(bytes) = self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            else {
+                panic!("{text:?} was not shown:\n{}", self.transcript());
+            };
+            self.shown.extend(bytes);
+        }
+    }
+
     /// What the program showed, without the Enter that ended the last answer and without that answer's echo.
     fn without_echo<'a>(&self, since: &'a str) -> &'a str {
         let typed = String::from_utf8_lossy(&self.last_answer);
@@ -125,7 +137,7 @@ impl Terminal {
 fn is_question(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
     let asks = last.ends_with(": ") || last.ends_with("? ");
-    let wanted = ["assword", "ode", "oken", "login", "press Enter to go on", "invitation"];
+    let wanted = ["assword", "ode", "oken", "login", "press Enter to go on", "invitation", "Control-D"];
     asks && wanted.iter().any(|word| last.contains(word)) || last.ends_with("Press Enter to go on. ")
 }
 

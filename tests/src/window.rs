@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::attempt::quoted;
 use crate::inside::Inside;
 use crate::{product, wait};
 
@@ -145,7 +146,7 @@ impl Screens {
 }
 
 /// The screen with all that is another in each run in its place: secrets, codes, times, ids, QR codes.
-fn masked(screen: &str) -> String {
+pub(crate) fn masked(screen: &str) -> String {
     screen.lines().map(|line| masked_line(line) + "\n").collect()
 }
 
@@ -196,11 +197,6 @@ fn masked_word(word: &str, secret: bool) -> String {
         c => c,
     };
     word.chars().map(one).collect()
-}
-
-/// A word for the shell, whatever is in it.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

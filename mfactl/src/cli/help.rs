@@ -175,6 +175,40 @@ Notes:
 A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq. \
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
 
+pub(super) const PAM: &str = "\
+Examples:
+  mfactl pam plan sshd sudo                  # what would change, and whom it would ask
+  mfactl pam apply sshd sudo                 # put it in place, on trial until you have logged in
+  mfactl pam status                          # what protects each service, and what is gone
+  mfactl pam remove sshd                     # take it out again
+
+Files:
+  /etc/pam.d/SERVICE                         our lines stand between two marks
+  /etc/ssh/sshd_config.d/00-mfad.conf        what sshd is told
+  /var/lib/mfactl                            what is on trial, and what was kept";
+
+pub(super) const PAM_PLAN: &str = "\
+Examples:
+  mfactl pam plan sshd
+  mfactl pam plan sshd --first key
+  mfactl pam plan sshd --replace pam_google_authenticator
+  mfactl pam plan sshd --break-glass-from 192.0.2.0/24";
+
+pub(super) const PAM_APPLY: &str = "\
+Examples:
+  mfactl pam apply sshd sudo
+  mfactl pam apply sshd sudo --no-confirm --proven \"$HASH\"   # what was kept on another host
+
+A fleet:
+Keep it on one host with a trial; `mfactl pam status --json` there tells the hash of what it came to. \
+With --no-confirm --proven HASH other hosts take it over, without a terminal: exit code 0 where it is \
+in place or was already, 7 where this host would come to something else, and then nothing was changed.";
+
+pub(super) const PAM_REMOVE: &str = "\
+Examples:
+  mfactl pam remove sshd sudo
+  mfactl pam remove --all                    # before the package is removed";
+
 pub(super) const DOCTOR: &str = "\
 Examples:
   sudo mfactl doctor

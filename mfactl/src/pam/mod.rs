@@ -1,12 +1,376 @@
 //! `mfactl pam`: the second factor in front of a service, and away from it again.
 //!
 //! A file is read as libpam reads it ([`line`]), with all that it includes ([`stack`]), and every way
-//! through it is gone ([`walk`]).
+//! through it is gone ([`walk`]), so that what is said of a stack is proved ([`proof`]). Where our lines go
+//! ([`place`], [`gate`]) is worked out before anything is written ([`plan`]). What is written stays
+//! only when a login through it has been seen ([`trial`]); until then there is always something that puts
+//! it back ([`arm`], [`undo`]).
 
-pub(crate) mod block;
+mod arm;
+mod block;
+mod clock;
+mod effect;
 pub(crate) mod family;
+pub(crate) mod gate;
+pub(crate) mod glass;
 pub(crate) mod line;
 pub(crate) mod place;
+mod plan;
 pub(crate) mod proof;
+mod record;
+pub(crate) mod sshd;
 pub(crate) mod stack;
+mod status;
+mod trial;
+mod undo;
 pub(crate) mod walk;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use nix::unistd::getuid;
+use serde::Serialize;
+
+pub(crate) use self::place::First;
+
+use self::effect::{Effect, Mode};
+use self::family::Family;
+use self::plan::{Plan, Wish, diff};
+use self::stack::Files;
+use self::trial::{Ended, Held, keep, put_in_place, say, watch};
+use crate::acting::Acting;
+use crate::ask;
+use crate::bus::Bus;
+use crate::cli::{Authority, Pam, PamWish, Shape};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::print::Out;
+use crate::print::escape::shown;
+
+/// Does what is asked.
+pub(crate) async fn pam(verb: Pam) -> Result<Exit, Failure> {
+    if !getuid().is_root() {
+        return Err(Failure::RootOnly);
+    }
+    match verb {
+        Pam::Plan { wish, shape } => show_plan(wish, shape).await,
+        Pam::Apply { wish, no_confirm: false, within, .. } => try_out(wish, within).await,
+        Pam::Apply { wish, proven, .. } => roll_out(wish, &proven.unwrap_or_default()),
+        Pam::Status { only_bad, shape } => status::status(shape, only_bad, clock::now()),
+        Pam::Rollback { armed, after } => rollback(armed.as_deref(), after),
+        Pam::Remove { services, all } => remove(&services, all),
+    }
+}
+
+fn wished(wish: PamWish) -> Result<Wish, Failure> {
+    let mut families: Vec<Family> = Vec::new();
+    for name in &wish.services {
+        let family = Family::of(name).map_err(Failure::Usage)?;
+        if !families.contains(&family) {
+            families.push(family);
+        }
+    }
+    let PamWish { first, replace, break_glass_from, .. } = wish;
+    Ok(Wish { families, first, replace, glass_from: break_glass_from })
+}
+
+/// `mfactl pam plan --json`.
+#[derive(Serialize)]
+struct View {
+    /// Whether anything would change.
+    changes: bool,
+    /// Each service, and whether its stack shows a first factor before it asks.
+    services: Vec<ServiceView>,
+    /// The files that would change.
+    files: Vec<String>,
+    /// The ways in that need no mfad.
+    break_glass: Vec<String>,
+    /// Of the effective result.
+    hash: String,
+}
+
+#[derive(Serialize)]
+struct ServiceView {
+    service: String,
+    attested: bool,
+    root_passes: bool,
+}
+
+impl View {
+    fn of(plan: &Plan) -> Self {
+        let service = |service: &plan::Service| ServiceView {
+            service: service.name.clone(),
+            attested: service.proof.attested,
+            root_passes: service.proof.root_passes,
+        };
+        Self {
+            changes: !plan.changes.is_empty(),
+            services: plan.services.iter().map(service).collect(),
+            files: plan.changes.iter().map(|change| change.file.display().to_string()).collect(),
+            break_glass: plan.glass.iter().map(ToString::to_string).collect(),
+            hash: plan.hash.clone(),
+        }
+    }
+}
+
+/// The plan for people: the difference, whom it asks, and the way in that needs no mfad.
+async fn words(plan: &Plan) -> String {
+    let mut text: String = plan.changes.iter().map(diff).collect();
+    let effect = match Bus::connect().await {
+        Ok(bus) => Effect::of(&bus).await.map(|effect| effect.words(plan)),
+        Err(failure) => Err(failure),
+    };
+    let effect = effect.unwrap_or_else(|failure| format!("not known: {failure}"));
+    text.push_str(&format!("\nWho:         {effect}\n"));
+    let glass: Vec<String> = plan.glass.iter().map(ToString::to_string).collect();
+    let glass = if glass.is_empty() { NO_GLASS.to_owned() } else { glass.join(", or ") };
+    text.push_str(&format!("Break-glass: {glass}\nHash:        {}", plan.hash));
+    text
+}
+
+const NO_GLASS: &str = "NONE. Root has neither a password at the console nor a key; set one (passwd root), or let \
+                        root's key in from your network (--break-glass-from NETWORK)";
+
+async fn show_plan(wish: PamWish, shape: Shape) -> Result<Exit, Failure> {
+    let plan = Plan::of(&wished(wish)?)?;
+    let mut out = Out::stdout()?;
+    if shape.json {
+        out.json(&View::of(&plan))?;
+    } else if plan.changes.is_empty() {
+        out.line("nothing would change")?;
+    } else {
+        out.line(&words(&plan).await)?;
+    }
+    out.flush()?;
+    Ok(if plan.changes.is_empty() { Exit::Done } else { Exit::Differs })
+}
+
+/// What refuses a plan before it is put in place, whoever asks.
+fn refuse_unsafe(plan: &Plan) -> Result<(), Failure> {
+    if record::trial()?.is_some() {
+        return Err(Failure::GivenUp(
+            "another change is on trial, or was left by one that was cut short: mfactl pam rollback".into(),
+        ));
+    }
+    if module().is_none() {
+        return Err(Failure::GivenUp(
+            "pam_mfa.so is not where PAM looks for modules: everyone would be refused; nothing was changed"
+                .into(),
+        ));
+    }
+    if plan.glass.is_empty() {
+        return Err(Failure::GivenUp(format!(
+            "there is no way in that needs no mfad. {NO_GLASS}; nothing was changed"
+        )));
+    }
+    Ok(())
+}
+
+/// The module, in the folders where distributions keep theirs.
+pub(crate) fn module() -> Option<PathBuf> {
+    [
+        "/lib/*/security",
+        "/usr/lib/*/security",
+        "/lib64/security",
+        "/usr/lib64/security",
+        "/lib/security",
+        "/usr/lib/security",
+    ]
+    .iter()
+    .filter_map(|folder| glob::glob(&format!("{folder}/pam_mfa.so")).ok())
+    .flatten()
+    .find_map(Result::ok)
+}
+
+/// `mfactl pam apply`, by a person.
+async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
+    if !ask::is_terminal() {
+        return Err(Failure::Usage(
+            "a trial needs a terminal; elsewhere: --no-confirm --proven HASH, of a host where it was kept"
+                .into(),
+        ));
+    }
+    let plan = Plan::of(&wished(wish)?)?;
+    if plan.changes.is_empty() {
+        say("nothing to change: it is so already")?;
+        return Ok(Exit::Done);
+    }
+    say(&words(&plan).await)?;
+    refuse_unsafe(&plan)?;
+    let bus = Bus::connect().await?;
+    could_prove(&bus, &plan).await?;
+    let mut opens = false;
+    for way in &plan.glass {
+        if glass::tried(way)? {
+            say(&format!("\nTried: {way} lets in."))?;
+            opens = true;
+            break;
+        }
+        say(&format!("\n{way} does not let in."))?;
+    }
+    if !opens {
+        return Err(Failure::GivenUp("no way in that needs no mfad opens; nothing was changed".into()));
+    }
+    let typed = ask::line(&format!("Put this in place, on trial for {within} s? Type yes: "), true)?;
+    if typed.as_deref().map(|typed| typed.trim_ascii()) != Some(b"yes") {
+        return Err(Failure::GivenUp("nothing was changed".into()));
+    }
+    let held = Held::hold().map_err(Failure::Input)?;
+    let after = bus.watch(1).await?;
+    let trial = put_in_place(&plan, within, clock::now())?;
+    say(&format!(
+        "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
+         Everything is put back in {within} s, or at Ctrl-C.",
+        names(&plan.families)
+    ))?;
+    let ended = watch(&bus, &plan.families, after, within, &held).await;
+    if let Ok(Ended::Proven) = ended {
+        keep(&trial, &plan.families, clock::now())?;
+        say("Kept. `mfactl pam status` shows it; `mfactl pam remove` takes it out.")?;
+        return Ok(Exit::Done);
+    }
+    for line in undo::undo(&trial)? {
+        // The terminal may be gone: what is put back matters more than that it is said.
+        let _ = say(&line);
+    }
+    Err(match ended {
+        Ok(Ended::Interrupted) => Failure::GivenUp("interrupted: everything is as it was".into()),
+        Err(failure) => failure,
+        Ok(_) => Failure::GivenUp(format!("not all of it was proven in {within} s: everything is as it was")),
+    })
+}
+
+/// Whoever runs this must be able to prove it.
+async fn could_prove(bus: &Bus, plan: &Plan) -> Result<(), Failure> {
+    let effect = Effect::of(bus).await?;
+    if effect.mode == Mode::Nobody {
+        return Err(Failure::GivenUp(
+            "the mode in mfad.toml asks nobody, so nothing could be proven; set it to optional or required first".into(),
+        ));
+    }
+    let Acting::Named(me) = Acting::of(Authority::default()) else { return Ok(()) };
+    let name = shown(&String::from_utf8_lossy(&me));
+    let has = match bus.user_show(&me).await {
+        Ok(account) => !account.factors.is_empty(),
+        Err(failure) if failure.exit() == Exit::Refused || failure.exit() == Exit::NotEnrolled => false,
+        Err(failure) => return Err(failure),
+    };
+    if has {
+        return Ok(());
+    }
+    Err(Failure::GivenUp(format!(
+        "{name} has no factor that could prove {}; enrol first (mfactl enroll); nothing was changed",
+        names(&plan.families)
+    )))
+}
+
+fn names(families: &[Family]) -> String {
+    families.iter().map(|family| family.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// `mfactl pam apply --no-confirm --proven HASH`: what was kept on another host, on this one.
+fn roll_out(wish: PamWish, proven: &str) -> Result<Exit, Failure> {
+    let plan = Plan::of(&wished(wish)?)?;
+    if !plan.hash.eq_ignore_ascii_case(proven) {
+        say(&format!("this host would differ from what was proven: it would come to {}", plan.hash))?;
+        return Ok(Exit::Differs);
+    }
+    if plan.changes.is_empty() {
+        say("nothing to change: it is so already")?;
+        return Ok(Exit::Done);
+    }
+    refuse_unsafe(&plan)?;
+    let now = clock::now();
+    let trial = put_in_place(&plan, ROLLED_OUT, now)?;
+    keep(&trial, &plan.families, now)?;
+    say(&format!("in place: {}", names(&plan.families)))?;
+    Ok(Exit::Done)
+}
+
+/// How long writing what is proven may take before it is put back, in seconds.
+const ROLLED_OUT: u32 = 60;
+
+/// `mfactl pam rollback`, by a person, a timer or a boot.
+fn rollback(armed: Option<&str>, after: u64) -> Result<Exit, Failure> {
+    if after > 0 {
+        std::thread::sleep(std::time::Duration::from_secs(after));
+    }
+    let trial = record::trial()?.filter(|trial| armed.is_none_or(|id| id == trial.id));
+    let Some(trial) = trial else {
+        if armed.is_none() {
+            say("nothing is on trial")?;
+        }
+        return Ok(Exit::Done);
+    };
+    for line in undo::undo(&trial)? {
+        let _ = say(&line); // nobody may be listening
+    }
+    Ok(Exit::Done)
+}
+
+/// `mfactl pam remove`.
+fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
+    if record::trial()?.is_some() {
+        return Err(Failure::GivenUp("a change is on trial: mfactl pam rollback first".into()));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for service in services {
+        names.extend(Family::of(service).map_err(Failure::Usage)?.services);
+    }
+    if all {
+        names = Files::of_this_host().services();
+    }
+    let mut taken = 0;
+    let mut take = |file: PathBuf| -> Result<(), Failure> {
+        let failed = |error| Failure::File(file.display().to_string(), error);
+        if undo::take_out(&file).map_err(failed)? {
+            taken += 1;
+            say(&format!("{}: taken out", file.display()))?;
+        }
+        Ok(())
+    };
+    let with_sshd = names.iter().any(|name| name == "sshd");
+    if with_sshd {
+        // Before the stack: or, for a moment, sshd would want a code that nobody asks for.
+        let pid_file = sshd::Effective::of(std::path::Path::new(sshd::CONFIG), &sshd::Visitor::anybody())
+            .map(|effective| sshd::pid_file(&effective));
+        take(gate::OURS.into())?;
+        take(sshd::CONFIG.into())?;
+        let reloaded = sshd::reload(&pid_file.unwrap_or_else(|_| "/run/sshd.pid".into()));
+        reloaded.map_err(|why| Failure::GivenUp(format!("sshd has not read its settings again: {why}")))?;
+    }
+    for name in &names {
+        take(PathBuf::from("/etc/pam.d").join(name))?;
+    }
+    let mut kept = record::kept()?;
+    let before = kept.len();
+    kept.retain(|name, _| {
+        !all && !names.iter().any(|gone| Family::of(name.as_ref()).is_ok_and(|of| of.has(gone)))
+    });
+    if kept.len() < before {
+        record::keep(&kept)?;
+    }
+    if taken == 0 {
+        say("no line of mfactl is there")?;
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::print::schema;
+
+    #[test]
+    fn a_plan_has_this_shape() {
+        let service = ServiceView { service: "sshd".into(), attested: true, root_passes: false };
+        let view = View {
+            changes: true,
+            services: vec![service],
+            files: vec!["/etc/pam.d/sshd".into()],
+            break_glass: vec!["root's password at the console".into()],
+            hash: "00ff".into(),
+        };
+        schema::holds("pam-plan", &view);
+    }
+}

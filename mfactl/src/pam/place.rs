@@ -172,7 +172,7 @@ impl Draft<'_> {
         let auth: Vec<&Line> =
             lines.iter().filter(|line| self.brings(line, Facility::Auth, |_| true)).collect();
         if let Some(module) = self.replace {
-            return self.cut_of(&auth, module).map(|cut| vec![cut]);
+            return Self::cut_of(&auth, module).map(|cut| vec![cut]);
         }
         let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
         let anchor = auth.iter().rfind(|line| self.brings(line, Facility::Auth, knows));
@@ -195,7 +195,7 @@ impl Draft<'_> {
     }
 
     /// In the place of another module.
-    fn cut_of(&self, auth: &[&Line], module: &str) -> Result<Cut, Unplaced> {
+    fn cut_of(auth: &[&Line], module: &str) -> Result<Cut, Unplaced> {
         let is_it = |line: &&&Line| line.module() == Some(module);
         let Some(line) = auth.iter().find(is_it) else { return Err(Unplaced::NotThere(module.into())) };
         let Rule::Module { arguments, .. } = &line.rule else {

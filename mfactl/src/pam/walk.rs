@@ -249,10 +249,13 @@ fn after(steps: &[Step], at: &At, step: &Step, answer: Answer, action: Action) -
             to.standing = Standing::Bad;
             to.next = end_of_level(steps, at.next, step.level);
         }
-        Action::Jump(lines) => match landing(steps, at.next, step.level, lines) {
-            Some(next) => to.next = next,
-            None => (to.standing, to.next) = (Standing::Bad, end_of_level(steps, at.next, step.level)),
-        },
+        Action::Jump(lines) => {
+            if let Some(next) = landing(steps, at.next, step.level, lines) {
+                to.next = next;
+            } else {
+                (to.standing, to.next) = (Standing::Bad, end_of_level(steps, at.next, step.level));
+            }
+        }
     }
     to
 }

@@ -55,7 +55,9 @@ fn look_up(name: &[u8]) -> Result<Option<u32>, String> {
 /// One who may log in here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Person {
+    /// As it stands there.
     pub(crate) name: Vec<u8>,
+    /// The number.
     pub(crate) uid: u32,
 }
 

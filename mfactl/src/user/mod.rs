@@ -8,6 +8,9 @@ pub(crate) mod list;
 mod not_enrolled;
 mod show;
 
+pub(crate) use self::host::{Person, people};
+pub(crate) use self::not_enrolled::Enrolled;
+
 use std::os::unix::ffi::OsStrExt;
 
 use mfa_proto::identity::escaped;

@@ -23,12 +23,7 @@ struct View {
 
 /// Prints the people of this host who have no factor.
 pub(super) async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
-    let mut enrolled = Enrolled::default();
-    each(bus, |row| {
-        enrolled.note(row);
-        Ok(())
-    })
-    .await?;
+    let enrolled = Enrolled::of(bus).await?;
     let mut out = Out::stdout()?;
     if !shape.json {
         out.line("USER                            UID")?;
@@ -44,12 +39,23 @@ pub(super) async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
 
 /// Who has a factor: by name or by uid, as mfad finds an account.
 #[derive(Default)]
-struct Enrolled {
+pub(crate) struct Enrolled {
     names: HashSet<Vec<u8>>,
     uids: HashSet<u32>,
 }
 
 impl Enrolled {
+    /// Reads every account.
+    pub(crate) async fn of(bus: &Bus) -> Result<Self, Failure> {
+        let mut enrolled = Self::default();
+        each(bus, |row| {
+            enrolled.note(row);
+            Ok(())
+        })
+        .await?;
+        Ok(enrolled)
+    }
+
     fn note(&mut self, row: &UserRow) {
         if row.factors > 0 {
             self.names.insert(row.name.clone());
@@ -57,7 +63,8 @@ impl Enrolled {
         }
     }
 
-    fn has(&self, person: &Person) -> bool {
+    /// Whether that person has one.
+    pub(crate) fn has(&self, person: &Person) -> bool {
         self.names.contains(&person.name) || self.uids.contains(&person.uid)
     }
 }

@@ -61,13 +61,17 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
 /// Needs a terminal, whatever its input is.
 pub(crate) const AT_A_TERMINAL: &str = "enroll";
 
+/// What looks at the host's own PAM stack: run in disposable machines, never here.
+const OF_THE_HOST: [&str; 5] =
+    ["pam plan sshd", "pam apply sshd", "pam status", "pam rollback", "pam remove sshd"];
+
 /// How `line` ends that would end in `code` for root: an import is root's, before anything is asked.
 pub(crate) fn ending(line: &str, code: i32) -> i32 {
     if line.starts_with("import ") && !nix::unistd::geteuid().is_root() { 4 } else { code }
 }
 
 /// Verbs that are only the name of others.
-const GROUPS: [&str; 4] = ["", "factor", "import", "user"];
+const GROUPS: [&str; 5] = ["", "factor", "import", "pam", "user"];
 
 /// Every verb that the help shows, as `user recover`; mfactl itself is the empty one.
 pub(crate) fn all() -> BTreeSet<String> {
@@ -97,7 +101,7 @@ fn every_verb_is_in_one_of_the_lists() {
         words[..longest].join(" ")
     };
     let lines = ASKING.iter().map(|(line, _)| *line).chain(ASKING_NOTHING.iter().copied());
-    let mut listed: BTreeSet<String> = lines.chain([AT_A_TERMINAL]).map(verb_of).collect();
+    let mut listed: BTreeSet<String> = lines.chain([AT_A_TERMINAL]).chain(OF_THE_HOST).map(verb_of).collect();
     listed.extend(GROUPS.map(str::to_owned));
     assert_eq!(listed, verbs);
 }

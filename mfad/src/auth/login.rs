@@ -336,7 +336,7 @@ impl Auth {
     /// An account phase without a proof, at a service that must show one.
     pub async fn admit(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Step, Failure> {
         let rules = self.rules()?;
-        let enforced = rules.account_enforce.iter().any(|name| name.as_bytes() == service.as_bytes());
+        let enforced = rules.enforce_account.iter().any(|name| name.as_bytes() == service.as_bytes());
         if rules.mode == Mode::Off || !enforced {
             return Ok(Step::waived(Reason::PolicyOff));
         }

@@ -123,6 +123,7 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
         lines.push(match (left, state.factors.len()) {
             (0, 1) => "You have one device and no backup codes: mfactl codes renew makes ten.".to_owned(),
             (0, _) => "You have no backup codes: mfactl codes renew makes ten.".to_owned(),
+            (1, _) => "You have 1 backup code left: mfactl codes renew makes ten new ones.".to_owned(),
             _ => format!("You have {left} backup codes left: mfactl codes renew makes ten new ones."),
         });
     }

@@ -17,7 +17,10 @@ use mfa_proto::{fault::Fault, names::OBJECT_PATH};
 use serde::de::DeserializeOwned;
 use zbus::{Message, Type, message::Header};
 
-use crate::{auth::Failure, deliver::Log};
+use crate::{
+    auth::Failure,
+    deliver::{Log, Notice},
+};
 
 pub use caller::CallerUid;
 pub use proofs::Proofs;
@@ -49,7 +52,7 @@ fn args<T: DeserializeOwned + Type>(message: &Message) -> Result<T, Failure> {
 /// Tells the operator what the caller is not told.
 fn tell(log: &Log, failure: &Failure) {
     if let Some(logged) = &failure.logged {
-        log.alert(logged);
+        log.tell(Notice::CannotJudge, logged);
     }
 }
 

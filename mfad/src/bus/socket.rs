@@ -27,7 +27,7 @@ use zruntime::{Shared, SharedRuntime, net::unix::UnixListener};
 use super::{CallerUid, LONGEST_SERVICE, args, called, fails, pace::paced, stream::Stream, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
-    deliver::Log,
+    deliver::{Log, Notice},
     world::Clock,
 };
 
@@ -63,7 +63,7 @@ pub async fn serve(listener: StdListener, auth: Auth, clock: Arc<dyn Clock>, log
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                log.warning(&format!("the login socket does not accept: {error}"));
+                log.tell(Notice::SocketFails, &format!("the login socket does not accept: {error}"));
                 runtime.sleep(Duration::from_millis(50)).await; // no descriptor left: do not spin
                 continue;
             }

@@ -6,6 +6,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use futures_channel::oneshot;
 use futures_lite::StreamExt;
 use mfa_proto::{
     account::EnrollRequest,
@@ -25,7 +26,7 @@ use zruntime::{SharedRuntime, mpmc};
 use super::{CallerUid, LONGEST_SERVICE, Proofs, Quotas, args, called, fails, pace::paced, tell};
 use crate::{
     auth::{Auth, Failure, question::Via},
-    deliver::Log,
+    deliver::{Log, Notice},
     world::Clock,
 };
 
@@ -55,8 +56,9 @@ pub struct Desk {
     pub log: Log,
 }
 
-/// Serves the bus until the runtime ends, connecting again whenever it must.
-pub async fn serve(desk: Desk) {
+/// Serves the bus until the runtime ends, connecting again whenever it must. Says so the first time.
+pub async fn serve(desk: Desk, served: oneshot::Sender<()>) {
+    let mut served = Some(served);
     let Ok(runtime) = SharedRuntime::current() else { return };
     let mut told = false;
     loop {
@@ -67,15 +69,17 @@ pub async fn serve(desk: Desk) {
         match stream {
             Ok(stream) => {
                 told = false;
-                desk.log.info("serving on the system bus");
+                served.take().map(|served| served.send(()));
+                desk.log.tell(Notice::BusServed, "serving on the system bus");
                 // Proofs of its own: another bus gives the same names again.
                 let proofs = Proofs::new(desk.clock.clone());
                 converse(&Desk { proofs, ..desk.clone() }, &runtime, stream).await;
-                desk.log.warning("the system bus is gone: looking for it again");
+                desk.log.tell(Notice::BusGone, "the system bus is gone: looking for it again");
             }
             Err(why) if !told => {
                 told = true;
-                desk.log.warning(&format!("no system bus ({why}): logins are served, mfactl is not"));
+                desk.log
+                    .tell(Notice::NoBus, &format!("no system bus ({why}): logins are served, mfactl is not"));
             }
             Err(_) => {}
         }

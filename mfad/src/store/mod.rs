@@ -37,6 +37,11 @@ pub enum StoreError {
     /// More work waits than is reasonable.
     #[error("the store is busy: its queue is full")]
     Busy,
+    /// There is no room for a commit, and none set aside any more.
+    #[error(
+        "the disk is full, and what was set aside for that day is used up: make room, mfad goes on by itself"
+    )]
+    Full,
     /// The database said no.
     #[error("the database fails: {0}")]
     Database(Arc<str>),
@@ -142,6 +147,19 @@ where
     }
 }
 
+/// A job that does nothing: it is settled when its turn came.
+struct Turn(oneshot::Sender<Result<(), StoreError>>);
+
+impl Job for Turn {
+    fn run(&mut self, _: &mut dyn Txn) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let _ = self.0.send(outcome); // who asked may have given up
+    }
+}
+
 struct Reading<F, T> {
     f: F,
     done: oneshot::Sender<Result<T, StoreError>>,
@@ -205,6 +223,18 @@ impl Store {
         let run = move |rows: &mut dyn Rows| f(&mut Sound::new(rows, &keys));
         self.engine.look(Box::new(Reading { f: run, done }));
         async move { answer.await.unwrap_or(Err(StoreError::Closed)) }
+    }
+
+    /// Answers when a read that verified and a turn of the writer came through: that the store is
+    /// alive, not that the disk takes a commit. Does not answer where a thread of it hangs.
+    pub async fn beat(&self) -> Result<(), StoreError> {
+        let (done, turn) = oneshot::channel();
+        self.engine.submit(Box::new(Turn(done)));
+        self.read(|sound| sound.head().map(drop)).await?;
+        match turn.await.unwrap_or(Err(StoreError::Closed)) {
+            Err(error @ (StoreError::Closed | StoreError::Busy)) => Err(error),
+            _ => Ok(()), // a disk that fails is told of where it matters, and starting again mends none
+        }
     }
 
     /// The keys under which it verifies.

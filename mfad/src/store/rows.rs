@@ -6,7 +6,10 @@
 use mfa_proto::identity::{UnixTime, UserName};
 
 use super::StoreError;
-use crate::account::{AccountId, FactorId};
+use crate::{
+    account::{AccountId, FactorId},
+    audit::Event,
+};
 
 /// An account's state as it lies in its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +143,8 @@ pub trait Txn: Rows {
     fn drop_factor(&mut self, id: FactorId) -> Result<(), StoreError>;
     /// Takes an account out of the index, and its state; the rows of its factors stay.
     fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError>;
+    /// What the engine itself has to record, once; again where the transaction comes to nothing.
+    fn take_news(&mut self) -> Option<Event>;
     /// Sets the value of that key.
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError>;
 }

@@ -163,6 +163,9 @@ impl<'a> Records<'a> {
         head.ran_ms = head.ran_ms_at(&now);
         let mut records = Self { txn, keys, entropy, head, now, written: Vec::new() };
         records.watch_clock()?;
+        if let Some(event) = records.txn.take_news() {
+            records.audit(None, event, Context::none())?;
+        }
         Ok(records)
     }
 

@@ -4,6 +4,7 @@
 //! share one commit. No two share a verdict: jobs run one after the other, each sees what the one
 //! before it did.
 
+mod reserve;
 mod rows;
 mod schema;
 
@@ -14,10 +15,11 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::{Engine, Head, Job, Look, StoreError};
-use crate::crypto::Keys;
+use crate::{audit::Event, crypto::Keys};
+use reserve::Reserve;
 use rows::Db;
 
 /// Work that may wait; more is refused at once.
@@ -38,11 +40,25 @@ impl Sqlite {
         Head::begin(&mut db, keys)
     }
 
+    /// Looks whether [`Sqlite::open`] would open the database at `path`, and changes nothing of it: others may write it
+    /// in the meantime. `Ok(false)` when the roster is not sound.
+    pub fn check(path: &Path, keys: &Keys) -> Result<bool, StoreError> {
+        let mut db = Db::new(schema::open_to_check(path)?);
+        db.execute("BEGIN")?; // all of it as of one moment
+        Head::check_roster(&mut db, keys).map(|fault| fault.is_none())
+    }
+
     /// Opens the database at `path`, which is there, and starts its thread. Verifies the
     /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
     pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
-        let mut writer = Writer { db: Db::new(schema::open(path)?), keys: Arc::clone(keys), seen: 0 };
+        let mut reserve = Reserve::of(path);
+        let opened = match schema::open(path) {
+            Err(StoreError::Full) if reserve.give_up() => schema::open(path),
+            opened => opened,
+        };
+        let mut writer = Writer { db: Db::new(opened?), keys: Arc::clone(keys), seen: 0, reserve };
         writer.check_roster()?;
+        writer.db.news = (!writer.reserve.is_held()).then_some(Event::ReserveGone);
         let sound = writer.db.sound();
         let mut reader = Db::new(schema::open_to_read(path)?);
         reader.share_soundness(&writer.db);
@@ -93,6 +109,8 @@ struct Writer {
     /// `PRAGMA data_version` when the roster was last compared: it changes when somebody else
     /// commits.
     seen: i64,
+    /// For the day on which the disk is full.
+    reserve: Reserve,
 }
 
 impl Writer {
@@ -108,17 +126,45 @@ impl Writer {
     }
 
     fn run(&mut self, batch: &mut [Box<dyn Job>]) -> Vec<Result<(), StoreError>> {
-        if let Err(error) = self.begin() {
-            return batch.iter().map(|_| Err(error.clone())).collect();
+        let mut outcome = self.transact(batch);
+        if matches!(outcome, Err(StoreError::Full)) && self.reserve.give_up() {
+            self.db.news = Some(Event::ReserveGone);
+            outcome = self.transact(batch);
         }
-        let results: Vec<_> = batch.iter_mut().map(|job| self.one(&mut **job)).collect();
-        match self.db.execute("COMMIT") {
-            Ok(()) => results,
-            Err(error) => {
-                let _ = self.db.execute("ROLLBACK"); // some failures have rolled back already
-                results.into_iter().map(|result| result.and(Err(error.clone()))).collect()
+        match outcome {
+            Ok(results) => {
+                if self.reserve.make() {
+                    self.db.news = Some(Event::ReserveMade);
+                }
+                results
+            }
+            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// One transaction with all of them. An error: it came to nothing, for none of them.
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        self.begin()?;
+        let news = self.db.news.clone();
+        let ended = self.all(batch).and_then(|results| self.db.execute("COMMIT").map(|()| results));
+        if ended.is_err() {
+            let _ = self.db.execute("ROLLBACK"); // some failures have rolled back already
+            self.db.news = news;
+        }
+        ended
+    }
+
+    /// Each of them in its turn; an error where the disk is full, which ends more than the job that
+    /// met it.
+    fn all(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let mut results = Vec::with_capacity(batch.len());
+        for job in batch {
+            match self.one(&mut **job) {
+                Err(StoreError::Full) => return Err(StoreError::Full),
+                result => results.push(result),
             }
         }
+        Ok(results)
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
@@ -131,10 +177,15 @@ impl Writer {
     /// Runs one job under a savepoint: an error or a panic takes back what it did, and no more.
     fn one(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
         self.db.execute("SAVEPOINT job")?;
+        let news = self.db.news.clone();
         let result =
             catch_unwind(AssertUnwindSafe(|| job.run(&mut self.db))).unwrap_or(Err(StoreError::Panicked));
-        if result.is_err() {
-            self.db.execute("ROLLBACK TO job")?;
+        if let Err(error) = &result {
+            self.db.news = news;
+            match (error, self.db.execute("ROLLBACK TO job")) {
+                (StoreError::Full, _) => return result, // it may have taken the whole transaction back
+                (_, back) => back?,
+            }
         }
         self.db.execute("RELEASE job")?;
         result
@@ -149,7 +200,12 @@ impl Writer {
 }
 
 fn database(error: &rusqlite::Error) -> StoreError {
-    StoreError::Database(error.to_string().into())
+    match error.sqlite_error() {
+        Some(cause) if cause.code == ErrorCode::DiskFull => StoreError::Full,
+        // The index of the log of changes could not grow.
+        Some(cause) if cause.extended_code == ffi::SQLITE_IOERR_SHMSIZE => StoreError::Full,
+        _ => StoreError::Database(error.to_string().into()),
+    }
 }
 
 fn pragma(conn: &Connection, name: &str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
@@ -177,6 +233,29 @@ mod tests {
             let open = move || Sqlite::open(&path, &keys()).unwrap().0;
             (open(), Box::new(open) as Box<dyn Fn() -> Sqlite>)
         });
+    }
+
+    #[test]
+    fn a_check_finds_what_opening_would_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        assert!(Sqlite::check(&path, &keys()).is_err(), "there is none");
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::NoStore { .. })));
+        std::fs::remove_file(&path).unwrap();
+        Sqlite::create(&path, &keys()).unwrap();
+        let bytes = || std::fs::read(&path).unwrap();
+        let before = bytes();
+        assert!(Sqlite::check(&path, &keys()).unwrap());
+        let serving = Sqlite::open(&path, &keys()).unwrap();
+        assert!(Sqlite::check(&path, &keys()).unwrap(), "beside one that serves");
+        drop(serving);
+        let other = Keys::new(&Secret::new([2; KEY_BYTES]));
+        assert!(matches!(Sqlite::check(&path, &other), Err(StoreError::WrongKey)));
+        assert_eq!(bytes().len(), before.len());
+        let raise = Connection::open(&path).unwrap();
+        raise.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::TooNew { found: 99, .. })));
     }
 
     // S31, S32: the settings that make a commit durable are in force.

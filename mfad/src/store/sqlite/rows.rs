@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{StoreError, database};
 use crate::{
     account::{AccountId, FactorId},
+    audit::Event,
     store::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, SeenRow, StateRow, Txn},
 };
 
@@ -18,11 +19,13 @@ use crate::{
 pub(super) struct Db {
     conn: Connection,
     sound: Arc<AtomicBool>,
+    /// What the next transaction is to record.
+    pub(super) news: Option<Event>,
 }
 
 impl Db {
     pub(super) fn new(conn: Connection) -> Self {
-        Self { conn, sound: Arc::new(AtomicBool::new(false)) }
+        Self { conn, sound: Arc::new(AtomicBool::new(false)), news: None }
     }
 
     pub(super) fn sound(&self) -> bool {
@@ -241,6 +244,10 @@ impl Txn for Db {
 
     fn drop_factor(&mut self, id: FactorId) -> Result<(), StoreError> {
         self.change("DELETE FROM factor WHERE id = ?1", [id.0]).map(drop)
+    }
+
+    fn take_news(&mut self) -> Option<Event> {
+        self.news.take()
     }
 
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError> {

@@ -116,6 +116,16 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
+/// Opens to read, where [`open`] would open to write.
+pub(super) fn open_to_check(path: &Path) -> Result<Connection, StoreError> {
+    let conn = open_to_read(path)?;
+    match version(&conn)? {
+        0 => Err(StoreError::NoStore { path: path.to_owned() }),
+        found if found > SCHEMA => Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA }),
+        _ => Ok(conn), // what is older is brought to ours when it is opened to write
+    }
+}
+
 fn connect(path: &Path, how: OpenFlags) -> Result<Connection, StoreError> {
     let flags = how | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let conn = Connection::open_with_flags(path, flags)

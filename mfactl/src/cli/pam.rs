@@ -1,0 +1,102 @@
+//! What an administrator does with the PAM stack.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use super::{Shape, help};
+use crate::pam::First;
+
+/// The second factor in front of a service.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pam {
+    /// Show what would change, and whom it would ask; changes nothing
+    ///
+    /// Ends with exit code 7 where something would change, 0 where it is so already.
+    #[command(after_long_help = help::PAM_PLAN)]
+    Plan {
+        #[command(flatten)]
+        wish: PamWish,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Put the second factor in front of services, on trial until a login through each was seen
+    ///
+    /// The rollback is armed before anything changes. Then you log in, in another terminal, once through each
+    /// service; whatever was not proven in time is put back, and so is everything at Ctrl-C, when this
+    /// terminal goes, and at the next boot. Sessions that are open stay open.
+    #[command(after_long_help = help::PAM_APPLY)]
+    Apply {
+        #[command(flatten)]
+        wish: PamWish,
+        /// How long a trial lasts
+        #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u32).range(10..=3600))]
+        within: u32,
+        /// Without a trial, where the result is the one that was proven on another host
+        #[arg(long, requires = "proven")]
+        no_confirm: bool,
+        /// The hash of that result, as `mfactl pam status --json` told it there
+        #[arg(long, value_name = "HASH", requires = "no_confirm")]
+        proven: Option<String>,
+    },
+    /// Show which services are protected, and what was kept and is gone
+    ///
+    /// Ends with exit code 1 where something is gone or does not protect, 7 where it differs from what was kept.
+    Status {
+        /// Print only what is not as it was kept
+        #[arg(long)]
+        only_bad: bool,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Put back what is on trial, at once
+    ///
+    /// Where a file still is what the trial left, it gets the bytes back that it had before; where somebody has
+    /// changed it since, only the lines of mfactl are taken out, and that is said. The timer of a trial, and
+    /// the next boot after one that was cut short, run this too.
+    Rollback {
+        /// Only that trial
+        #[arg(long, hide = true, value_name = "ID")]
+        armed: Option<String>,
+        /// Wait first
+        #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 0)]
+        after: u64,
+    },
+    /// Take the second factor away from services
+    #[command(after_long_help = help::PAM_REMOVE)]
+    Remove {
+        /// The services
+        #[arg(required_unless_present = "all", value_name = "SERVICE")]
+        services: Vec<OsString>,
+        /// From every service
+        #[arg(long, conflicts_with = "services")]
+        all: bool,
+    },
+}
+
+/// What is wanted.
+#[derive(Args, Debug)]
+pub(crate) struct PamWish {
+    /// The services: sshd, sudo (with sudo-i), su (with su-l), login, polkit, or any other by its name
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<OsString>,
+    /// What comes before the code at sshd [default: either]
+    #[arg(long)]
+    pub(crate) first: Option<First>,
+    /// The module that makes way, in its own place
+    #[arg(long, value_name = "MODULE", value_parser = ["pam_google_authenticator", "pam_oath"])]
+    pub(crate) replace: Option<String>,
+    /// Let root in by key alone from this network, whatever happens: the way in that needs no mfad
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    pub(crate) break_glass_from: Option<String>,
+}
+
+/// An address, or one with a prefix length.
+fn network(text: &str) -> Result<String, &'static str> {
+    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let address: std::net::IpAddr =
+        address.parse().map_err(|_| "an address, or a network as 192.0.2.0/24")?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let whole = length.parse::<u8>().is_ok_and(|length| length <= most);
+    if whole { Ok(text.to_owned()) } else { Err("a network as 192.0.2.0/24") }
+}

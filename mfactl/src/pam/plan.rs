@@ -1,0 +1,168 @@
+//! What it takes to protect some families of services, worked out before anything is written.
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::family::Family;
+use super::gate::{self, Gate, gate};
+use super::glass::{Way, ways};
+use super::line::Facility;
+use super::place::{Change, First, place};
+use super::proof::Proof;
+use super::stack::{Act, Files};
+use crate::failure::Failure;
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    /// Which services.
+    pub(crate) families: Vec<Family>,
+    /// What comes before the code; none: what the service has.
+    pub(crate) first: Option<First>,
+    /// Which other module makes way.
+    pub(crate) replace: Option<String>,
+    /// From which network root's key lets in, whatever happens.
+    pub(crate) glass_from: Option<String>,
+}
+
+/// One service, proved.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Its name.
+    pub(crate) name: String,
+    /// What its stack holds then.
+    pub(crate) proof: Proof,
+}
+
+/// All that is to be done, and what holds then.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Which services.
+    pub(crate) families: Vec<Family>,
+    /// The files that change; none: it is so already.
+    pub(crate) changes: Vec<Change>,
+    /// Each service that is there.
+    pub(crate) services: Vec<Service>,
+    /// What sshd is told, where it is one of them.
+    pub(crate) gate: Option<Gate>,
+    /// The ways in as root that need no mfad, then.
+    pub(crate) glass: Vec<Way>,
+    /// Of the effective result: equal on hosts that let in alike.
+    pub(crate) hash: String,
+}
+
+impl Plan {
+    /// Works it out over the files of this host.
+    pub(crate) fn of(wish: &Wish) -> Result<Self, Failure> {
+        let mut files = Files::of_this_host();
+        let (mut changes, mut services) = (Vec::new(), Vec::new());
+        for family in &wish.families {
+            let before = services.len();
+            for name in &family.services {
+                let first = first_of(wish, family);
+                // `sudo-i` and `su-l` are not everywhere; what a family has for each is proved.
+                let there = files.of_service(name).map_err(|error| unread(name, error))?.is_some();
+                if !there && *name != family.services[0] {
+                    continue;
+                }
+                let refuse = |why| Failure::GivenUp(format!("{name}: {why}; nothing was changed"));
+                let placed = place(&files, name, first, wish.replace.as_deref()).map_err(refuse)?;
+                if let Some(change) = placed.change {
+                    files = files.with(&change.file, change.after.clone());
+                    changes.push(change);
+                }
+                services.push(Service { name: name.clone(), proof: placed.proof });
+            }
+            debug_assert!(services.len() > before);
+        }
+        let sshd = wish.families.iter().find(|family| family.name == "sshd");
+        let gate = sshd.map(|family| {
+            gate(first_of(wish, family), wish.glass_from.as_deref())
+                .map_err(|why| Failure::GivenUp(format!("sshd: {why}; nothing was changed")))
+        });
+        let gate = gate.transpose()?;
+        changes.extend(gate.iter().flat_map(|gate| gate.changes.iter().cloned()));
+        let glass = ways(&files, sshd.is_some(), wish.glass_from.as_deref());
+        let hash = hash(&files, &services, gate.as_ref().map(|gate| gate.methods));
+        Ok(Self { families: wish.families.clone(), changes, services, gate, glass, hash })
+    }
+
+    /// The files that sshd reads itself.
+    pub(crate) fn touches_sshd(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| !gate.changes.is_empty())
+    }
+}
+
+/// What comes first at a family: an ssh key or a password at sshd, a password elsewhere.
+fn first_of(wish: &Wish, family: &Family) -> First {
+    let usual = if family.name == "sshd" { First::Either } else { First::Password };
+    wish.first.filter(|_| family.name == "sshd").unwrap_or(usual)
+}
+
+fn unread(name: &str, error: std::io::Error) -> Failure {
+    Failure::Unread(format!("the PAM file of {name}"), error)
+}
+
+/// The hash of what a host does with those services, now.
+pub(crate) fn hash_now(family: &Family) -> String {
+    let files = Files::of_this_host();
+    let there = |name: &&String| files.of_service(name).is_ok_and(|found| found.is_some());
+    let services: Vec<Service> = family
+        .services
+        .iter()
+        .filter(there)
+        .map(|name| Service { name: name.clone(), proof: Proof { attested: false, root_passes: false } })
+        .collect();
+    let methods = (family.name == "sshd").then(|| {
+        let visitor = super::sshd::Visitor::anybody();
+        let effective = super::sshd::Effective::of(Path::new(super::sshd::CONFIG), &visitor);
+        effective.map(|effective| effective.methods()).unwrap_or_default()
+    });
+    hash(&files, &services, methods.as_deref())
+}
+
+/// SHA-256 over every line that has a say, as libpam comes to it, and sshd's methods: 64 hexadecimal digits.
+/// Where a line is written makes no difference.
+fn hash(files: &Files, services: &[Service], methods: Option<&str>) -> String {
+    let mut hash = Sha256::new();
+    for service in services {
+        hash.update(format!("service {}\n", service.name));
+        for facility in [Facility::Auth, Facility::Account] {
+            for step in files.stack(&service.name, facility).unwrap_or_default() {
+                let said = match &step.act {
+                    Act::Ask { control, module, arguments } => format!("{control:?} {module} {arguments:?}"),
+                    Act::Enter => "substack".into(),
+                    Act::Fail(_) => "broken".into(),
+                };
+                hash.update(format!("{facility} {} {said}\n", step.level));
+            }
+        }
+    }
+    if let Some(methods) = methods {
+        hash.update(format!("sshd {methods}\n"));
+    }
+    HEXLOWER.encode(&hash.finalize())
+}
+
+/// What changes, as `diff -u` shows it; text that is no UTF-8 is shown as far as it is.
+pub(crate) fn diff(change: &Change) -> String {
+    let text =
+        |bytes: &Option<Vec<u8>>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+    let (before, after) = (text(&change.before), text(&change.after));
+    let name = |there: bool| if there { change.file.clone() } else { PathBuf::from("/dev/null") };
+    similar::TextDiff::from_lines(&before, &after)
+        .unified_diff()
+        .context_radius(2)
+        .header(
+            &name(change.before.is_some()).display().to_string(),
+            &name(change.after.is_some()).display().to_string(),
+        )
+        .to_string()
+}
+
+/// Whether a file is one that sshd reads.
+pub(crate) fn is_of_sshd(file: &Path) -> bool {
+    file == Path::new(gate::OURS) || file == Path::new(super::sshd::CONFIG)
+}

@@ -1,0 +1,211 @@
+//! A change on trial: it stays only when a login through each service has been seen to the end.
+//!
+//! ```text
+//! armed ──▶ written ──▶ proven, family by family ──▶ kept
+//!   │          │                 │
+//!   └──────────┴── Ctrl-C, hang-up, the clock, a fault, a power cut ──▶ put back
+//! ```
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use mfa_proto::admin::AuditRow;
+use mfa_proto::identity::escaped;
+
+use super::arm::{arm, disarm};
+use super::clock::Stopwatch;
+use super::family::Family;
+use super::plan::Plan;
+use super::proof::prove;
+use super::record::{self, Kept, Saved, Trial};
+use super::sshd;
+use super::stack::Files;
+use super::undo::undo;
+use crate::bus::Bus;
+use crate::failure::Failure;
+use crate::print::escape::shown;
+
+/// How often the audit is read, in milliseconds.
+const EVERY: u16 = 500;
+/// How long mfad settles every login after each look, in seconds.
+const WATCHED: u32 = 20;
+/// The rollback that nobody calls off comes so much later than the end of the trial, in seconds.
+const LATER: u32 = 10;
+
+/// Puts the plan in place, with its rollback armed first. An error has put everything back.
+pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial, Failure> {
+    let trial = Trial {
+        id: format!("{now}-{}", std::process::id()),
+        families: plan.families.iter().map(|family| family.name.clone()).collect(),
+        saved: plan.changes.iter().map(Saved::of).collect(),
+        sshd: plan.gate.as_ref().filter(|_| plan.touches_sshd()).map(|gate| gate.pid_file.clone()),
+    };
+    record::begin(&trial)?;
+    let armed = arm(&trial.id, seconds + LATER);
+    if let Err(failure) = armed {
+        record::end()?;
+        disarm(&trial.id);
+        return Err(failure);
+    }
+    let written = plan
+        .changes
+        .iter()
+        .try_for_each(|change| {
+            record::make(change).map_err(|error| Failure::File(change.file.display().to_string(), error))
+        })
+        .and_then(|()| holds(plan))
+        .and_then(|()| trial.sshd.as_deref().map_or(Ok(()), sshd::reload).map_err(Failure::GivenUp));
+    if let Err(failure) = written {
+        undo(&trial)?;
+        return Err(failure);
+    }
+    Ok(trial)
+}
+
+/// Whether what is there now is what was planned.
+fn holds(plan: &Plan) -> Result<(), Failure> {
+    let files = Files::of_this_host();
+    for service in &plan.services {
+        if let Err(flaws) = prove(&files, &service.name) {
+            let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+            return Err(Failure::GivenUp(format!("{}: {}; put back", service.name, flaws.join("; "))));
+        }
+    }
+    Ok(())
+}
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every family was proven.
+    Proven,
+    /// The time was over.
+    TooLate,
+    /// A signal: Ctrl-C, a terminal that is gone.
+    Interrupted,
+}
+
+/// Signals that end a trial, held back so that it is put back first.
+pub(crate) struct Held(SignalFd);
+
+impl Held {
+    /// From now on.
+    pub(crate) fn hold() -> std::io::Result<Self> {
+        let signals: SigSet =
+            [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP]
+                .into_iter()
+                .collect();
+        signals.thread_block()?;
+        Ok(Self(SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// Waits; whether one came.
+    fn came_within(&self, milliseconds: u16) -> bool {
+        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        poll(&mut ready, PollTimeout::from(milliseconds)).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// Waits for a settled login of each family since row `after` of the audit, and shows each.
+pub(crate) async fn watch(
+    bus: &Bus,
+    families: &[Family],
+    mut after: u64,
+    seconds: u32,
+    held: &Held,
+) -> Result<Ended, Failure> {
+    let clock = Stopwatch::start();
+    let mut open: Vec<&Family> = families.iter().collect();
+    while clock.elapsed() < Duration::from_secs(seconds.into()) {
+        if held.came_within(EVERY) {
+            return Ok(Ended::Interrupted);
+        }
+        // A daemon that is away for a moment ends nothing; the clock does.
+        if bus.watch(WATCHED).await.is_err() {
+            continue;
+        }
+        for row in bus.audit(after, b"").await.unwrap_or_default() {
+            after = after.max(row.seq);
+            let line = seen(&row, &mut open);
+            if let Some(line) = line {
+                say(&line)?;
+            }
+        }
+        if open.is_empty() {
+            return Ok(Ended::Proven);
+        }
+    }
+    Ok(Ended::TooLate)
+}
+
+/// What a row of the audit means for the trial: a settled login of a family closes it.
+fn seen(row: &AuditRow, open: &mut Vec<&Family>) -> Option<String> {
+    let service = String::from_utf8_lossy(&row.service).into_owned();
+    let (who, from) = (escaped(&row.user), shown(&row.door));
+    match row.event.as_str() {
+        "settled" => {
+            let at = open.iter().position(|family| family.has(&service))?;
+            let family = open.remove(at);
+            Some(format!("  {}: proven by {who} ({service}, {from})", family.name))
+        }
+        "refused" if open.iter().any(|family| family.has(&service)) => {
+            Some(format!("  {service}: {who} refused: {}", shown(&row.reason)))
+        }
+        _ => None,
+    }
+}
+
+/// Keeps what is in place: the trial is over.
+pub(crate) fn keep(trial: &Trial, families: &[Family], now: u64) -> Result<(), Failure> {
+    let mut kept = record::kept()?;
+    for family in families {
+        let hash = super::plan::hash_now(family);
+        kept.insert(family.name.clone(), Kept { hash, since: now, gone: 0 });
+    }
+    record::keep(&kept)?;
+    record::end()?;
+    disarm(&trial.id);
+    Ok(())
+}
+
+/// A line on the terminal, at once.
+pub(crate) fn say(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(event: &str, service: &str) -> AuditRow {
+        AuditRow {
+            seq: 7,
+            time: 0,
+            event: event.into(),
+            reason: "wrong_code".into(),
+            user: b"alice".to_vec(),
+            subject: Vec::new(),
+            service: service.into(),
+            door: "console".into(),
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_settled_login_at_one_of_its_services_proves_a_family() {
+        let families = [Family::of("sshd".as_ref()).unwrap(), Family::of("sudo".as_ref()).unwrap()];
+        let mut open: Vec<&Family> = families.iter().collect();
+        for (event, service) in [("granted", "sshd"), ("settled", "login"), ("waived", "sudo")] {
+            assert_eq!(seen(&row(event, service), &mut open), None);
+        }
+        assert!(seen(&row("refused", "sshd"), &mut open).unwrap().contains("wrong_code"));
+        assert!(seen(&row("settled", "sudo-i"), &mut open).unwrap().contains("sudo: proven by alice"));
+        assert_eq!(open.iter().map(|family| family.name.as_str()).collect::<Vec<_>>(), ["sshd"]);
+    }
+}

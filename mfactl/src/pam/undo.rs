@@ -1,0 +1,72 @@
+//! Puts the stack back: whole, where nobody else has written to it; else our lines only.
+
+use std::path::Path;
+
+use super::arm;
+use super::block::without_blocks;
+use super::gate::OURS;
+use super::place::without_us;
+use super::plan::is_of_sshd;
+use super::record::{self, Saved, Trial};
+use super::sshd;
+use crate::failure::Failure;
+
+/// Undoes a trial; what was done, for people. What fails is told and the rest is done all the same.
+pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
+    let mut told = Vec::new();
+    let mut failed = false;
+    // In the opposite order: sshd goes back to its old methods before the stack asks nobody any more.
+    for saved in trial.saved.iter().rev() {
+        match back(saved) {
+            Ok(what) => told.push(format!("{}: {what}", saved.file.display())),
+            Err(error) => {
+                failed = true;
+                told.push(format!("{}: NOT put back: {error}", saved.file.display()));
+            }
+        }
+    }
+    if let Some(Err(why)) = trial.sshd.as_deref().map(sshd::reload) {
+        told.push(format!("sshd has not read its settings again: {why}"));
+    }
+    if failed {
+        // The record stays, for another try.
+        return Err(Failure::GivenUp(told.join("\n")));
+    }
+    record::end()?;
+    arm::disarm(&trial.id);
+    Ok(told)
+}
+
+fn back(saved: &Saved) -> std::io::Result<&'static str> {
+    if saved.is_as_left() {
+        saved.restore()?;
+        return Ok("put back as it was");
+    }
+    if take_out(&saved.file)? {
+        Ok("somebody else has changed it since: only the lines of mfactl were taken out")
+    } else {
+        Ok("somebody else has changed it since, and no line of mfactl is in it")
+    }
+}
+
+/// Takes our lines out of a file, and nothing else; whether there were any.
+pub(crate) fn take_out(file: &Path) -> std::io::Result<bool> {
+    let text = match std::fs::read(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        read => read?,
+    };
+    if file == Path::new(OURS) {
+        record::remove(file)?;
+        return Ok(true);
+    }
+    let text = String::from_utf8(text).map_err(std::io::Error::other)?;
+    let bare = if is_of_sshd(file) {
+        let bare = without_blocks(&text);
+        (bare != text).then_some(bare)
+    } else {
+        without_us(&text)
+    };
+    let Some(bare) = bare else { return Ok(false) };
+    record::replace(file, bare.as_bytes(), record::mode_of(file))?;
+    Ok(true)
+}

@@ -1,0 +1,353 @@
+//! `mfactl pam`: a second factor is put in front of real services, on trial, and taken away again.
+
+use std::time::Duration;
+
+use mfa_tests::terminal::{Next, Terminal};
+use mfa_tests::{Blueprint, Machine, Token, User, wait};
+use serde_json::Value;
+
+use crate::people::enrolled;
+
+/// How long what is waited for may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a root's console needs: a password.
+fn root() -> User {
+    User::named("root").password("rootpw")
+}
+
+/// A host as Debian ships it, with alice, who has enrolled and may use sudo, and a root with a password.
+pub(crate) fn host() -> Blueprint {
+    Machine::new().user(enrolled("alice")).user(root())
+}
+
+/// The files that a change of the stack may touch, with all that is in them.
+pub(crate) fn state(machine: &Machine) -> String {
+    machine.shell("cd /etc; find pam.d ssh -type f -printf '%m %u %p ' -exec sha256sum {} \\;")
+}
+
+/// `mfactl pam` as alice runs it through sudo, at a terminal, up to the question that puts it in place.
+pub(crate) fn apply(machine: &Machine, words: &str) -> Terminal {
+    let line = format!("SUDO_USER=alice mfactl pam apply {words}");
+    let mut terminal = Terminal::open(machine.inside(), "root", &line);
+    let shown = prompt(&mut terminal);
+    assert!(shown.ends_with("Root's password, to try the way in at the console (not kept): "), "{shown}");
+    terminal.answer(b"rootpw");
+    terminal
+}
+
+fn prompt(terminal: &mut Terminal) -> String {
+    match terminal.next_within(PATIENCE) {
+        Next::Prompt(shown) => shown,
+        other => panic!("{other:?}: {}", terminal.transcript()),
+    }
+}
+
+/// Says yes; it is in place when this returns.
+pub(crate) fn say_yes(machine: &Machine, terminal: &mut Terminal) {
+    terminal.shows("Type yes: ", PATIENCE);
+    terminal.answer(b"yes");
+    wait::for_condition("the trial has begun", PATIENCE, || machine.exists("/var/lib/mfactl/trial.json"));
+    terminal.shows("In place, on trial.", PATIENCE);
+}
+
+pub(crate) fn ended(terminal: &mut Terminal) -> Option<i32> {
+    match terminal.next_within(PATIENCE) {
+        Next::Ended(code) => code,
+        other => panic!("{other:?}: {}", terminal.transcript()),
+    }
+}
+
+fn status(machine: &Machine, code: i32) -> Vec<Value> {
+    let ran = machine.exec(&["mfactl", "pam", "status", "--json"]).assert_exit(code);
+    ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn code(token: &Token) -> String {
+    token.fresh_code()
+}
+
+#[test]
+fn a_stack_is_kept_when_a_login_through_each_service_was_seen() {
+    let machine = host().start();
+    let token = machine.token("alice");
+    machine.start_sshd();
+    let mut terminal = apply(&machine, "sshd sudo");
+    say_yes(&machine, &mut terminal);
+    // With an sshd that has read its new settings: password and code.
+    let _ = machine.ssh("alice").password("pw").code(&token.wrong_code()).assert_refused();
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
+    terminal.shows("sshd: proven by alice", PATIENCE);
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let said = terminal.transcript();
+    for part in [
+        "+auth     required   pam_mfa.so first_factor=requisite",
+        "+++ /etc/ssh/sshd_config.d/00-mfad.conf",
+        "1 of 2 people asked, 1 let in without: they have no factor",
+        "Break-glass: root's password at the console",
+        "sshd: alice refused: wrong_code",
+        "sudo: proven by alice (sudo, ",
+        "Kept.",
+    ] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    assert!(!machine.exists("/var/lib/mfactl/trial.json"));
+    let families = status(&machine, 0);
+    let states: Vec<_> =
+        families.iter().map(|line| (line["family"].as_str(), line["state"].as_str())).collect();
+    assert_eq!(states, [(Some("sshd"), Some("kept")), (Some("sudo"), Some("kept"))]);
+    // Both files of the family, and a second run has nothing to do.
+    assert!(machine.read("/etc/pam.d/sudo-i").contains("pam_mfa.so"));
+    let again = machine.exec(&["mfactl", "pam", "plan", "sshd", "sudo"]).assert_exit(0);
+    assert_eq!(again.stdout.trim(), "nothing would change");
+}
+
+#[test]
+fn what_is_not_proven_in_time_is_put_back() {
+    let machine = host().start();
+    let before = state(&machine);
+    let mut terminal = apply(&machine, "sudo su --within 10");
+    say_yes(&machine, &mut terminal);
+    assert_ne!(state(&machine), before);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    terminal.shows("sudo: proven by alice", PATIENCE);
+    assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
+    assert!(terminal.transcript().contains("not all of it was proven in 10 s"), "{}", terminal.transcript());
+    assert_eq!(state(&machine), before);
+    assert!(status(&machine, 0).is_empty());
+}
+
+#[test]
+fn an_interrupt_puts_everything_back_and_so_does_a_terminal_that_is_gone() {
+    for signal in ["INT", "HUP"] {
+        let machine = host().start();
+        machine.start_sshd();
+        let before = state(&machine);
+        let mut terminal = apply(&machine, "sshd sudo");
+        say_yes(&machine, &mut terminal);
+        assert_ne!(state(&machine), before);
+        machine.shell(&format!("pkill -{signal} -x mfactl"));
+        assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
+        assert_eq!(state(&machine), before, "{signal}");
+        let _ = machine.ssh("alice").password("pw").assert_granted();
+    }
+}
+
+#[test]
+fn a_command_that_is_killed_leaves_a_rollback_that_works_by_itself() {
+    let machine = host().start();
+    let before = state(&machine);
+    let mut terminal = apply(&machine, "sudo --within 10");
+    say_yes(&machine, &mut terminal);
+    machine.shell("pkill -KILL -f 'mfactl pam apply'");
+    assert_ne!(state(&machine), before, "nobody has put it back yet");
+    wait::for_condition("the armed rollback has run", Duration::from_secs(40), || state(&machine) == before);
+    wait::for_condition("the trial is over", PATIENCE, || !machine.exists("/var/lib/mfactl/trial.json"));
+}
+
+#[test]
+fn a_rollback_after_somebody_elses_change_takes_out_our_lines_only() {
+    let machine = host().start();
+    let before = machine.read("/etc/pam.d/sudo");
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    machine.shell("echo '# of somebody else' >>/etc/pam.d/sudo");
+    let rolled_back = machine.exec(&["mfactl", "pam", "rollback"]).stdout_of_success();
+    assert!(rolled_back.contains("/etc/pam.d/sudo: somebody else has changed it since"), "{rolled_back}");
+    assert!(rolled_back.contains("/etc/pam.d/sudo-i: put back as it was"), "{rolled_back}");
+    assert_eq!(machine.read("/etc/pam.d/sudo"), before + "# of somebody else\n");
+    terminal.give_up();
+}
+
+#[test]
+fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
+    let refused = |machine: &Machine, user: &str, words: &str, why: &str| {
+        let before = state(machine);
+        let line = format!("SUDO_USER={user} mfactl pam apply {words}");
+        let mut terminal = Terminal::open(machine.inside(), "root", &line);
+        if why == "no way in that needs no mfad opens" {
+            let _ = prompt(&mut terminal);
+            terminal.answer(b"not root's password");
+        }
+        assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
+        assert!(terminal.transcript().contains(why), "{why}: {}", terminal.transcript());
+        assert_eq!(state(machine), before);
+    };
+    let machine = host().user(User::named("bob").password("pw")).start();
+    refused(&machine, "bob", "sudo", "bob has no factor that could prove sudo");
+    refused(&machine, "alice", "sudo", "no way in that needs no mfad opens");
+    machine.write(
+        "/etc/pam.d/odd",
+        0o644,
+        "auth sufficient pam_wheel.so trust\n@include common-auth\n@include common-account\n",
+    );
+    refused(&machine, "alice", "odd", "pam_wheel (/etc/pam.d/odd:1) succeeds");
+    refused(&machine, "alice", "none", "it has no PAM file");
+    for never in ["cron", "common-auth", "systemd-user"] {
+        let ran = machine.exec(&["mfactl", "pam", "plan", never]).assert_exit(2);
+        assert!(ran.stderr.contains(never), "{ran}");
+    }
+    machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"observe\"\n");
+    machine.mfad().restart();
+    refused(&machine, "alice", "sudo", "asks nobody");
+    machine.shell("usermod -p '!' root");
+    refused(&machine, "alice", "sudo", "there is no way in that needs no mfad");
+    machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"optional\"\n");
+    machine.mfad().restart();
+    // Without a terminal it never waits.
+    let ran = machine.exec(&["mfactl", "pam", "apply", "sudo"]).assert_exit(2);
+    assert!(ran.stderr.contains("a trial needs a terminal"), "{ran}");
+}
+
+#[test]
+fn a_service_user_that_logs_in_by_key_alone_still_does_and_is_named() {
+    let machine = host()
+        .user(User::named("ansible").ssh_key())
+        .sshd("Include /etc/ssh/sshd_config.d/*.conf")
+        .file(
+            "/etc/ssh/sshd_config.d/50-services.conf",
+            0o644,
+            "Match User ansible\n  AuthenticationMethods publickey\nMatch all\n",
+        )
+        .start();
+    machine.start_sshd();
+    let mut terminal = apply(&machine, "sshd");
+    say_yes(&machine, &mut terminal);
+    let said = terminal.transcript();
+    assert!(
+        said.contains("not asked at sshd: User ansible (/etc/ssh/sshd_config.d/50-services.conf:1)"),
+        "{said}"
+    );
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let by_key = machine.shell(
+        "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -i /root/keys/ansible ansible@127.0.0.1 id -un",
+    );
+    assert_eq!(by_key.trim(), "ansible", "{by_key}");
+}
+
+#[test]
+fn a_key_first_then_the_code_and_a_password_no_longer() {
+    let machine = Machine::new().user(enrolled("alice").ssh_key()).user(root()).start();
+    machine.start_sshd();
+    let mut terminal = apply(&machine, "sshd --first key");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_refused();
+    let _ = machine.ssh("alice").key("alice").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let removed = machine.exec(&["mfactl", "pam", "remove", "sshd"]).stdout_of_success();
+    assert!(removed.contains("/etc/pam.d/sshd: taken out"), "{removed}");
+    let _ = machine.ssh("alice").password("pw").assert_granted();
+    assert!(status(&machine, 0).is_empty());
+}
+
+#[test]
+fn root_comes_in_by_key_from_the_named_network_with_mfad_dead() {
+    let machine = Machine::new().user(enrolled("alice")).user(User::named("root").ssh_key()).start();
+    machine.start_sshd();
+    let line = "SUDO_USER=alice mfactl pam apply sshd --break-glass-from 127.0.0.0/30";
+    let mut terminal = Terminal::open(machine.inside(), "root", line);
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    machine.mfad().remove();
+    let by_key = |from: &str| {
+        machine.exec(&[
+            "ssh",
+            "-F",
+            "none",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-b",
+            from,
+            "-i",
+            "/root/keys/root",
+            "root@127.0.0.1",
+            "id",
+            "-un",
+        ])
+    };
+    assert_eq!(by_key("127.0.0.2").stdout.trim(), "root");
+    assert_ne!(by_key("127.0.0.9").stdout.trim(), "root");
+}
+
+#[test]
+fn a_later_loss_is_seen_and_dated() {
+    let machine = host().start();
+    let shipped = machine.read("/etc/pam.d/sudo");
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    // What a package or a configuration tool does.
+    machine.write("/etc/pam.d/sudo", 0o644, &shipped);
+    let gone = &status(&machine, 1)[0];
+    assert_eq!(gone["state"], "gone");
+    assert!(gone["gone"].as_u64() > Some(0));
+    let told = machine.exec(&["mfactl", "pam", "status"]).assert_exit(1);
+    assert!(told.stdout.contains("GONE, seen since 20"), "{told}");
+    // And a change that still protects differs.
+    machine.shell("mfactl pam plan sudo --json || :");
+}
+
+#[test]
+fn what_was_kept_on_one_host_is_rolled_out_to_others() {
+    let first = host().start();
+    let mut terminal = apply(&first, "sudo");
+    say_yes(&first, &mut terminal);
+    let token = first.token("alice");
+    let _ = first.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let hash = status(&first, 0)[0]["hash"].as_str().expect("a hash").to_owned();
+
+    let other = host().start();
+    let rolled_out = |code| {
+        other.exec(&["mfactl", "pam", "apply", "sudo", "--no-confirm", "--proven", &hash]).assert_exit(code)
+    };
+    let done = rolled_out(0);
+    assert!(done.stdout.contains("in place: sudo"), "{done}");
+    assert!(rolled_out(0).stdout.contains("nothing to change"));
+    assert_eq!(status(&other, 0)[0]["hash"].as_str(), Some(hash.as_str()));
+    let token = other.token("alice");
+    let _ = other.sudo("alice").password("pw").assert_refused();
+    let _ = other.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+
+    let unlike = host().start();
+    unlike.shell("sed -i 's/pam_unix.so/pam_unix.so nodelay/' /etc/pam.d/common-auth");
+    let before = state(&unlike);
+    let differs =
+        unlike.exec(&["mfactl", "pam", "apply", "sudo", "--no-confirm", "--proven", &hash]).assert_exit(7);
+    assert!(differs.stdout.contains("this host would differ"), "{differs}");
+    assert_eq!(state(&unlike), before);
+}
+
+#[test]
+fn another_module_makes_way_in_its_own_place() {
+    let machine = host().start();
+    machine.shell(
+        "sed -i '/^@include common-auth/a auth required pam_google_authenticator.so nullok' /etc/pam.d/sshd",
+    );
+    machine.start_sshd();
+    let google = machine.read("/etc/pam.d/sshd");
+    let mut terminal = apply(&machine, "sshd --replace pam_google_authenticator");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    assert!(
+        !machine
+            .read("/etc/pam.d/sshd")
+            .lines()
+            .any(|line| line.starts_with("auth") && line.contains("google"))
+    );
+    let _ = machine.exec(&["mfactl", "pam", "remove", "--all"]).assert_exit(0);
+    assert_eq!(machine.read("/etc/pam.d/sshd"), google);
+}

@@ -1,0 +1,276 @@
+//! `packaging/doc/rescue.md`, for somebody in a panic: each fault planted, and each step of the page done.
+//!
+//! Every machine of that page is made here. Before its steps alice is refused, or something worse; after them she
+//! logs in.
+
+use std::time::Duration;
+
+use mfa_tests::document::{Page, nobody};
+use mfa_tests::terminal::{Next, Terminal};
+use mfa_tests::{Blueprint, Machine, Stack, User};
+
+use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
+
+const PAGE: &str = "packaging/doc/rescue.md";
+
+/// How long a program may take to ask.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Calls it `server`, as the page does, with an sshd that clients know.
+pub(crate) fn served(blueprint: Blueprint) -> Machine {
+    let machine = blueprint.sshd("ListenAddress 192.0.2.1").start();
+    machine
+        .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");
+    let key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
+    machine.write("/etc/ssh/ssh_known_hosts", 0o644, format!("server {key}"));
+    machine.start_sshd();
+    machine
+}
+
+/// The module's file is taken away, as when its package is removed.
+fn remove_module(machine: &Machine) {
+    machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount $file; rm $file");
+}
+
+/// Alice is refused with a password and a code that are right.
+fn refused(machine: &Machine) {
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
+}
+
+/// Alice is let in by password and code, and asked for both.
+fn logs_in(machine: &Machine) {
+    let code = machine.token("alice").fresh_code();
+    let outcome = machine.ssh("alice").password("pw").code(&code).assert_granted();
+    assert_eq!(outcome.prompts().len(), 2, "{outcome}");
+}
+
+/// Key and store are kept in a backup, made while mfad does not run.
+fn backed_up(machine: &Machine) {
+    machine.mfad().stop();
+    machine.shell("mkdir /root/backup; cp -a /etc/mfad/key /root/backup/; cp -a /var/lib/mfad /root/backup/");
+}
+
+/// What a set-up with break-glass has for sshd: alice needs key and code, root from one network a key.
+pub(crate) fn with_break_glass() -> Machine {
+    let stack = Stack::key_passed_or_password().text().replace(
+        "account requisite",
+        "account sufficient pam_succeed_if.so quiet user = root\naccount requisite",
+    );
+    let machine = served(
+        Machine::new()
+            .user(User::named("root").password("root's"))
+            .user(enrolled("alice").ssh_key())
+            .pam("sshd", Stack::raw(&stack))
+            .pam("login", Stack::password_only())
+            .settings(REQUIRED)
+            .sshd("Include /etc/ssh/sshd_config.d/*.conf")
+            .file(
+                "/etc/ssh/sshd_config.d/00-mfad.conf",
+                0o644,
+                "AuthenticationMethods publickey,keyboard-interactive\n\
+                 Match User root Address 192.0.2.0/24\n\
+                 AuthenticationMethods publickey\n\
+                 PermitRootLogin prohibit-password\n\
+                 Match all\n",
+            ),
+    );
+    // Here alice holds the key of break-glass.
+    machine.shell(
+        "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
+         install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
+    );
+    machine
+}
+
+#[test]
+fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
+    let machine = with_break_glass();
+    machine.mfad().remove();
+    remove_module(&machine);
+    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
+    machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
+
+    let mut page = Page::of(PAGE, "root-shell");
+    page.play_next(&machine, &mut nobody); // root's key, over ssh
+    let _ = machine.login("root").password("root's").assert_granted(); // the console
+
+    // Single user: what rescue.target runs asks no PAM.
+    let mut terminal = Terminal::open(machine.inside(), "root", "sulogin");
+    assert!(matches!(terminal.next_within(SOON), Next::Prompt(_)), "{}", terminal.transcript());
+    terminal.answer(b"root's");
+    terminal.shows("root@server:", SOON);
+    terminal.answer(b"id -un >/root/who; exit");
+    assert_eq!(terminal.next_within(SOON), Next::Ended(Some(0)));
+    assert_eq!(
+        machine.read("/root/who"),
+        "root
+"
+    );
+
+    // init=/bin/bash: the disk is read-only, as the kernel mounts it.
+    machine.shell("mount -o remount,ro /");
+    let _ = machine.exec(&["touch", "/etc/pam.d/sshd"]).assert_exit(1);
+    page.play_next(&machine, &mut nobody);
+    machine.exec(&["touch", "/etc/pam.d/sshd"]).stdout_of_success();
+}
+
+#[test]
+fn break_glass_is_root_s_by_key_from_its_network_and_nobody_else_s() {
+    let machine = with_break_glass();
+    let root = |from: &str| {
+        let line = format!(
+            "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -i /root/keys/alice {from} id -un"
+        );
+        machine.exec(&["bash", "-c", &line]).status.success()
+    };
+    assert!(root("root@192.0.2.1"));
+    assert!(!root("root@127.0.0.1"), "from another network");
+    assert!(!root("alice@192.0.2.1"), "another user");
+}
+
+#[test]
+fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
+    let machine = with_break_glass();
+    machine.mfad().remove();
+    remove_module(&machine);
+    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
+    let mut page = Page::of(PAGE, "taken-out");
+    page.play_next(&machine, &mut nobody);
+    page.play_next(&machine, &mut nobody);
+    machine.shell("rm /home/alice/.ssh/id_ed25519"); // neither a key nor a code
+    page.play(&machine, &mut |_| "pw".into());
+    let _ = machine.ssh("alice").password("wrong").assert_refused();
+}
+
+#[test]
+fn a_healthy_mfad_answers_what_it_is_asked_in_a_rescue() {
+    let machine = served(alice_at_sshd_and_sudo());
+    Page::of(PAGE, "healthy").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn a_module_that_is_gone_is_seen() {
+    let machine = served(alice_at_sshd_and_sudo());
+    remove_module(&machine);
+    refused(&machine);
+    machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
+    Page::of(PAGE, "module-gone").play(&machine, &mut nobody);
+}
+
+#[test]
+fn an_mfad_that_does_not_start_says_why_to_who_starts_it_by_hand() {
+    let machine = served(alice_at_sshd_and_sudo());
+    machine.mfad().stop();
+    machine.shell("chmod 0640 /etc/mfad/key");
+    refused(&machine);
+    Page::of(PAGE, "daemon-dead").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn a_lost_key_is_put_back() {
+    let machine = served(alice_at_sshd_and_sudo());
+    backed_up(&machine);
+    machine.shell("rm /etc/mfad/key");
+    refused(&machine);
+    Page::of(PAGE, "key-lost").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn with_a_key_that_is_lost_for_good_all_begin_anew() {
+    let machine = served(alice_at_sshd_and_sudo().settings(REQUIRED));
+    machine.shell("rm /etc/mfad/key");
+    machine.mfad().stop();
+    refused(&machine);
+    Page::of(PAGE, "key-gone-for-good").play(&machine, &mut nobody);
+    refused(&machine); // the old factor
+    machine.enrol_invited("alice", &mfa_tests::Totp::sha1());
+    logs_in(&machine);
+}
+
+#[test]
+fn a_damaged_store_is_replaced_by_its_backup() {
+    let machine = served(alice_at_sshd_and_sudo());
+    backed_up(&machine);
+    machine.shell("dd if=/dev/urandom of=/var/lib/mfad/mfad.db bs=1k count=64 conv=notrunc status=none");
+    refused(&machine);
+    Page::of(PAGE, "store-damaged").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn an_account_that_was_altered_is_ended_and_enrolled_again() {
+    let machine = served(alice_at_sshd_and_sudo().settings(REQUIRED));
+    let alter = "UPDATE factor SET sealed = randomblob(length(sealed))";
+    machine.exec(&["sqlite3", "-cmd", ".timeout 5000", "/var/lib/mfad/mfad.db", alter]).stdout_of_success();
+    refused(&machine);
+    machine.audit().assert_last("altered_record", "alice", "sshd");
+    Page::of(PAGE, "account-altered").play(&machine, &mut nobody);
+    machine.enrol_invited("alice", &mfa_tests::Totp::sha1());
+    logs_in(&machine);
+}
+
+#[test]
+fn a_full_disk_is_found_and_emptied() {
+    let machine = served(alice_at_sshd_and_sudo());
+    crate::disk::on_a_small_disk(&machine);
+    // What weeks of logins on a full disk use up of the reserve and of the log's room is gone at once.
+    machine.mfad().stop();
+    let empty = ["sqlite3", "/var/lib/mfad/mfad.db", "PRAGMA wal_checkpoint(TRUNCATE)"];
+    machine.exec_as("mfad", &empty).stdout_of_success();
+    machine.shell("rm -f /var/lib/mfad/mfad.reserve");
+    let _ = machine.exec(&["sh", "-c", "cat /dev/zero >/var/lib/mfad/filler"]).assert_exit(1);
+    refused(&machine);
+    Page::of(PAGE, "disk-full").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn settings_that_are_broken_are_named_and_replaced() {
+    let machine = served(alice_at_sshd_and_sudo());
+    machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"reqired\"\n");
+    machine.mfad().stop();
+    let mut page = Page::of(PAGE, "settings-broken");
+    page.play_next(&machine, &mut nobody);
+    logs_in(&machine); // by the last good ones
+    page.play(&machine, &mut nobody);
+    let outcome = machine.ssh("alice").password("pw").assert_granted();
+    assert_eq!(outcome.prompts().len(), 1, "{outcome}");
+}
+
+#[test]
+fn what_a_clock_ahead_has_done_is_mended() {
+    let machine = served(alice_at_sshd_and_sudo());
+    let clock = machine.mfad().with_wall_clock();
+    clock.moved(7200);
+    let ahead = machine.token("alice").code_at(240);
+    let _ = machine.ssh("alice").password("pw").code(&ahead).assert_granted();
+    clock.moved(0);
+    refused(&machine);
+    Page::of(PAGE, "clock-wrong").play(&machine, &mut nobody);
+    clock.moved(90); // what might have been used stays so for the window
+    let code = machine.token("alice").code_at(3);
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+}
+
+#[test]
+fn who_is_locked_out_by_wrong_codes_is_let_in_again() {
+    let machine = served(alice_at_sshd_and_sudo().user(enrolled("bob")));
+    for user in ["alice", "bob"] {
+        let wrong = machine.token(user).wrong_code();
+        for _ in 0..2 {
+            let _ = machine.ssh(user).password("pw").code(&wrong).code(&wrong).code(&wrong).assert_refused();
+        }
+    }
+    refused(&machine);
+    machine.audit().assert_last("limited", "alice", "sshd");
+    let mut page = Page::of(PAGE, "limited");
+    page.play_next(&machine, &mut nobody);
+    logs_in(&machine);
+    page.play(&machine, &mut nobody);
+    let code = machine.token("bob").code();
+    let _ = machine.ssh("bob").password("pw").code(&code).assert_granted();
+}

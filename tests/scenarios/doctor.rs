@@ -139,6 +139,33 @@ fn doctor_finds_nothing_on_a_machine_that_was_set_up_right() {
     assert_eq!(names(&doctor(&machine)), [""; 0]);
 }
 
+/// Puts the second factor before sshd, sudo and su as a fleet does it, without a trial.
+fn apply(machine: &Machine) {
+    let plan = machine.exec(&["mfactl", "pam", "plan", "sshd", "sudo", "su", "--json"]).assert_exit(7);
+    let plan: Value = serde_json::from_str(&plan.stdout).expect("JSON");
+    let hash = plan["hash"].as_str().expect("a hash");
+    machine.shell(&format!("mfactl pam apply sshd sudo su --no-confirm --proven {hash}"));
+}
+
+#[test]
+fn doctor_finds_nothing_where_mfactl_pam_apply_was_and_sees_what_is_lost_of_it_later() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = set_up_right(suite);
+        machine
+            .shell("cp -a /usr/share/pam-as-shipped/. /etc/pam.d/; rm /etc/ssh/sshd_config.d/00-mfad.conf");
+        apply(&machine);
+        found(&machine, &[]);
+        machine.shell("sed -i 's/^auth.*pam_mfa.so.*/& debug/' /etc/pam.d/su");
+        found(&machine, &["protection-differs:su"]);
+        machine.shell("sed -i 's/ debug$//' /etc/pam.d/su");
+        found(&machine, &[]);
+        machine.shell("cp /usr/share/pam-as-shipped/sudo* /etc/pam.d/");
+        found(&machine, &["protection-gone:sudo", "door-here:sudo"]);
+        apply(&machine);
+        found(&machine, &[]);
+    }
+}
+
 #[test]
 fn doctor_finds_and_mends_what_is_wrong_with_a_stack() {
     const FILE: &str = "/etc/pam.d/sshd";
@@ -370,7 +397,7 @@ fn doctor_finds_and_mends_what_sshd_does_with_it() {
             fault(
                 "password-feeds-code:sshd",
                 "mv /etc/ssh/sshd_config.d/99-mfad.conf /etc/ssh/sshd_config.d/00-mfad.conf
-             sed -i '/^Password/s/no/yes/' /etc/ssh/sshd_config.d/00-mfad.conf",
+             sed -i -e '/^Password/s/no/yes/' -e '/^AuthenticationMethods/s/$/ password/' /etc/ssh/sshd_config.d/00-mfad.conf",
                 OURS,
                 "PasswordAuthentication",
                 ByDoctor,

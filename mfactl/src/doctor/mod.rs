@@ -10,6 +10,7 @@ mod doors;
 mod finding;
 mod host;
 mod ignored;
+mod kept;
 mod kind;
 mod lsm;
 mod mend;
@@ -87,6 +88,7 @@ async fn examine() -> Report {
     let sshd = if geteuid().is_root() { Sshd::ask(&host, &mut report) } else { None };
     stacks::look(&host, &mut report);
     pam_files::look(&host, &mut report);
+    kept::look(&mut report);
     doors::look(&host, &mut report);
     sshd::look(&host, sshd.as_ref(), &mut report);
     sudo::look(&host, &mut report);

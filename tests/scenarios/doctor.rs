@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use mfa_tests::{Machine, Suite, Totp, image};
+use mfa_tests::{Blueprint, Machine, Suite, Totp, image};
 use serde_json::Value;
 
 use crate::people::enrolled;
@@ -57,19 +57,27 @@ PasswordAuthentication no
 AuthenticationMethods publickey,keyboard-interactive keyboard-interactive
 ";
 
-/// A machine that was set up right: alice has a factor, root a password for the console.
-fn set_up_right(suite: Suite) -> Machine {
-    let machine = Machine::new()
+/// Alice has a factor, root a password for the console.
+fn people(suite: Suite) -> Blueprint {
+    Machine::new()
         .suite(suite)
         .user(mfa_tests::User::named("root").password("root's"))
         .user(enrolled("alice"))
         .file("/etc/machine-id", 0o444, "5bd5a4a1d6f14c6ab7f1d1c2b0a8e9f7\n")
         .file("/etc/ssh/sshd_config.d/00-mfad.conf", 0o644, SSHD)
-        .start();
+}
+
+/// A machine that was set up right.
+fn set_up_right(suite: Suite) -> Machine {
+    let machine = people(suite).start();
+    set_up(&machine, suite);
+    machine
+}
+
+fn set_up(machine: &Machine, suite: Suite) {
     let shipped = fs::read(image::root(suite).join("etc/ssh/sshd_config")).expect("Debian ships one");
     machine.write("/etc/ssh/sshd_config", 0o644, shipped);
     machine.shell(RIGHT);
-    machine
 }
 
 /// What doctor finds, as JSON; its exit code is that of its answer.
@@ -685,6 +693,45 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
             By("sed -i 's/audit([0-9]*/audit(1/' /var/log/audit/audit.log"), // what was before the boot is over
         ),
     ]);
+}
+
+#[test]
+fn doctor_finds_and_mends_what_was_changed_of_the_unit() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = people(suite).boot();
+        set_up(&machine, suite);
+        each_is_found_and_mended(
+            &machine,
+            &[
+                fault(
+                    "unit-changed:mfad.service",
+                    "mkdir -p /etc/systemd/system/mfad.service.d
+                 printf '[Service]\\nPrivateNetwork=no\\n' >/etc/systemd/system/mfad.service.d/net.conf
+                 systemctl daemon-reload",
+                    "/etc/systemd/system/mfad.service.d/net.conf",
+                    "",
+                    ByDoctor,
+                ),
+                fault(
+                    "unit-changed:mfad.service",
+                    "sed 's/^NoNewPrivileges=.*/NoNewPrivileges=no/' /usr/lib/systemd/system/mfad.service \
+                   >/etc/systemd/system/mfad.service; systemctl daemon-reload",
+                    "/etc/systemd/system/mfad.service",
+                    "",
+                    ByDoctor,
+                ),
+                Fault {
+                    name: "unit-disabled:mfad.socket",
+                    plant: "systemctl --quiet disable mfad.socket",
+                    file: None,
+                    line: "",
+                    mended: ByDoctor,
+                },
+            ],
+        );
+        let code = machine.token("alice").fresh_code();
+        let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+    }
 }
 
 /// A source of names that reads its users from a file, as far as it may.

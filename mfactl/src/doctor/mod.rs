@@ -37,6 +37,7 @@ use self::host::Host;
 use self::ignored::Ignored;
 use self::kind::Kind;
 use self::mend::Mend;
+pub(crate) use self::show::list;
 use self::show::{Said, View, plugin};
 use self::sshd::Sshd;
 use crate::cli::Doctor;
@@ -47,7 +48,7 @@ use crate::print::Out;
 pub(crate) async fn doctor(asked: Doctor) -> Result<ExitCode, Failure> {
     if asked.list {
         let mut out = Out::stdout()?;
-        show::list().iter().try_for_each(|line| out.line(line))?;
+        list().iter().try_for_each(|line| out.line(line))?;
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     }

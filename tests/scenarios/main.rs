@@ -13,6 +13,7 @@ mod crash;
 mod credential;
 mod daemon_gone;
 mod disk;
+mod doctor;
 mod documents;
 mod enrolment;
 mod factors;

@@ -41,7 +41,10 @@ pub(crate) const DATABASE: &str = "mfad.db";
 /// Serves until it is ended. Why it does not start is in the log too: where the bus starts it,
 /// nobody reads its error stream.
 pub(crate) fn run() -> Result<(), String> {
-    serve().inspect_err(|why| last_words(&format!("mfad does not serve: {why}")))
+    serve().inspect_err(|why| {
+        last_words(&format!("mfad does not serve: {why}"));
+        systemd::rest();
+    })
 }
 
 fn serve() -> Result<(), String> {

@@ -53,6 +53,9 @@ fn with_systemd_the_key_is_a_sealed_credential_and_nowhere_in_clear() {
         assert!(refused.stderr.contains("Put it back"), "{refused}");
         let next = machine.token("alice").code_at(1);
         let _ = machine.ssh("alice").password("pw").code(&next).assert_refused();
+        // It is tried again and again, at a pace that leaves room in the journal.
+        let starts: u32 = machine.unit("mfad.service", "NRestarts").parse().expect("a number");
+        assert!((1..6).contains(&starts), "{starts} starts");
         machine.shell(&format!("mv /root/mfad.key {CREDENTIAL}"));
         machine.wait_active("mfad.service");
         let status = machine.exec_as("alice", &["mfactl", "status"]);

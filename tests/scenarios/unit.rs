@@ -99,21 +99,23 @@ fn tried(told: &str) -> Vec<(bool, String)> {
 // S37, S35
 #[test]
 fn what_the_unit_forbids_is_refused_to_who_tries_it_from_inside() {
-    let machine = people().boot();
-    machine.write("/usr/local/lib/sandbox.sh", 0o755, include_str!("sandbox.sh"));
-    let probe = "/bin/sh -c 'sh /usr/local/lib/sandbox.sh /var/lib/mfad >/var/lib/mfad/told'";
-    drop_in(&machine, &format!("ExecStartPost={probe}"));
-    let told = machine.read("/var/lib/mfad/told");
-    let granted: Vec<String> =
-        tried(&told).into_iter().filter_map(|(granted, what)| granted.then_some(what)).collect();
-    let allowed =
-        ["writing its folder", "asking the system bus", "writing to syslog", "asking for a user by name"];
-    assert_eq!(granted, allowed, "{told}");
-    assert!(!machine.journal(&["MESSAGE=a line from the sandbox"]).is_empty());
-    // Each of them can be done where nothing forbids it.
-    let outside = machine.shell("mkdir /root/free; sh /usr/local/lib/sandbox.sh /root/free");
-    let refused: Vec<_> = tried(&outside).into_iter().filter(|(granted, _)| !granted).collect();
-    assert!(refused.is_empty() && tried(&outside).len() == tried(&told).len(), "{outside}");
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = people().suite(suite).boot();
+        machine.write("/usr/local/lib/sandbox.sh", 0o755, include_str!("sandbox.sh"));
+        let probe = "/bin/sh -c 'sh /usr/local/lib/sandbox.sh /var/lib/mfad >/var/lib/mfad/told'";
+        drop_in(&machine, &format!("ExecStartPost={probe}"));
+        let told = machine.read("/var/lib/mfad/told");
+        let granted: Vec<String> =
+            tried(&told).into_iter().filter_map(|(granted, what)| granted.then_some(what)).collect();
+        let allowed =
+            ["writing its folder", "asking the system bus", "writing to syslog", "asking for a user by name"];
+        assert_eq!(granted, allowed, "{told}");
+        assert!(!machine.journal(&["MESSAGE=a line from the sandbox"]).is_empty());
+        // Each of them can be done where nothing forbids it.
+        let outside = machine.shell("mkdir /root/free; sh /usr/local/lib/sandbox.sh /root/free");
+        let refused: Vec<_> = tried(&outside).into_iter().filter(|(granted, _)| !granted).collect();
+        assert!(refused.is_empty() && tried(&outside).len() == tried(&told).len(), "{outside}");
+    }
 }
 
 // S37: who is known to a directory service alone is known to mfad, though it has no network and no
@@ -165,6 +167,12 @@ fn stopped_it_is_started_by_the_next_login_over_systemd_s_socket() {
     assert!(machine.pam_host("door", "bob", &[]).granted());
     let owner = machine.shell("stat -c '%U %a' /run/mfad /run/mfad/pam.sock");
     assert_eq!(owner, "mfad 755\nroot 600\n");
+    // It is ready when both doors serve.
+    assert_eq!(machine.unit(UNIT, "ActiveState"), "activating");
+    assert!(machine.pam_host("door", "bob", &[]).granted());
+    machine.shell("systemctl start dbus.socket dbus.service");
+    machine.wait_active(UNIT);
+    assert_eq!(machine.unit(UNIT, "StatusText"), "serving");
 }
 
 #[test]
@@ -184,8 +192,9 @@ fn one_that_hangs_is_killed_by_the_watchdog_and_started_again() {
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 
     // Its threads run, but a read of the store does not come back: every lock takes a minute.
-    let trace =
-        format!("strace -f -qq -o /dev/null -p {next} -e trace=fcntl -e inject=fcntl:delay_enter=60000000");
+    let trace = format!(
+        "strace -f -qq -o /dev/null -p {next} -P /var/lib/mfad/mfad.db-shm -e trace=fcntl -e inject=fcntl:delay_enter=60000000"
+    );
     machine.shell(&format!("setsid -f {trace}"));
     let again = || machine.log().matching("Watchdog timeout").len() == 2;
     wait::for_condition("the watchdog sees it", PATIENCE, again);

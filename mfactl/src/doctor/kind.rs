@@ -68,6 +68,8 @@ kinds! {
     ModuleWritable "module-writable" Critical "others than root can change pam_mfa.so" "Who does runs what they like as root, in every login.";
     PamFileWritable "pam-file-writable" Critical "others than root can change a PAM file" "Who does logs in as anybody.";
     // Services.
+    ProtectionGone "protection-gone" Critical "what mfactl pam apply put in place is gone" "A package or another tool has written the files anew: nobody is asked there any more.";
+    ProtectionDiffers "protection-differs" Warning "a stack is not as mfactl pam apply left it" "Somebody, or a package, has changed what was tried and kept.";
     NothingAsks "nothing-asks" Warning "no service asks for a code" "mfad is installed, and no PAM file asks it.";
     SudoLoginUnasked "sudo-login-unasked" Critical "sudo -i asks for no code" "It is a service of its own: who has the password goes that way.";
     DoorFromNetwork "door-from-network" Warning "a service that is reached by network asks for no code" "Who has the password logs in there.";

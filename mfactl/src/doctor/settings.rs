@@ -47,7 +47,9 @@ fn merge(into: &mut Table, from: Table) {
 /// Looks at them.
 pub(super) fn look(host: &Host, report: &mut Report) {
     let found_before = report.findings.len();
-    files().iter().for_each(|file| modes(file, report));
+    for file in files() {
+        modes(&file, report);
+    }
     if report.findings.len() > found_before {
         return; // mfad says the same of them
     }
@@ -95,12 +97,12 @@ pub(super) fn reload() -> &'static str {
     }
 }
 
-/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`.
+/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`, with the line beneath it.
 fn broken(said: &str, report: &mut Report) {
     let said = said.trim().trim_start_matches("mfad: ");
     let file = said.split(": ").next().filter(|file| file.starts_with('/')).unwrap_or(FILE);
-    let line = said.split_once("at line ").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
-    let spot = Spot { file: file.into(), line };
+    let spot = said.lines().find_map(line_shown).and_then(|line| line_of(&line));
+    let spot = spot.unwrap_or_else(|| Spot::file(file));
     let Mend::ByHand(edit) = Mend::edit(&spot) else { return };
     report.found(Finding {
         kind: Kind::SettingsBroken,
@@ -109,6 +111,26 @@ fn broken(said: &str, report: &mut Report) {
         detail: said.lines().last().unwrap_or_default().trim().into(),
         mend: Mend::ByHand(format!("{edit}; mfad --check")),
     });
+}
+
+/// `6 | mode = "of"`: what stands there. The number is that of all files merged, and of none of them.
+fn line_shown(line: &str) -> Option<String> {
+    let (number, text) = line.split_once(" | ")?;
+    number.trim().parse::<usize>().ok()?;
+    Some(bare(text))
+}
+
+/// Where a line stands that is the same but for spaces: in the last file that has it.
+fn line_of(wanted: &str) -> Option<Spot> {
+    files().into_iter().rev().find_map(|file| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let (line, _) = (1..).zip(text.lines()).find(|(_, line)| bare(line) == wanted)?;
+        Some(Spot { file, line: Some(line) })
+    })
+}
+
+fn bare(text: &str) -> String {
+    text.split('#').next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 fn modes(file: &Path, report: &mut Report) {

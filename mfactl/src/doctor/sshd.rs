@@ -1,7 +1,6 @@
 //! sshd before a stack that asks: what holds there is asked of sshd itself (`sshd -T`), for somebody of each
 //! `Match` block, for root, and for anybody else.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use nix::unistd::{Gid, Group, User};
@@ -11,16 +10,17 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::run;
-use super::sshd_config::{Block, Config, FILE};
+use super::sshd_config::{Block, Config};
+use crate::pam::sshd::{CONFIG, Effective, Visitor, in_network};
 use crate::pam::stack::Act;
 use crate::pam::walk::{OURS, asks_for_factor};
 
-/// Nobody's address (RFC 5737).
-const ELSEWHERE: &str = "198.51.100.1";
 /// Shorter than this sshd hangs up while the question is open, in seconds.
 const GRACE: u32 = 120;
 /// Fewer tries than this are used up by the keys of an ordinary agent.
 const TRIES: u32 = 3;
+/// Where a server that no systemd started keeps its process id.
+const PID: &str = "/run/sshd.pid";
 /// Methods that need no stack of PAM's.
 const WITHOUT_PAM: [(&str, &str); 3] = [
     ("publickey", "pubkeyauthentication"),
@@ -28,81 +28,62 @@ const WITHOUT_PAM: [(&str, &str); 3] = [
     ("gssapi-with-mic", "gssapiauthentication"),
 ];
 
-/// Somebody who comes.
+/// Somebody who comes, and the block that is for them, by number.
 #[derive(Clone, Debug)]
-struct Visitor {
-    user: String,
-    address: String,
-    host: String,
-    /// The block that is for them, by number.
+struct Guest {
+    visitor: Visitor,
     block: Option<usize>,
 }
 
-/// What holds for a visitor, by keyword in lower case: several values one a line.
-pub(super) struct Effective(HashMap<String, Vec<String>>);
+/// What holds for a guest.
+struct Holds(Effective);
 
-impl Effective {
-    fn of(visitor: &Visitor) -> Result<Self, String> {
-        let Visitor { user, address, host, .. } = visitor;
-        let whose = format!("user={user},host={host},addr={address},laddr=127.0.0.1,lport=22");
-        let said = run::ask("sshd", &["-T", "-C", &whose])?;
-        if !said.well {
-            return Err(said.err.trim().to_owned());
-        }
-        let mut values: HashMap<String, Vec<String>> = HashMap::new();
-        for (keyword, value) in said.out.lines().filter_map(|line| line.split_once(' ')) {
-            values.entry(keyword.to_ascii_lowercase()).or_default().push(value.to_owned());
-        }
-        Ok(Self(values))
-    }
-
+impl Holds {
     fn get(&self, keyword: &str) -> &str {
-        self.0.get(keyword).and_then(|values| values.first()).map_or("", String::as_str)
+        self.0.value(keyword)
     }
 
     fn is(&self, keyword: &str, value: &str) -> bool {
         self.get(keyword).eq_ignore_ascii_case(value)
     }
 
-    /// A number, or a length of time.
     fn number(&self, keyword: &str) -> Option<u32> {
         self.get(keyword).parse().ok()
     }
 
+    /// Whether some list of methods that is enough answers to this; `any` does.
+    fn some_list(&self, is: impl Fn(&str) -> bool) -> bool {
+        let lists = self.0.methods();
+        lists == "any" || lists.split_whitespace().any(is)
+    }
+
     /// A method that logs in by itself without PAM's auth phase.
     fn skips(&self) -> Option<&'static str> {
-        let lists: Vec<&str> =
-            self.get("authenticationmethods").split_whitespace().filter(|list| !list.is_empty()).collect();
-        let on = WITHOUT_PAM.iter().filter(|(_, keyword)| self.is(keyword, "yes"));
-        let mut on = on.map(|(method, _)| *method);
-        if lists.is_empty() || lists.contains(&"any") {
-            return on.next();
-        }
-        on.find(|method| lists.iter().any(|list| list.split(',').all(|one| one == *method)))
+        let on = WITHOUT_PAM.iter().filter(|(_, keyword)| self.is(keyword, "yes")).map(|(method, _)| *method);
+        let alone = |method: &str| self.some_list(|list| list.split(',').all(|one| one == method));
+        on.into_iter().find(|method| alone(method))
     }
 
+    /// Whether that method is any part of a login.
+    fn takes(&self, method: &str) -> bool {
+        self.some_list(|list| list.split(',').any(|one| one.split(':').next() == Some(method)))
+    }
+
+    /// Whether every login has to answer a question.
     fn wants_an_answer(&self) -> bool {
-        let lists = self.get("authenticationmethods");
-        lists != "any"
-            && !lists.is_empty()
-            && lists.split_whitespace().all(|list| list.contains("keyboard-interactive"))
+        !self.some_list(|list| !list.contains("keyboard-interactive"))
     }
 
-    /// Whether root may come, and by more than a key.
-    fn root(&self) -> &str {
-        self.get("permitrootlogin")
-    }
-
-    /// Whether root comes in by key alone from there.
-    pub(super) fn root_by_key(&self) -> bool {
-        !matches!(self.root(), "no" | "") && self.skips() == Some("publickey")
+    /// Whether root comes in by key alone.
+    fn root_by_key(&self) -> bool {
+        !matches!(self.get("permitrootlogin"), "no" | "") && self.skips() == Some("publickey")
     }
 }
 
 /// What sshd told, for everyone who was asked about.
 pub(super) struct Sshd {
     config: Config,
-    asked: Vec<(Visitor, Effective)>,
+    asked: Vec<(Guest, Holds)>,
 }
 
 impl Sshd {
@@ -111,11 +92,11 @@ impl Sshd {
         run::find("sshd")?;
         let config = Config::read();
         let mut asked = Vec::new();
-        for visitor in visitors(host, &config) {
-            match Effective::of(&visitor) {
-                Ok(effective) => asked.push((visitor, effective)),
+        for guest in guests(host, &config) {
+            match Effective::of(Path::new(CONFIG), &guest.visitor) {
+                Ok(effective) => asked.push((guest, Holds(effective))),
                 Err(why) => {
-                    refused(&why, report);
+                    refused(&why, &config, report);
                     return None;
                 }
             }
@@ -125,12 +106,12 @@ impl Sshd {
 
     /// Whether root comes in by key alone, from anywhere or from a network of its own.
     pub(super) fn root_by_key(&self) -> bool {
-        self.asked.iter().any(|(visitor, effective)| visitor.user == "root" && effective.root_by_key())
+        self.asked.iter().any(|(guest, holds)| guest.visitor.user == "root" && holds.root_by_key())
     }
 
-    /// The keys that user may come with from anywhere: the files, in which some may be.
-    pub(super) fn key_files(&self, user: &User) -> Vec<std::path::PathBuf> {
-        let patterns = self.asked.first().map_or("", |(_, effective)| effective.get("authorizedkeysfile"));
+    /// The files in which the keys of that user may be.
+    fn key_files(&self, user: &User) -> Vec<std::path::PathBuf> {
+        let patterns = self.asked.first().map_or("", |(_, holds)| holds.get("authorizedkeysfile"));
         let expand = |pattern: &str| {
             let path = pattern.replace("%h", &user.dir.to_string_lossy()).replace("%u", &user.name);
             user.dir.join(path.replace("%%", "%"))
@@ -151,7 +132,18 @@ impl Sshd {
 }
 
 /// sshd does not say what holds: for a fault of its settings, or because it cannot.
-fn refused(why: &str, report: &mut Report) {
+fn refused(why: &str, config: &Config, report: &mut Report) {
+    // What AuthenticationMethods wants is switched off: sshd says so, and no more.
+    if why.contains("Disabled method \"keyboard-interactive\"") {
+        let (spot, mend) = set(config, "KbdInteractiveAuthentication", "no", "yes");
+        return report.found(Finding {
+            kind: Kind::KbdInteractiveOff,
+            subject: "sshd".into(),
+            spot: Some(spot),
+            detail: why.lines().last().unwrap_or_default().into(),
+            mend,
+        });
+    }
     let place = why.split_once(" line ").and_then(|(file, rest)| {
         let file = file.rsplit([' ', '\n']).next()?.trim_end_matches(':');
         let line = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
@@ -171,31 +163,30 @@ fn refused(why: &str, report: &mut Report) {
 }
 
 /// Anybody, root, and somebody for each block.
-fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
-    let named: Vec<&str> = config
+fn guests(host: &Host, config: &Config) -> Vec<Guest> {
+    let in_blocks: Vec<&str> = config
         .blocks
         .iter()
         .flat_map(|block| &block.criteria)
         .filter(|(name, _)| name == "user")
         .flat_map(|(_, value)| value.split(','))
         .collect();
-    let names = host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
-    let anybody = names.into_iter().find(|name| *name != "root" && !named.contains(name)).unwrap_or("nobody");
-    let from_elsewhere = |user: &str| Visitor {
-        user: user.into(),
-        address: ELSEWHERE.into(),
-        host: "elsewhere.invalid".into(),
-        block: None,
-    };
-    let mut all = vec![from_elsewhere(anybody), from_elsewhere("root")];
+    let mut people = host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
+    let somebody = people.find(|name| *name != "root" && !in_blocks.contains(name));
+    let anybody =
+        Visitor { user: somebody.map_or(Visitor::anybody().user, str::to_owned), ..Visitor::anybody() };
+    let as_root = |visitor: &Visitor| Visitor { user: "root".into(), ..visitor.clone() };
+    let mut all = vec![
+        Guest { visitor: anybody.clone(), block: None },
+        Guest { visitor: as_root(&anybody), block: None },
+    ];
     for (number, block) in config.blocks.iter().enumerate() {
-        let mut visitor = visitor_of(block, from_elsewhere(anybody));
-        visitor.block = Some(number);
-        all.push(visitor.clone());
+        let visitor = visitor_of(block, anybody.clone());
         // A block for a network may be root's way in.
-        if visitor.user == anybody {
-            all.push(Visitor { user: "root".into(), ..visitor });
+        if visitor.user == anybody.user {
+            all.push(Guest { visitor: as_root(&visitor), block: Some(number) });
         }
+        all.push(Guest { visitor, block: Some(number) });
     }
     all
 }
@@ -204,15 +195,10 @@ fn visitors(host: &Host, config: &Config) -> Vec<Visitor> {
 fn visitor_of(block: &Block, mut visitor: Visitor) -> Visitor {
     for (name, value) in &block.criteria {
         let first = value.split(',').find(|pattern| !pattern.starts_with('!')).unwrap_or_default();
-        let plain = first.replace('*', "x").replace('?', "x");
         match name.as_str() {
-            "user" if first != "*" => visitor.user = plain,
+            "user" if first != "*" => visitor.user = first.replace(['*', '?'], "x"),
             "group" => visitor.user = member_of(first).unwrap_or(visitor.user),
-            "host" if !plain.is_empty() => visitor.host = plain,
-            "address" if first != "*" => {
-                let address = first.split('/').next().unwrap_or_default();
-                visitor.address = address.replace('*', "1").replace('?', "1");
-            }
+            "address" if first != "*" => visitor.address = in_network(first),
             _ => {}
         }
     }
@@ -235,15 +221,15 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let Some(sshd) = sshd else { return };
     let service = host.service("sshd").filter(|service| service.names_us());
     let Some((_, anybody)) = sshd.asked.first() else { return };
-    let mut look = Look { host, sshd, report, reload: reload() };
+    let mut look = Look { host, sshd, report };
     if host.services.iter().any(Service::asks) {
         look.other_service(anybody);
     }
     let Some(service) = service else { return };
     look.beaten();
     look.for_all(anybody);
-    for (visitor, effective) in &sshd.asked {
-        look.visitor(service, visitor, effective, anybody);
+    for (guest, holds) in &sshd.asked {
+        look.guest(service, guest, holds, anybody);
     }
 }
 
@@ -251,30 +237,19 @@ struct Look<'a> {
     host: &'a Host,
     sshd: &'a Sshd,
     report: &'a mut Report,
-    /// What makes sshd take its settings.
-    reload: String,
 }
 
 impl Look<'_> {
     /// Adds a finding about a setting, which becomes `better`.
-    fn found(&mut self, kind: Kind, keyword: &str, effective: &Effective, better: &str, detail: &str) {
-        let lower = keyword.to_ascii_lowercase();
-        let line = self.sshd.config.line(&lower, effective.get(&lower));
-        let (spot, change) = match line {
-            Some(setting) => {
-                let Spot { file, line } = &setting.spot;
-                let script = format!("{}s/[^[:space:]].*/{keyword} {better}/", line.unwrap_or(1));
-                (setting.spot.clone(), mend::sed(file, &script))
-            }
-            None => (Spot::file(FILE), mend::sed(Path::new(FILE), &format!("1i {keyword} {better}"))),
-        };
-        let mend = Mend::Run(format!("{change} && sshd -t{}", self.reload));
+    fn found(&mut self, kind: Kind, keyword: &str, holds: &Holds, better: &str, detail: &str) {
+        let now = holds.get(&keyword.to_ascii_lowercase());
+        let (spot, mend) = set(&self.sshd.config, keyword, now, better);
         let subject = "sshd".into();
         self.report.found(Finding { kind, subject, spot: Some(spot), detail: detail.into(), mend });
     }
 
     /// The service that sshd calls itself before PAM, where it can be told.
-    fn other_service(&mut self, anybody: &Effective) {
+    fn other_service(&mut self, anybody: &Holds) {
         let name = anybody.get("pamservicename");
         if !matches!(name, "" | "sshd") && !self.host.asks(name) {
             self.found(Kind::SshdOtherService, "PAMServiceName", anybody, "sshd", name);
@@ -282,7 +257,7 @@ impl Look<'_> {
     }
 
     /// What does not differ between visitors.
-    fn for_all(&mut self, anybody: &Effective) {
+    fn for_all(&mut self, anybody: &Holds) {
         if anybody.is("usepam", "no") {
             self.found(Kind::SshdWithoutPam, "UsePAM", anybody, "yes", "");
         }
@@ -328,51 +303,59 @@ impl Look<'_> {
                 subject: beaten.written.clone(),
                 spot: Some(beaten.spot.clone()),
                 detail: format!("{}:{line} comes first", first.spot.file.display()),
-                mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+                mend: taken(&change),
             });
         }
     }
 
-    fn visitor(&mut self, service: &Service, visitor: &Visitor, effective: &Effective, anybody: &Effective) {
+    fn guest(&mut self, service: &Service, guest: &Guest, holds: &Holds, anybody: &Holds) {
         // A block that changes nothing of a setting has nothing to be told of.
-        let differs =
-            |keyword: &str| visitor.block.is_none() || effective.get(keyword) != anybody.get(keyword);
-        if effective.is("kbdinteractiveauthentication", "no") && differs("kbdinteractiveauthentication") {
-            self.found(Kind::KbdInteractiveOff, "KbdInteractiveAuthentication", effective, "yes", "");
+        let differs = |keyword: &str| guest.block.is_none() || holds.get(keyword) != anybody.get(keyword);
+        if holds.is("kbdinteractiveauthentication", "no")
+            && holds.takes("keyboard-interactive")
+            && differs("kbdinteractiveauthentication")
+        {
+            self.found(Kind::KbdInteractiveOff, "KbdInteractiveAuthentication", holds, "yes", "");
         }
-        if effective.is("passwordauthentication", "yes")
+        if holds.is("passwordauthentication", "yes")
+            && holds.takes("password")
             && differs("passwordauthentication")
             && !password_and_code_in_one_field(service)
         {
-            self.found(Kind::PasswordFeedsCode, "PasswordAuthentication", effective, "no", "");
+            self.found(Kind::PasswordFeedsCode, "PasswordAuthentication", holds, "no", "");
         }
-        let tries = effective.number("maxauthtries").filter(|tries| *tries < TRIES);
+        let tries = holds.number("maxauthtries").filter(|tries| *tries < TRIES);
         if let Some(tries) = tries.filter(|_| differs("maxauthtries")) {
-            self.found(Kind::MaxAuthTriesLow, "MaxAuthTries", effective, "6", &tries.to_string());
+            self.found(Kind::MaxAuthTriesLow, "MaxAuthTries", holds, "6", &tries.to_string());
         }
-        if visitor.user == "root" {
-            self.root(visitor, effective);
+        if guest.visitor.user == "root" {
+            self.root(guest, holds);
         }
-        self.key_alone(visitor, effective, anybody);
+        self.key_alone(guest, holds, anybody);
     }
 
     /// Root's answers are replaced by junk where root may come by key only.
-    fn root(&mut self, visitor: &Visitor, effective: &Effective) {
-        let by_key_only = matches!(effective.root(), "prohibit-password" | "without-password");
-        if visitor.block.is_none() && by_key_only && effective.wants_an_answer() && self.sshd.has_key("root")
-        {
-            self.found(Kind::RootAnswersReplaced, "PermitRootLogin", effective, "yes", effective.root());
+    fn root(&mut self, guest: &Guest, holds: &Holds) {
+        let by_key_only = matches!(holds.get("permitrootlogin"), "prohibit-password" | "without-password");
+        if guest.block.is_none() && by_key_only && holds.wants_an_answer() && self.sshd.has_key("root") {
+            self.found(
+                Kind::RootAnswersReplaced,
+                "PermitRootLogin",
+                holds,
+                "yes",
+                holds.get("permitrootlogin"),
+            );
         }
     }
 
     /// A method that comes in without PAM's auth phase.
-    fn key_alone(&mut self, visitor: &Visitor, effective: &Effective, anybody: &Effective) {
-        let Some(method) = effective.skips().filter(|_| !self.host.enforced_at_sshd()) else { return };
-        let is_root = visitor.user == "root";
-        if is_root && (visitor.block.is_some() || !effective.root_by_key() || !self.sshd.has_key("root")) {
+    fn key_alone(&mut self, guest: &Guest, holds: &Holds, anybody: &Holds) {
+        let Some(method) = holds.skips().filter(|_| !self.host.enforced_at_sshd()) else { return };
+        let is_root = guest.visitor.user == "root";
+        if is_root && (guest.block.is_some() || !holds.root_by_key() || !self.sshd.has_key("root")) {
             return; // the way in for the day on which mfad fails, or none at all
         }
-        let Some(number) = visitor.block else {
+        let Some(number) = guest.block else {
             let keys = self.host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
             let keys = keys.filter(|name| self.sshd.has_key(name)).count();
             let detail = match method {
@@ -380,7 +363,7 @@ impl Look<'_> {
                 other => other.to_owned(),
             };
             let both = "publickey,keyboard-interactive keyboard-interactive";
-            return self.found(Kind::KeySkipsCode, "AuthenticationMethods", effective, both, &detail);
+            return self.found(Kind::KeySkipsCode, "AuthenticationMethods", holds, both, &detail);
         };
         if anybody.skips() == Some(method) {
             return; // told of already
@@ -404,10 +387,28 @@ impl Look<'_> {
             kind: Kind::MatchBlockSkips,
             subject: subject.join(","),
             spot: Some(spot.clone()),
-            detail: format!("{method} alone, for example for {}", visitor.user),
-            mend: Mend::Run(format!("{change} && sshd -t{}", self.reload)),
+            detail: format!("{method} alone, for example for {}", guest.visitor.user),
+            mend: taken(&change),
         });
     }
+}
+
+/// Where a setting is that is `now`, and what makes it `better`: on its line, or ahead of all others.
+fn set(config: &Config, keyword: &str, now: &str, better: &str) -> (Spot, Mend) {
+    let (spot, change) = match config.line(&keyword.to_ascii_lowercase(), now) {
+        Some(setting) => {
+            let Spot { file, line } = &setting.spot;
+            let script = format!("{}s/[^[:space:]].*/{keyword} {better}/", line.unwrap_or(1));
+            (setting.spot.clone(), mend::sed(file, &script))
+        }
+        None => (Spot::file(CONFIG), mend::sed(Path::new(CONFIG), &format!("1i {keyword} {better}"))),
+    };
+    (spot, taken(&change))
+}
+
+/// A change of sshd's files, checked and taken.
+fn taken(change: &str) -> Mend {
+    Mend::Run(format!("{change} && sshd -t{}", reload()))
 }
 
 /// Whether the stack takes the code out of the same field as the password.
@@ -425,8 +426,8 @@ fn reload() -> String {
         let debian = ["/usr/lib/systemd/system/ssh.service", "/lib/systemd/system/ssh.service"];
         let name = if debian.iter().any(|path| Path::new(path).exists()) { "ssh" } else { "sshd" };
         format!(" && systemctl reload {name}")
-    } else if Path::new("/run/sshd.pid").exists() {
-        " && kill -HUP \"$(cat /run/sshd.pid)\"".into()
+    } else if Path::new(PID).exists() {
+        format!(" && kill -HUP \"$(cat {PID})\"")
     } else {
         String::new()
     }
@@ -436,15 +437,15 @@ fn reload() -> String {
 mod tests {
     use super::*;
 
-    fn effective(pairs: &[(&str, &str)]) -> Effective {
-        let all = pairs.iter().map(|(keyword, value)| ((*keyword).to_owned(), vec![(*value).to_owned()]));
-        Effective(all.collect())
+    fn holds(pairs: &[(&str, &str)]) -> Holds {
+        let lines: Vec<String> = pairs.iter().map(|(keyword, value)| format!("{keyword} {value}")).collect();
+        Holds(Effective::parse(&lines.join("\n")))
     }
 
     #[test]
     fn a_method_skips_where_a_list_has_nothing_else() {
         let with = |methods: &str| {
-            effective(&[("authenticationmethods", methods), ("pubkeyauthentication", "yes")]).skips()
+            holds(&[("authenticationmethods", methods), ("pubkeyauthentication", "yes")]).skips()
         };
         for methods in
             ["any", "", "publickey", "publickey,keyboard-interactive publickey", "publickey,publickey"]
@@ -456,9 +457,9 @@ mod tests {
         {
             assert_eq!(with(methods), None, "{methods}");
         }
-        assert_eq!(effective(&[("authenticationmethods", "any")]).skips(), None, "the method is off");
+        assert_eq!(holds(&[("authenticationmethods", "any")]).skips(), None, "the method is off");
         let gssapi = [("authenticationmethods", "any"), ("gssapiauthentication", "yes")];
-        assert_eq!(effective(&gssapi).skips(), Some("gssapi-with-mic"));
+        assert_eq!(holds(&gssapi).skips(), Some("gssapi-with-mic"));
     }
 
     #[test]
@@ -466,9 +467,8 @@ mod tests {
         let block = |criteria: &[(&str, &str)]| {
             let criteria =
                 criteria.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let base =
-                Visitor { user: "al".into(), address: ELSEWHERE.into(), host: "h".into(), block: None };
-            let found = visitor_of(&Block { spot: Spot::file(FILE), criteria }, base);
+            let base = Visitor { user: "al".into(), address: "192.0.2.1".into() };
+            let found = visitor_of(&Block { spot: Spot::file(CONFIG), criteria }, base);
             (found.user, found.address)
         };
         assert_eq!(block(&[("user", "!bo,svc-*,cy")]).0, "svc-x");
@@ -479,10 +479,14 @@ mod tests {
     #[test]
     fn what_sshd_does_not_take_is_found_in_its_words() {
         let mut report = Report::default();
-        refused("/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore", &mut report);
+        refused(
+            "/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore",
+            &Config::default(),
+            &mut report,
+        );
         let found = &report.findings[0];
         assert_eq!((found.kind, found.spot.as_ref().unwrap().line), (Kind::SshdConfigBroken, Some(7)));
-        refused("Missing privilege separation directory: /run/sshd", &mut report);
+        refused("Missing privilege separation directory: /run/sshd", &Config::default(), &mut report);
         assert_eq!(report.findings[1].kind, Kind::CannotLook);
     }
 }

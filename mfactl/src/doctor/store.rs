@@ -58,7 +58,7 @@ fn file_system(report: &mut Report) {
     });
 }
 
-/// The kind of the file system that a path is on. Source: proc_pid_mountinfo(5).
+/// The kind of the file system that a path is on. Source: `proc_pid_mountinfo(5)`.
 fn kind_of<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     let mount = |line: &'a str| {
         let (before, after) = line.split_once(" - ")?;

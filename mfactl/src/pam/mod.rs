@@ -8,7 +8,7 @@
 
 mod arm;
 mod block;
-mod clock;
+pub(crate) mod clock;
 mod effect;
 pub(crate) mod family;
 pub(crate) mod gate;
@@ -17,10 +17,10 @@ pub(crate) mod line;
 pub(crate) mod place;
 mod plan;
 pub(crate) mod proof;
-mod record;
+pub(crate) mod record;
 pub(crate) mod sshd;
 pub(crate) mod stack;
-mod status;
+pub(crate) mod status;
 mod trial;
 mod undo;
 pub(crate) mod walk;

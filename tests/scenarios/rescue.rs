@@ -9,6 +9,7 @@ use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
 use mfa_tests::{Blueprint, Machine, Stack, User};
 
+use crate::administration::apply_on_trial;
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
 
 const PAGE: &str = "packaging/doc/rescue.md";
@@ -139,6 +140,23 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
     machine.shell("rm /home/alice/.ssh/id_ed25519"); // neither a key nor a code
     page.play(&machine, &mut |_| "pw".into());
     let _ = machine.ssh("alice").password("wrong").assert_refused();
+}
+
+#[test]
+fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
+    let machine = served(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
+    let token = machine.token("alice");
+    apply_on_trial(
+        &machine,
+        "sshd",
+        vec![machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code())],
+        |_| "pw".into(),
+    );
+    machine.mfad().remove();
+    remove_module(&machine);
+    let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_refused();
+    Page::of(PAGE, "applied").play(&machine, &mut nobody);
+    let _ = machine.ssh("alice").password("pw").assert_granted();
 }
 
 #[test]

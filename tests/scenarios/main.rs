@@ -30,6 +30,7 @@ mod login;
 mod name_services;
 mod names;
 mod packages;
+mod packed;
 mod pam_apply;
 mod pam_booted;
 mod pam_user;

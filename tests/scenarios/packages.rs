@@ -48,7 +48,7 @@ fn unprotect_sshd(machine: &Inside) {
     machine.shell("sed -i /pam_mfa.so/d /etc/pam.d/sshd");
 }
 
-fn main_pid(machine: &Inside) -> String {
+pub(crate) fn main_pid(machine: &Inside) -> String {
     let pid = machine.unit("mfad.service", "MainPID");
     assert_ne!(pid, "0", "mfad runs");
     pid
@@ -317,8 +317,14 @@ fn what_was_removed_is_found_again_and_purging_keeps_it_unless_somebody_says_oth
         let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_granted();
         unprotect_sshd(&machine);
 
-        machine.shell("echo 'mfad mfad/purge boolean true' | debconf-set-selections");
-        machine.dpkg(&["--purge", "mfad"]).stdout_of_success();
+        // What is typed before the question is there is no answer.
+        let asked = machine.shell(
+            "touch /root/shown
+             ( until grep -q 'yes/no' /root/shown; do sleep 0.05; done; echo yes
+               while [ -n \"$(dpkg-query -W mfad 2>/dev/null)\" ]; do sleep 0.05; done ) |
+               script -q -e -f -c 'DEBIAN_FRONTEND=readline dpkg --purge mfad' /root/shown",
+        );
+        assert!(asked.contains("Delete every user's second factor?"), "{asked}");
         let left = machine.shell(
             "find / -xdev -path /proc -prune -o -path /sys -prune -o -path /root -prune -o -name '*mfad*' -print",
         );

@@ -2,24 +2,18 @@
 
 use std::path::Path;
 
-use mfa_tests::document::{Page, nobody, repository};
+use mfa_tests::document::{Page, nobody};
 use mfa_tests::{Blueprint, Booted, Machine, Presses, Stack, Token, User, Verdict, clock};
 
 use crate::people::not_enrolled;
 
 const PAGE: &str = "packaging/doc/administration.md";
 
-/// Boots it with the daemon under its unit, calls it `server`, and starts an sshd that clients know.
-fn served(mut blueprint: Blueprint) -> Booted {
-    for file in ["mfad.service", "mfad.socket"] {
-        let text = std::fs::read(repository().join("packaging/files").join(file)).expect("it is shipped");
-        blueprint = blueprint.file(&format!("/usr/lib/systemd/system/{file}"), 0o644, text);
-    }
+/// Boots it, calls it `server`, and starts an sshd that clients know.
+fn served(blueprint: Blueprint) -> Booted {
     let machine = blueprint.sshd("ListenAddress 192.0.2.1").boot();
-    machine.shell(
-        "ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts
-         systemctl daemon-reload; systemctl start mfad.socket",
-    );
+    machine
+        .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");
     let key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
     machine.write("/etc/ssh/ssh_known_hosts", 0o644, format!("server {key}"));
     machine.start_sshd();
@@ -124,11 +118,32 @@ fn a_backup_is_taken_while_mfad_runs_and_restored() {
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
     let mut page = Page::of(PAGE, "backup");
     page.play_next(&machine, &mut nobody);
+    page.play_next(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").code(&since).assert_granted();
     page.play(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
     // What the page warns of: this one was used after the copy.
     let _ = machine.ssh("alice").password("pw").code(&since).assert_granted();
+}
+
+#[test]
+fn another_host_takes_the_store_once_it_has_the_key() {
+    let machine = served(alice_and_bob());
+    let alice = with_a_button(&machine, "alice");
+    Page::of(PAGE, "backup").play(&machine, &mut nobody);
+
+    let other = served(alice_and_bob());
+    other.shell("systemctl stop mfad.socket mfad.service; rm -r /var/lib/mfad/* /etc/credstore.encrypted; mkdir /root/backup");
+    for file in ["key", "mfad.db"] {
+        let bytes = std::fs::read(machine.path(format!("/root/backup/{file}"))).expect("it was copied");
+        other.write(format!("/root/backup/{file}"), 0o600, bytes);
+    }
+    Page::of(PAGE, "restored").play(&other, &mut nobody);
+    other.shell(
+        "install -o mfad -g mfad -m 600 /root/backup/mfad.db /var/lib/mfad/mfad.db
+         mfad --check --store; systemctl start mfad.socket mfad.service",
+    );
+    let _ = other.ssh("alice").password("pw").code(&alice.code()).assert_granted();
 }
 
 #[test]

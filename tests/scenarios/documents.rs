@@ -178,8 +178,8 @@ fn each_test_that_the_ledger_names_is_there() {
     let rows = ledger.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| system"));
     let mut count = 0;
     for row in rows {
-        let named = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
-        let names: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
+        let names: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test shows this: {row}");
         for name in names {
             assert!(tests.contains(name), "there is no test {name}: {row}");

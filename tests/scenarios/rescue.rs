@@ -180,6 +180,21 @@ fn a_lost_key_is_put_back() {
 }
 
 #[test]
+fn a_credential_that_does_not_open_here_is_sealed_again() {
+    let machine = alice_at_sshd_and_sudo().boot();
+    assert!(machine.exists("/etc/credstore.encrypted/mfad.key"), "here systemd has credentials");
+    machine.shell(
+        "mkdir /root/backup
+         systemd-creds decrypt --name=mfad.key /etc/credstore.encrypted/mfad.key /root/backup/key
+         rm /var/lib/systemd/credential.secret; systemctl restart mfad || true",
+    );
+    refused(&machine);
+    machine.log().wait_for("243/CREDENTIALS");
+    Page::of(PAGE, "credential-lost").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
 fn with_a_key_that_is_lost_for_good_all_begin_anew() {
     let machine = served(alice_at_sshd_and_sudo().settings(REQUIRED));
     machine.shell("rm /etc/mfad/key");

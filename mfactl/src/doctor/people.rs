@@ -28,7 +28,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
             subject: name.clone(),
             spot: None,
             detail: format!("mode {mode}"),
-            mend: Mend::ByHand(format!("mfactl user invite {} --reason …", mend::quoted(&name))),
+            mend: Mend::ByHand(format!("mfactl user invite {} --reason TEXT", mend::quoted(&name))),
         });
     }
     for row in &host.accounts {
@@ -40,7 +40,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
                 subject: name,
                 spot: None,
                 detail: String::new(),
-                mend: Mend::ByHand(format!("mfactl user remove {whose} --reason …")),
+                mend: Mend::ByHand(format!("mfactl user remove {whose} --reason TEXT")),
             }),
             OnHost::Unknown(why) => {
                 report.cannot_look(

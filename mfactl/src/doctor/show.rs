@@ -11,6 +11,8 @@ use crate::print::escape::shown;
 const ROWS: usize = 24;
 /// Of these, for what is not told of in full, and for the shell's next line.
 const LAST_ROWS: usize = 4;
+/// Names at the beginning of titles.
+const NAMES: [&str; 6] = ["sshd", "sudo", "mfad", "pam_mfa", "libpam", "first_factor"];
 /// How wide lines of words are.
 const COLUMNS: usize = 79;
 
@@ -130,7 +132,12 @@ fn place(spot: &Spot) -> String {
     spot.line.map_or(file.clone().into_owned(), |line| format!("{file}:{line}"))
 }
 
+/// A sentence begins with a capital, and a name is spelt as it is.
 fn capital(text: &str) -> String {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if NAMES.iter().any(|name| first.starts_with(name)) {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Blueprint, Machine, Stack, User};
+use mfa_tests::{Blueprint, Machine, Stack, User, wait};
 
 use crate::administration::apply_on_trial;
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
@@ -97,6 +97,11 @@ fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
     // Single user: what rescue.target runs asks no PAM.
     let mut terminal = Terminal::open(machine.inside(), "root", "sulogin");
     assert!(matches!(terminal.next_within(SOON), Next::Prompt(_)), "{}", terminal.transcript());
+    // It throws away what is typed before the echo is off.
+    wait::for_condition("sulogin listens", SOON, || {
+        let ttys = machine.exec(&["sh", "-c", "for tty in /dev/pts/[0-9]*; do stty -F $tty -a; done"]);
+        ttys.stdout.contains(" -echo ")
+    });
     terminal.answer(b"root's");
     terminal.shows("root@server:", SOON);
     terminal.answer(b"id -un >/root/who; exit");

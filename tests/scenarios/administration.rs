@@ -156,6 +156,10 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
     page.play_next(&machine, &mut nobody);
     page.play(&machine, &mut |_| paper.pop().expect("paper"));
     bob(false);
+
+    let other = served(as_shipped());
+    other.write("/root/proven", 0o600, machine.read("/root/proven"));
+    Page::of(PAGE, "another-host").play(&other, &mut nobody);
 }
 
 #[test]
@@ -219,19 +223,21 @@ fn another_host_takes_the_store_once_it_has_the_key() {
 
 #[test]
 fn google_authenticator_moves_in_and_its_module_out() {
-    let stack = debian_with_mfa()
-        .text()
-        .replace("pam_mfa.so first_factor=requisite", "pam_google_authenticator.so nullok");
-    let machine =
-        served(alice_and_bob().pam("sshd", Stack::raw(&stack.replace("account required pam_mfa.so\n", ""))));
+    let machine = served(as_shipped());
+    let line = "/^@include common-auth/a auth required pam_google_authenticator.so nullok";
+    machine.exec(&["sed", "-i", line, "/etc/pam.d/sshd"]).stdout_of_success();
     let seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let file = "/home/alice/.google_authenticator";
     machine.write(file, 0o600, format!("{seed}\n\" HOTP_COUNTER 5\n24681357\n"));
     let (uid, gid) = machine.ids("alice");
     machine.give(file, uid, gid);
-    let token = Presses::after(mfa_tests::Token::of_secret(seed), 5);
-    let _ = machine.ssh("alice").password("pw").code(&token.code()).assert_granted(); // by the old module
-    Page::of(PAGE, "move-in").play(&machine, &mut with(&token));
+    let token = Presses::after(Token::of_secret(seed), 5);
+    let ssh = || machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code());
+    let _ = ssh().assert_granted(); // by the old module
+    Page::of(PAGE, "move-in").play(&machine, &mut on_trial(&machine, || vec![ssh()], with(&token)));
+    assert!(
+        !machine.read("/etc/pam.d/sshd").lines().any(|line| line.starts_with("auth required pam_google"))
+    );
 }
 
 #[test]

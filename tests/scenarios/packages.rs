@@ -188,6 +188,12 @@ fn a_downgrade_by_a_release_reads_the_store_and_revives_no_code() {
         let token = machine.token("alice");
         let spent = token.code();
         let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
+        // What the later one would have done to the store, had it a schema of its own.
+        machine.systemctl("stop mfad.service").stdout_of_success();
+        machine.shell(
+            "sqlite3 /var/lib/mfad/mfad.db \"ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 2;
+             SELECT CAST(value AS TEXT) FROM meta WHERE key = 'readable_by'\" | grep -x 1",
+        );
 
         machine.install(&deb(Version::This)).stdout_of_success();
 
@@ -234,10 +240,13 @@ fn broken_settings_leave_the_old_mfad_running_until_they_are_mended() {
 
 #[test]
 fn a_store_that_the_new_mfad_does_not_know_leaves_the_old_one_running() {
-    let raise = |number: u32| format!("sqlite3 /var/lib/mfad/mfad.db 'PRAGMA user_version={number}'");
-    let was = installed(Suite::Usual).shell("sqlite3 /var/lib/mfad/mfad.db 'PRAGMA user_version'");
-    let was = was.trim().parse().expect("a number");
-    is_not_upgraded(Suite::Usual, &raise(99), &["schema 99 is newer"], &raise(was));
+    let set = |version: u32, readable_by: u32| {
+        format!(
+            "sqlite3 /var/lib/mfad/mfad.db \"PRAGMA user_version = {version};
+             UPDATE meta SET value = CAST('{readable_by}' AS BLOB) WHERE key = 'readable_by'\""
+        )
+    };
+    is_not_upgraded(Suite::Usual, &set(99, 98), &["schema 99 is newer"], &set(1, 1));
 }
 
 #[test]

@@ -574,6 +574,14 @@ fn doctor_finds_and_mends_what_mfad_stands_on() {
                 "",
                 By("mv /root/key /etc/mfad/key"),
             ),
+            fault(
+                "store-unreadable:mfad",
+                "cp -p /etc/mfad/key /root/key; head -c 32 /dev/urandom >/root/other; chmod u+w /etc/mfad/key
+             cat /root/other >/etc/mfad/key; chmod u-w /etc/mfad/key",
+                "/var/lib/mfad",
+                "",
+                By("cp -p /root/key /etc/mfad/key"),
+            ),
             fault("store-modes:mfad", "chmod 0755 /var/lib/mfad", "/var/lib/mfad", "", ByDoctor),
             fault("socket-modes:mfad", "chown alice /run/mfad", "/run/mfad", "", ByDoctor),
             fault(
@@ -603,6 +611,27 @@ fn doctor_finds_and_mends_what_mfad_stands_on() {
                 "sed -i 's/^mode = .*/mode = \"observe\"/' /etc/mfad/mfad.toml",
                 "/etc/mfad/mfad.toml",
                 "mode = \"observe\"",
+                ByDoctor,
+            ),
+            fault(
+                "enforced-by-half:sshd",
+                "sed -i 's/^#enforce_account = .*/enforce_account = [\"sshd\"]/' /etc/mfad/mfad.toml",
+                "/etc/pam.d/sshd",
+                "account required pam_mfa.so",
+                ByDoctor,
+            ),
+            fault(
+                "enforced-by-half:sshd",
+                "sed -i 's/^enforce_account = .*/enforce_account = []/' /etc/mfad/mfad.toml",
+                "/etc/mfad/mfad.toml",
+                "",
+                By("sed -i 's/ account_enforce$//; s/so account_enforce/so/' /etc/pam.d/sshd"),
+            ),
+            fault(
+                "setting-renamed:policy.account_enforce",
+                "sed -i 's/^enforce_account = /account_enforce = /' /etc/mfad/mfad.toml",
+                "/etc/mfad/mfad.toml",
+                "account_enforce = ",
                 ByDoctor,
             ),
             fault(
@@ -665,6 +694,13 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
             "store-file-system:tmpfs",
             "mkdir /root/store; cp -a /var/lib/mfad/. /root/store/; mount -t tmpfs -o mode=700 none /var/lib/mfad
              cp -a /root/store/. /var/lib/mfad/; chown mfad: /var/lib/mfad",
+            "/var/lib/mfad",
+            "",
+            By("umount -l /var/lib/mfad"),
+        ),
+        fault(
+            "disk-low:disk",
+            "mount -t tmpfs -o mode=700,size=30m none /var/lib/mfad; cp -a /root/store/. /var/lib/mfad/; chown mfad: /var/lib/mfad",
             "/var/lib/mfad",
             "",
             By("umount -l /var/lib/mfad"),
@@ -779,6 +815,16 @@ fn doctor_finds_people_who_are_not_looked_after() {
 
     machine.shell("useradd --create-home --shell /bin/bash carol");
     found(&machine, &["without-factor:carol"]);
+    let mode = |words: &str| {
+        let script = format!("s/^mode = .*/mode = {words}/; /^grace = /d");
+        machine.exec(&["sed", "-i", &script, "/etc/mfad/mfad.toml"]).stdout_of_success();
+        machine.mfad().restart();
+    };
+    mode("\"required\"\\ngrace = \"12h\"");
+    found(&machine, &["without-factor:carol", "grace-ends:grace"]);
+    mode("\"required\"\\ngrace = \"30d\"");
+    found(&machine, &["without-factor:carol"]);
+    mode("\"optional\"");
     machine.enrol("carol", &Totp::sha1());
     found(&machine, &[]);
 
@@ -834,8 +880,17 @@ fn what_is_ignored_is_kept_with_its_reason_and_counts_no_more() {
         let _ = machine.mfactl("root", &format!("doctor {line}")).assert_exit(code);
     }
     let _ = machine.mfactl("alice", "doctor --ignore use-dns --reason x").assert_exit(4);
-    let listed = machine.mfactl("alice", "doctor --list").assert_exit(0).stdout;
-    assert!(listed.lines().count() >= 25, "{listed}");
+}
+
+#[test]
+fn each_finding_of_doctor_has_a_scenario_that_plants_it() {
+    let machine = Machine::new().start();
+    let listed = machine.mfactl("root", "doctor --list").assert_exit(0).stdout;
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert!(ids.len() >= 25, "{listed}");
+    for id in ids {
+        assert!(include_str!("doctor.rs").contains(&format!("\"{id}:")), "nothing plants {id}");
+    }
 }
 
 #[test]
@@ -847,6 +902,8 @@ fn what_doctor_cannot_look_at_is_no_health() {
     machine.shell("mv /usr/sbin/sshd /root/sshd; printf '#!/bin/sh\nexit 1\n' >/usr/sbin/sshd; chmod 755 /usr/sbin/sshd");
     found(&machine, &["cannot-look:sshd"]);
     let _ = machine.mfactl("root", "doctor").assert_exit(3);
-    machine.shell("mv /root/sshd /usr/sbin/sshd; rm /etc/machine-id");
+    machine.shell("mv /root/sshd /usr/sbin/sshd; cp /etc/machine-id /root/; rm /etc/machine-id");
     found(&machine, &["cannot-look:machine-id"]);
+    machine.shell("cp /root/machine-id /etc/machine-id; echo 'sudoers: files sss' >>/etc/nsswitch.conf");
+    found(&machine, &["cannot-look:sudoers-directory"]);
 }

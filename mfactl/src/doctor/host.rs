@@ -109,10 +109,17 @@ impl Host {
         self.settings.as_ref()?.get(section)?.get(key)
     }
 
+    /// Whether the policy refuses logins over SSH that showed no factor.
+    pub(super) fn policy_enforces(&self) -> bool {
+        // By its name, or by the one that it had.
+        ["enforce_account", "account_enforce"].iter().any(|key| {
+            let services = self.setting("policy", key).and_then(toml::Value::as_array);
+            services.is_some_and(|services| services.iter().any(|name| name.as_str() == Some("sshd")))
+        })
+    }
+
     /// Whether a login over SSH by key alone is refused in the account phase.
     pub(super) fn enforced_at_sshd(&self) -> bool {
-        let policy = self.setting("policy", "account_enforce").and_then(toml::Value::as_array);
-        let named = policy.is_some_and(|services| services.iter().any(|name| name.as_str() == Some("sshd")));
-        named && self.service("sshd").is_some_and(Service::enforces)
+        self.policy_enforces() && self.service("sshd").is_some_and(Service::enforces)
     }
 }

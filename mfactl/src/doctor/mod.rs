@@ -101,7 +101,7 @@ async fn examine() -> Report {
     lsm::look(&mut report);
     unit::look(&mut report);
     names::look(&host, &mut report).await;
-    people::look(&host, &mut report);
+    people::look(&host, &mut report).await;
     report
 }
 

@@ -53,15 +53,11 @@ fn backed_up(machine: &Machine) {
 
 /// What a set-up with break-glass has for sshd: alice needs key and code, root from one network a key.
 pub(crate) fn with_break_glass() -> Machine {
-    let stack = Stack::key_passed_or_password().text().replace(
-        "account requisite",
-        "account sufficient pam_succeed_if.so quiet user = root\naccount requisite",
-    );
     let machine = served(
         Machine::new()
             .user(User::named("root").password("root's"))
             .user(enrolled("alice").ssh_key())
-            .pam("sshd", Stack::raw(&stack))
+            .pam("sshd", Stack::key_passed_or_password())
             .pam("login", Stack::password_only())
             .settings(REQUIRED)
             .sshd("Include /etc/ssh/sshd_config.d/*.conf")
@@ -87,12 +83,14 @@ pub(crate) fn with_break_glass() -> Machine {
 fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
     let machine = with_break_glass();
     machine.mfad().remove();
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").key("alice").code(&code).assert_refused();
+    let mut page = Page::of(PAGE, "root-shell");
+    page.play_next(&machine, &mut nobody); // root's key, over ssh
+
     remove_module(&machine);
     let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
     machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
-
-    let mut page = Page::of(PAGE, "root-shell");
-    page.play_next(&machine, &mut nobody); // root's key, over ssh
     let _ = machine.login("root").password("root's").assert_granted(); // the console
 
     // Single user: what rescue.target runs asks no PAM.

@@ -141,7 +141,8 @@ impl Terminal {
 fn is_question(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
     let asks = last.ends_with(": ") || last.ends_with("? ");
-    let wanted = ["assword", "ode", "oken", "login", "press Enter to go on", "invitation", "Control-D"];
+    let wanted =
+        ["assword", "ode", "oken", "login", "press Enter to go on", "invitation", "Control-D", "Type yes"];
     asks && wanted.iter().any(|word| last.contains(word)) || last.ends_with("Press Enter to go on. ")
 }
 

@@ -232,9 +232,8 @@ mod tests {
         let (late, three) = takes(|_| Ok(()));
         let results = writer.run(&mut [one, two, three]);
         assert!(results[0].is_err() && results[1].is_ok() && results[2].is_ok());
-        let told = Some(Event::ReserveMade);
-        assert_eq!(*fails.lock().unwrap(), [told.clone()]);
-        assert_eq!(*holds.lock().unwrap(), [told]);
+        assert_eq!(*fails.lock().unwrap(), [Some(Event::ReserveMade)]);
+        assert_eq!(*holds.lock().unwrap(), [Some(Event::ReserveMade)]);
         assert_eq!(*late.lock().unwrap(), [None]);
         assert!(writer.db.roster_is_sound());
     }

@@ -906,4 +906,6 @@ fn what_doctor_cannot_look_at_is_no_health() {
     found(&machine, &["cannot-look:machine-id"]);
     machine.shell("cp /root/machine-id /etc/machine-id; echo 'sudoers: files sss' >>/etc/nsswitch.conf");
     found(&machine, &["cannot-look:sudoers-directory"]);
+    machine.shell("sed -i -e '/^sudoers:/d' -e 's/^passwd:.*/passwd: files sss/' /etc/nsswitch.conf");
+    found(&machine, &["cannot-look:names"]);
 }

@@ -67,7 +67,7 @@ fn file_system(report: &mut Report) {
 /// What is left for the daemon's user, who has no share of root's.
 fn room(report: &mut Report) {
     let free = match statvfs(STATE) {
-        Ok(about) => u64::from(about.blocks_available()) * u64::from(about.fragment_size()),
+        Ok(about) => about.blocks_available().saturating_mul(about.fragment_size()),
         Err(error) => return report.cannot_look("disk", error, Mend::ByHand(format!("df {STATE}"))),
     };
     if free < LITTLE {

@@ -141,10 +141,20 @@ fn socket(host: &Host, uid: u32, report: &mut Report) {
             report.found(of_file(Kind::SocketModes, SOCKET, seen(&about), mend));
         }
         Err(error) if host.silent.is_none() => {
-            let mend = Mend::Run(super::settings::reload().into());
+            let mend = Mend::Run(restart().into());
             report.found(of_file(Kind::SocketModes, SOCKET, error.to_string(), mend));
         }
         _ => {}
+    }
+}
+
+/// What starts mfad anew, and its socket.
+fn restart() -> &'static str {
+    if Path::new("/run/systemd/system").exists() {
+        "systemctl restart mfad.socket mfad.service"
+    } else {
+        // The bus starts it at the next call.
+        "pkill -TERM -x -U mfad mfad; while pgrep -x -U mfad mfad; do sleep 0.1; done"
     }
 }
 

@@ -22,7 +22,6 @@ mod run;
 mod settings;
 mod show;
 mod sshd;
-mod sshd_config;
 mod stacks;
 mod store;
 mod sudo;

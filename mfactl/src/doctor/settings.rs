@@ -135,11 +135,11 @@ fn line_that(is: impl Fn(&str) -> bool) -> Option<Spot> {
 }
 
 /// What makes a running mfad take its settings.
-pub(super) fn reload() -> &'static str {
+fn reload() -> &'static str {
     if Path::new("/run/systemd/system").exists() {
-        "systemctl restart mfad"
+        "systemctl reload mfad"
     } else {
-        "pkill -TERM -x -U mfad mfad" // the bus starts it at the next call
+        "pkill -HUP -x -U mfad mfad"
     }
 }
 

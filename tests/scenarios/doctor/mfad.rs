@@ -1,8 +1,11 @@
 //! What the daemon stands on.
 
-use mfa_tests::Suite;
+use mfa_tests::package::{Version, deb};
+use mfa_tests::{Machine, Suite, User};
 
-use super::{By, ByDoctor, Fault, each_is_found_and_mended, fault, people, set_up, set_up_right};
+use super::{
+    By, ByDoctor, Fault, RIGHT, each_is_found_and_mended, fault, found, people, set_up, set_up_right,
+};
 
 #[test]
 fn doctor_finds_and_mends_what_mfad_stands_on() {
@@ -156,5 +159,18 @@ fn doctor_finds_and_mends_what_was_changed_of_the_unit() {
         );
         let code = machine.token("alice").fresh_code();
         let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+    }
+}
+
+#[test]
+fn doctor_finds_nothing_amiss_with_what_the_package_put_in_place() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = Machine::bare().user(User::named("alice").password("pw")).suite(suite).boot();
+        machine.shell("userdel mfad"); // the image has it for the other machines
+        machine.install(&deb(Version::This)).stdout_of_success();
+        machine.wait_active("mfad.service");
+        machine.shell(RIGHT);
+        machine.shell("cp -a /usr/share/pam-as-shipped/. /etc/pam.d/");
+        found(&machine, &["nothing-asks:pam", "without-factor:alice"]);
     }
 }

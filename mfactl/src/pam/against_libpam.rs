@@ -108,17 +108,26 @@ fn answer(control: &Control, module: &str, arguments: &[String], facility: Facil
 
 fn same(stacks: &Stacks) -> Result<(), TestCaseError> {
     let host = Host::of(stacks);
+    let undefined = |facility| {
+        let steps = host.steps("service", facility);
+        steps
+            .iter()
+            .chain(&host.steps("nothing", facility))
+            .any(|step| step.broken().is_some_and(|why| why.ends_with(UNDEFINED)))
+    };
+    // libpam may not survive it.
+    if [Facility::Auth, Facility::Account, Facility::Password, Facility::Session].into_iter().any(undefined) {
+        return Ok(());
+    }
     for service in ["service", "nothing"] {
         for facility in [Facility::Auth, Facility::Account] {
             let steps = host.steps(service, facility);
-            let broken: Vec<&str> = steps.iter().filter_map(|step| step.broken()).collect();
-            if broken.iter().any(|why| why.ends_with(UNDEFINED)) {
-                continue;
-            }
             let (walked, real) = (by_walk(&steps, facility), host.really(service, facility));
             // Below a control that it cannot read, libpam asks the module all the same, and may hand its wish
             // for a new password on. Such a line is never called protected, so nothing hangs on it.
-            if !broken.is_empty() && (walked, real) == (Comes::Refuses, Comes::Renews) {
+            if steps.iter().any(|step| step.broken().is_some())
+                && (walked, real) == (Comes::Refuses, Comes::Renews)
+            {
                 continue;
             }
             prop_assert_eq!(walked, real, "{} {}: (walked, real); {}", service, facility, shown(stacks));

@@ -8,7 +8,7 @@ use super::stacks::takes_a_password;
 use crate::pam::family::Family;
 
 /// Services that are reached by network, as their packages call them.
-const FROM_NETWORK: [&str; 22] = [
+const FROM_NETWORK: [&str; 15] = [
     "sshd",
     "cockpit",
     "vsftpd",
@@ -17,20 +17,13 @@ const FROM_NETWORK: [&str; 22] = [
     "ftp",
     "xrdp-sesman",
     "xrdp",
-    "dovecot",
-    "imap",
-    "pop3",
-    "smtp",
     "rexec",
     "rlogin",
-    "remote",
+    "rsh",
     "telnet",
     "webmin",
     "usermin",
-    "openvpn",
     "shellinabox",
-    "ttyd",
-    "xpra",
 ];
 /// Services by which somebody who is here becomes another. The console is none of them: it is a way in
 /// that needs no mfad.

@@ -22,7 +22,6 @@ mod run;
 mod settings;
 mod show;
 mod sshd;
-mod sshd_config;
 mod stacks;
 mod store;
 mod sudo;
@@ -101,7 +100,7 @@ async fn examine() -> Report {
     lsm::look(&mut report);
     unit::look(&mut report);
     names::look(&host, &mut report).await;
-    people::look(&host, &mut report);
+    people::look(&host, &mut report).await;
     report
 }
 

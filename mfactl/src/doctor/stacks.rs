@@ -4,7 +4,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use crate::pam::line::{Action, Facility, Line, Rule, parse};
+use crate::pam::line::{Action, Facility, IGNORE, Line, RENEW, Rule, SUCCESS, parse};
 use crate::pam::proof::{is_attested, way};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
@@ -62,6 +62,9 @@ struct Stack<'a> {
 impl Stack<'_> {
     fn found(&mut self, kind: Kind, spot: Option<Spot>, detail: impl Into<String>, mend: Mend) {
         let subject = self.service.name.clone();
+        // What a package ships is not changed in its place: the next update would undo it.
+        let shipped = spot.as_ref().is_some_and(|spot| !spot.file.starts_with("/etc"));
+        let mend = if shipped { Mend::apply(&subject) } else { mend };
         self.report.found(Finding { kind, subject, spot, detail: detail.into(), mend });
     }
 
@@ -69,7 +72,7 @@ impl Stack<'_> {
     fn broken(&mut self) {
         let service = self.service;
         for step in service.auth.iter().chain(&service.account) {
-            if let Act::Fail(why) = &step.act {
+            if let Some(why) = step.broken() {
                 let spot = Spot::from(&step.place);
                 let mend = Mend::edit(&spot);
                 self.found(Kind::PamLineBroken, Some(spot), why, mend);
@@ -104,7 +107,7 @@ impl Stack<'_> {
         }
         if let Some(end) = one(Ours::Refused) {
             let minding =
-                |step: &&Step| matches!(&step.act, Act::Ask { control, .. } if !refuses(&control.others));
+                |step: &&Step| matches!(&step.act, Act::Ask { control, .. } if !refuses(&control.others()));
             let spot =
                 asking.iter().copied().find(minding).map_or(line.clone(), |step| Spot::from(&step.place));
             self.found(
@@ -275,8 +278,7 @@ pub(super) fn is_free(lines: &[Line], number: usize) -> bool {
     let Some(at) = of_it.iter().position(|line| line.number == number) else { return false };
     of_it[..at].iter().enumerate().all(|(from, line)| {
         let Rule::Module { control, .. } = &line.rule else { return true };
-        let mut actions = control.others.iter().chain([&control.success, &control.ignore]);
-        actions.all(|action| !matches!(action, Action::Jump(over) if from + over >= at))
+        !control.all().iter().any(|action| matches!(action, Action::Jump(over) if from + over >= at))
     })
 }
 
@@ -289,9 +291,10 @@ fn refuses(actions: &[Action]) -> bool {
 fn ends(step: &Step, answer: Answer) -> bool {
     let Act::Ask { control, .. } = &step.act else { return false };
     match answer {
-        Answer::Success => control.success == Action::Done,
-        Answer::Ignore => control.ignore == Action::Done,
-        Answer::Failure => control.others.contains(&Action::Done),
+        Answer::Success => control.on(SUCCESS) == Action::Done,
+        Answer::Ignore => control.on(IGNORE) == Action::Done,
+        Answer::Renew => control.on(RENEW) == Action::Done,
+        Answer::Failure => control.others().contains(&Action::Done),
     }
 }
 

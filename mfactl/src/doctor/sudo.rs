@@ -31,6 +31,14 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     {
         return broken(&format!("{}{}", said.err, said.out), report);
     }
+    let sources = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    let sources = sources.lines().find_map(|line| line.trim().strip_prefix("sudoers:"));
+    if let Some(source) =
+        sources.and_then(|all| all.split_whitespace().find(|one| matches!(*one, "sss" | "ldap")))
+    {
+        let why = format!("rules of a directory ({source}) are not read");
+        report.cannot_look("sudoers-directory", why, Mend::ByHand("sudo -l -U root".into()));
+    }
     if let Err(error) = file(Path::new(FILE), 0, report) {
         let show = Mend::ByHand("sudo -l -U root".into());
         report.cannot_look("sudoers", error, show);

@@ -1,11 +1,11 @@
 //! Where sshd's settings are written: its files in the order in which it reads them.
 //!
-//! What holds is asked of sshd itself ([`super::sshd`]); the files say only on which line, which lines have no
+//! What holds is asked of sshd itself; the files say only on which line, which lines have no
 //! effect, and for whom `Match` blocks are. Source: `sshd_config(5)`.
 
 use std::path::{Path, PathBuf};
 
-use super::finding::Spot;
+use crate::doctor::finding::Spot;
 use crate::pam::sshd::CONFIG;
 
 /// How deep files may include each other; sshd's own limit.

@@ -63,10 +63,11 @@ fn alice_and_bob() -> Blueprint {
     as_shipped().pam("sshd", debian_with_mfa()).pam("sudo", debian_with_mfa())
 }
 
-/// Alice begins a trial: she says yes, and then logs in by `proofs` in other terminals. `codes` are those that her own
-/// session asks for.
+/// Alice begins a trial of these services: she says yes, and then logs in by `proofs` in other terminals. `codes` are
+/// those that her own session asks for.
 pub(crate) fn on_trial<'a>(
     machine: &Machine,
+    services: &'static [&str],
     proofs: impl FnOnce() -> Vec<Attempt> + 'a,
     mut codes: impl FnMut(&str) -> String + 'a,
 ) -> impl FnMut(&str) -> String + 'a {
@@ -80,7 +81,9 @@ pub(crate) fn on_trial<'a>(
         }
         let (inside, proofs) = (inside.clone(), proofs.take().expect("one trial")());
         std::thread::spawn(move || {
-            let begun = || inside.exists("/var/lib/mfactl/trial.json");
+            let is_in_place =
+                |service: &&str| inside.read(format!("/etc/pam.d/{service}")).contains("pam_mfa.so");
+            let begun = || services.iter().all(is_in_place);
             wait::for_condition("the trial has begun", Duration::from_secs(20), begun);
             for proof in proofs {
                 let _ = proof.assert_granted();
@@ -93,18 +96,18 @@ pub(crate) fn on_trial<'a>(
 /// Alice puts the module in front of these services, and has it kept by those proofs.
 pub(crate) fn apply_on_trial(
     machine: &Machine,
-    services: &str,
+    services: &'static [&str],
     proofs: Vec<Attempt>,
     codes: impl FnMut(&str) -> String,
 ) {
-    let mut person = on_trial(machine, || proofs, codes);
+    let mut person = on_trial(machine, services, || proofs, codes);
     let mut terminal =
-        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {services}"));
+        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {}", services.join(" ")));
     loop {
         match terminal.next_within(Duration::from_secs(30)) {
             Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
             Next::Ended(exit) => break assert_eq!(exit, Some(0), "{}", terminal.transcript()),
-            Next::Silent => panic!("{}", terminal.transcript()),
+            Next::Silent => panic!("{}\n{}", terminal.transcript(), machine.log().lines().join("\n")),
         }
     }
 }
@@ -119,7 +122,7 @@ fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
     let alice = with_a_button(&machine, "alice");
     let proof = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&alice.code());
     let mut page = Page::of(PAGE, "break-glass");
-    page.play_next(&machine, &mut on_trial(&machine, || vec![proof], with(&alice)));
+    page.play_next(&machine, &mut on_trial(&machine, &["sshd"], || vec![proof], with(&alice)));
     page.play(&machine, &mut nobody);
     let _ = machine.ssh("alice").key("alice").assert_refused();
 }
@@ -144,7 +147,7 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
         machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&phone.code()),
         machine.sudo("alice").password("pw").code(&phone.code_at(1)),
     ];
-    page.play_next(&machine, &mut on_trial(&machine, || proofs, |_| "pw".into()));
+    page.play_next(&machine, &mut on_trial(&machine, &["sshd", "sudo"], || proofs, |_| "pw".into()));
     let bob = |offered: bool| {
         let outcome = machine.ssh("bob").password("pw").code("").run();
         assert_eq!(outcome.verdict == Verdict::Granted, offered, "{outcome}");
@@ -175,7 +178,7 @@ fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
 
     let alice = with_a_button(&machine, "alice");
     let proof = machine.sudo("alice").password("pw").code(&alice.code());
-    apply_on_trial(&machine, "sudo", vec![proof], with(&alice));
+    apply_on_trial(&machine, &["sudo"], vec![proof], with(&alice));
     Page::of(PAGE, "remove").play(&machine, &mut nobody);
     let _ = machine.sudo("alice").password("pw").assert_granted();
     assert!(machine.exists("/var/lib/mfad/mfad.db"));
@@ -237,7 +240,8 @@ fn google_authenticator_moves_in_and_its_module_out() {
     let token = Presses::after(Token::of_secret(seed), 5);
     let ssh = || machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code());
     let _ = ssh().assert_granted(); // by the old module
-    Page::of(PAGE, "move-in").play(&machine, &mut on_trial(&machine, || vec![ssh()], with(&token)));
+    Page::of(PAGE, "move-in")
+        .play(&machine, &mut on_trial(&machine, &["sshd"], || vec![ssh()], with(&token)));
     assert!(
         !machine.read("/etc/pam.d/sshd").lines().any(|line| line.starts_with("auth required pam_google"))
     );

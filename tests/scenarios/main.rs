@@ -30,6 +30,7 @@ mod login;
 mod name_services;
 mod names;
 mod pam_apply;
+mod pam_rollback;
 mod pam_user;
 mod people;
 mod picture;

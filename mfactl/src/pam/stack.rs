@@ -128,6 +128,11 @@ impl Files {
         }
     }
 
+    /// Where a file leads, if it is a link.
+    pub(crate) fn link(&self, file: &Path) -> Option<PathBuf> {
+        std::fs::read_link(self.root.join(file.strip_prefix("/").unwrap_or(file))).ok()
+    }
+
     /// The file of a service, where it has one.
     pub(crate) fn of_service(&self, service: &str) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
         if service.is_empty() || service.contains('/') {
@@ -240,7 +245,9 @@ impl Files {
         };
         let read = match &self.named(other)? {
             Some((file, text)) => self.flatten(file, text, inner, steps)?,
-            None => Err(fail(&format!("it includes {other}, which is not there"), Action::Bad)),
+            None => {
+                Err(fail(&format!("it includes {}, which is not there", other.escape_debug()), Action::Bad))
+            }
         };
         let Err(given_up) = read else { return Ok(Ok(())) };
         if !inner.alone {

@@ -120,7 +120,7 @@ impl Files {
         let path = self.root.join(file.strip_prefix("/").unwrap_or(file));
         match std::fs::metadata(&path) {
             Ok(about) if !about.is_file() || about.len() > LONGEST => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "no PAM file"))
+                Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file, or longer than one of PAM is"))
             }
             Ok(_) => std::fs::read(&path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -190,7 +190,6 @@ impl Control {
 }
 
 /// What a line asks for.
-#[expect(clippy::large_enum_variant, reason = "a stack has a few dozen lines")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// A module.

@@ -35,7 +35,6 @@ impl std::fmt::Display for Place {
 }
 
 /// What libpam does at one point of the list.
-#[expect(clippy::large_enum_variant, reason = "a stack has a few dozen lines")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Asks a module.

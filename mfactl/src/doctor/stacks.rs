@@ -5,7 +5,7 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use crate::pam::line::{Action, Facility, IGNORE, Line, RENEW, Rule, SUCCESS, parse};
-use crate::pam::proof::{is_attested, way};
+use crate::pam::proof::{is_attested, is_roots, way};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
 
@@ -97,7 +97,8 @@ impl Stack<'_> {
         let service = self.service;
         let steps = &service.auth;
         let walk = Walk::through(steps);
-        let granted: Vec<&End> = walk.ends.iter().filter(|end| end.granted && !end.seen.root).collect();
+        let granted: Vec<&End> =
+            walk.ends.iter().filter(|end| end.granted && !is_roots(&service.name, end)).collect();
         let one = |ours: Ours| granted.iter().find(|end| end.seen.ours == ours);
         let asking: Vec<&Step> = steps.iter().filter(|step| asks_for_factor(step)).collect();
         let Some(line) = asking.first().map(|step| Spot::from(&step.place)) else { return };
@@ -278,7 +279,10 @@ pub(super) fn is_free(lines: &[Line], number: usize) -> bool {
     let Some(at) = of_it.iter().position(|line| line.number == number) else { return false };
     of_it[..at].iter().enumerate().all(|(from, line)| {
         let Rule::Module { control, .. } = &line.rule else { return true };
-        !control.all().iter().any(|action| matches!(action, Action::Jump(over) if from + over >= at))
+        !control
+            .all()
+            .iter()
+            .any(|action| matches!(action, Action::Jump(over) if from + usize::from(*over) >= at))
     })
 }
 

@@ -70,14 +70,30 @@ impl Effect {
             Mode::Everybody => format!("{people} people asked; {others} without a factor are REFUSED"),
         };
         let exceptions = plan.gate.iter().flat_map(|gate| &gate.exceptions);
-        for block in exceptions
-            .filter(|block| !block.methods.as_deref().unwrap_or("").contains("keyboard-interactive"))
-        {
+        for block in exceptions.filter(|block| !always_asks(block.methods.as_deref().unwrap_or_default())) {
             text.push_str(&format!("; not asked at sshd: {} ({})", block.criteria, block.place));
         }
         if plan.services.iter().any(|service| service.proof.root_passes) {
             text.push_str("; root is not asked at su");
         }
         text
+    }
+}
+
+/// Whether each list of methods that is enough comes to the stack.
+fn always_asks(methods: &str) -> bool {
+    methods
+        .split_whitespace()
+        .all(|list| list.split(',').any(|method| method.starts_with("keyboard-interactive")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_list_without_the_prompt_is_enough_not_to_be_asked() {
+        assert!(always_asks("publickey,keyboard-interactive keyboard-interactive:pam"));
+        assert!(!always_asks("publickey keyboard-interactive") && !always_asks("any"));
     }
 }

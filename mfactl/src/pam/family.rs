@@ -55,11 +55,13 @@ impl Family {
     }
 }
 
-/// Letters, digits and `-_.`, not hidden.
+/// Letters, digits and `-_.`, not hidden. In lower case: libpam makes it so, whatever the host says.
 fn is_service_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(['.', '-'])
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -81,9 +83,18 @@ mod tests {
 
     #[test]
     fn what_runs_without_a_person_is_never_touched() {
-        for name in
-            ["cron", "runuser-l", "systemd-user", "common-auth", "system-auth", "other", "../x", ".x", ""]
-        {
+        for name in [
+            "cron",
+            "runuser-l",
+            "systemd-user",
+            "common-auth",
+            "system-auth",
+            "other",
+            "../x",
+            ".x",
+            "SUDO",
+            "",
+        ] {
             assert!(services(name).is_err(), "{name}");
         }
     }

@@ -39,13 +39,43 @@ impl First {
     }
 }
 
+impl Gate {
+    /// Whether sshd takes what is in place now as it was meant.
+    pub(crate) fn holds(&self) -> Result<(), String> {
+        check(Path::new(CONFIG), self.methods, &self.exceptions).map(drop)
+    }
+}
+
+/// What comes first at sshd where nobody says: what it asks for already. Where only keys let in, a password
+/// is not let in by us.
+pub(crate) fn usual() -> First {
+    let Ok(now) = Effective::of(Path::new(CONFIG), &Visitor::anybody()) else { return First::Either };
+    let methods = now.methods();
+    if let Some(same) =
+        [First::Key, First::Password, First::Either].into_iter().find(|first| first.methods() == methods)
+    {
+        return same;
+    }
+    let asks = now.is("passwordauthentication") || now.is("kbdinteractiveauthentication");
+    let by_key_only =
+        methods.split_whitespace().all(|list| list.split(',').any(|method| method == "publickey"));
+    if asks && !by_key_only { First::Either } else { First::Key }
+}
+
 /// What sshd is to be told; asked of sshd itself, with a copy of its settings, before anything is written.
 pub(crate) fn gate(first: First, glass_from: Option<&str>) -> Result<Gate, String> {
     let main = fs::read_to_string(CONFIG).map_err(|error| format!("{CONFIG}: {error}"))?;
-    let exceptions: Vec<Block> = blocks(Path::new(CONFIG), Path::new(OURS))?
-        .into_iter()
-        .filter(|block| block.methods.is_some())
-        .collect();
+    let written = blocks(Path::new(CONFIG), Path::new(OURS))?;
+    for block in &written {
+        let methods = block.methods.as_deref().unwrap_or(first.methods());
+        if let Some(place) = block.no_prompt.as_ref().filter(|_| methods.contains(PROMPT)) {
+            let criteria = &block.criteria;
+            return Err(format!(
+                "{place}: keyboard-interactive is off for Match {criteria}: nobody could be asked there"
+            ));
+        }
+    }
+    let exceptions: Vec<Block> = written.into_iter().filter(|block| block.methods.is_some()).collect();
     let text = ours(first, glass_from, &exceptions);
     let mut changes = Vec::new();
     let before = fs::read(OURS).ok();
@@ -55,19 +85,56 @@ pub(crate) fn gate(first: First, glass_from: Option<&str>) -> Result<Gate, Strin
     if !begins_with_include_of(&main, Path::new(OURS)) {
         let include = block("mfactl pam remove sshd", &[], &[format!("Include {OURS}")]);
         let after = Some((include + &main).into_bytes());
+        if let Ok(target) = fs::read_link(CONFIG) {
+            return Err(format!(
+                "{CONFIG} is a link to {}, which others may use; let it begin with: Include {OURS}",
+                target.display()
+            ));
+        }
         changes.push(Change { file: CONFIG.into(), before: Some(main.clone().into_bytes()), after });
     }
     let copy = Copy::of(&text, &main)?;
-    let anybody = copy.check(&Visitor::anybody(), first.methods(), &exceptions)?;
-    for block in blocks(Path::new(CONFIG), Path::new(OURS))? {
-        copy.check(&block.visitor(), first.methods(), &exceptions)
-            .map_err(|why| format!("{}: Match {}: {why}", block.place, block.criteria))?;
-    }
+    let anybody = check(&copy.main(), first.methods(), &exceptions)?;
     if let Some(network) = glass_from {
         copy.check_glass(network)?;
     }
     let pid_file = super::sshd::pid_file(&anybody);
     Ok(Gate { changes, exceptions, methods: first.methods(), pid_file })
+}
+
+/// The method that comes to the stack.
+const PROMPT: &str = "keyboard-interactive";
+
+/// Whether sshd would do what is wanted with anybody, and with a visitor of each block.
+fn check(config: &Path, wanted: &str, exceptions: &[Block]) -> Result<Effective, String> {
+    for block in blocks(Path::new(CONFIG), Path::new(OURS))? {
+        check_one(config, &block.visitor(), wanted, exceptions)
+            .map_err(|why| format!("{}: Match {}: {why}", block.place, block.criteria))?;
+    }
+    check_one(config, &Visitor::anybody(), wanted, exceptions)
+}
+
+fn check_one(
+    config: &Path,
+    visitor: &Visitor,
+    wanted: &str,
+    exceptions: &[Block],
+) -> Result<Effective, String> {
+    let effective = Effective::of(config, visitor)?;
+    let methods = effective.methods();
+    let excepted = exceptions.iter().any(|block| block.methods.as_deref() == Some(&methods));
+    if methods != wanted && !excepted {
+        return Err(format!("sshd would take \"{methods}\" there, not \"{wanted}\""));
+    }
+    for key in ["usepam", "kbdinteractiveauthentication"] {
+        if !effective.is(key) && methods.contains(PROMPT) {
+            return Err(format!("sshd says {key} {} there: nobody could be asked", effective.value(key)));
+        }
+    }
+    if !effective.is("pubkeyauthentication") && methods == First::Key.methods() {
+        return Err("sshd takes no keys there: nobody could come in".to_owned());
+    }
+    Ok(effective)
 }
 
 /// The text of our file.
@@ -113,22 +180,6 @@ impl Copy {
         self.folder.join("sshd_config")
     }
 
-    /// Whether sshd would do with this visitor what is wanted.
-    fn check(&self, visitor: &Visitor, wanted: &str, exceptions: &[Block]) -> Result<Effective, String> {
-        let effective = Effective::of(&self.main(), visitor)?;
-        let methods = effective.methods();
-        let excepted = exceptions.iter().any(|block| block.methods.as_deref() == Some(&methods));
-        if methods != wanted && !excepted {
-            return Err(format!("sshd would take \"{methods}\" there, not \"{wanted}\""));
-        }
-        for key in ["usepam", "kbdinteractiveauthentication"] {
-            if !effective.is(key) && methods.contains("keyboard-interactive") {
-                return Err(format!("sshd says {key} {} there: nobody could be asked", effective.value(key)));
-            }
-        }
-        Ok(effective)
-    }
-
     /// Whether root comes in by key from that network, without PAM's auth phase.
     fn check_glass(&self, network: &str) -> Result<(), String> {
         let visitor = Visitor { user: "root".into(), address: in_network(network) };
@@ -159,7 +210,8 @@ mod tests {
     #[test]
     fn whom_the_administrator_lets_in_otherwise_comes_first() {
         let place = Place { file: CONFIG.into(), line: 7 };
-        let block = Block { place, criteria: "User ansible".into(), methods: Some("publickey".into()) };
+        let methods = Some("publickey".into());
+        let block = Block { place, criteria: "User ansible".into(), methods, no_prompt: None };
         let text = ours(First::Either, Some("192.0.2.0/24"), &[block]);
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).map(str::trim).collect();
         assert_eq!(

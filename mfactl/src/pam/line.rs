@@ -53,7 +53,7 @@ pub(crate) enum Action {
     /// Forgets what counted so far.
     Reset,
     /// Leaves out so many lines.
-    Jump(usize),
+    Jump(u16),
 }
 
 impl Action {

@@ -220,16 +220,26 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
     let held = Held::hold().map_err(Failure::Input)?;
     let after = bus.watch(1).await?;
     let trial = put_in_place(&plan, within, clock::now())?;
-    say(&format!(
+    let told = say(&format!(
         "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
          Everything is put back in {within} s, or at Ctrl-C.",
         names(&plan.families)
-    ))?;
-    let ended = watch(&bus, &plan.families, after, within, &held).await;
+    ));
+    let mut ended = match told {
+        Ok(()) => watch(&bus, &trial, &plan.families, after, within, &held).await,
+        Err(failure) => Err(failure),
+    };
     if let Ok(Ended::Proven) = ended {
-        keep(&trial, &plan.families, clock::now())?;
-        say("Kept. `mfactl pam status` shows it; `mfactl pam remove` takes it out.")?;
-        return Ok(Exit::Done);
+        match keep(&trial, &plan, clock::now()) {
+            Ok(()) => {
+                say("Kept. `mfactl pam status` shows it; `mfactl pam remove` takes it out.")?;
+                return Ok(Exit::Done);
+            }
+            Err(failure) => ended = Err(failure),
+        }
+    }
+    if let Ok(Ended::PutBack) = ended {
+        return Err(Failure::GivenUp("somebody has put it back: everything is as it was".into()));
     }
     for line in undo::undo(&trial)? {
         // The terminal may be gone: what is put back matters more than that it is said.
@@ -284,7 +294,10 @@ fn roll_out(wish: PamWish, proven: &str) -> Result<Exit, Failure> {
     refuse_unsafe(&plan)?;
     let now = clock::now();
     let trial = put_in_place(&plan, ROLLED_OUT, now)?;
-    keep(&trial, &plan.families, now)?;
+    if let Err(failure) = keep(&trial, &plan, now) {
+        undo::undo(&trial)?;
+        return Err(failure);
+    }
     say(&format!("in place: {}", names(&plan.families)))?;
     Ok(Exit::Done)
 }
@@ -312,8 +325,15 @@ fn rollback(armed: Option<&str>, after: u64) -> Result<Exit, Failure> {
 
 /// `mfactl pam remove`.
 fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
-    if record::trial()?.is_some() {
-        return Err(Failure::GivenUp("a change is on trial: mfactl pam rollback first".into()));
+    let _alone = record::lock()?;
+    match record::trial() {
+        Ok(None) => {}
+        Ok(Some(_)) => {
+            return Err(Failure::GivenUp("a change is on trial: mfactl pam rollback first".into()));
+        }
+        // A record that cannot be read cannot be rolled back either: this is what is left then.
+        Err(_) if all => record::end()?,
+        Err(failure) => return Err(failure),
     }
     let mut names: Vec<String> = Vec::new();
     for service in services {

@@ -44,6 +44,8 @@ pub(crate) struct Change {
 pub(crate) enum Unplaced {
     /// The service has no file: it may not be installed.
     NoFile,
+    /// Its file is a link to another: who else uses that, and who will write it anew, cannot be known.
+    Link(PathBuf),
     /// Something of it could not be read.
     Unread(String),
     /// A line of ours that somebody placed by hand is not right.
@@ -65,6 +67,12 @@ impl fmt::Display for Unplaced {
         let list = |flaws: &[Flaw]| flaws.iter().map(|flaw| format!("\n  {flaw}")).collect::<String>();
         match self {
             Self::NoFile => write!(f, "it has no PAM file; is it installed?"),
+            Self::Link(target) => write!(
+                f,
+                "its PAM file is a link to {}, which others may use or write anew; make a file of it first \
+                 (cp --remove-destination)",
+                target.display()
+            ),
             Self::Unread(why) => write!(f, "its PAM files cannot be read: {why}"),
             Self::ByHand(line, flaws) => {
                 write!(f, "line {line} was placed by hand, and the stack does not protect:{}", list(flaws))
@@ -114,6 +122,9 @@ pub(crate) fn place(
     if let Ok(proof) = prove(&bare, service) {
         let change = (text != now).then(|| Change { file, before, after: Some(text.into_bytes()) });
         return Ok(Placed { change, proof });
+    }
+    if let Some(target) = files.link(&file) {
+        return Err(Unplaced::Link(target));
     }
     let draft = Draft { files: &bare, service, file: &file, text: &text, first, replace };
     let (after, proof) = draft.best()?;
@@ -176,7 +187,7 @@ impl Draft<'_> {
         }
         let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
         let anchor = auth.iter().rfind(|line| self.brings(line, Facility::Auth, knows));
-        let (Some(anchor), Some(last)) = (anchor, auth.last()) else { return Err(Unplaced::NoFirstFactor) };
+        let (Some(anchor), Some(last)) = (anchor, auth.last()) else { return Err(self.nowhere()) };
         let after = |line: &Line| line.number - 1 + line.lines;
         if self.first == First::Key {
             // The password makes way for the key.
@@ -192,6 +203,13 @@ impl Draft<'_> {
             cuts.push(Cut { at: anchor.number - 1, stands_for: anchor.lines, lead });
         }
         Ok(cuts)
+    }
+
+    /// Why there is no line to stand behind: one that libpam cannot read comes first.
+    fn nowhere(&self) -> Unplaced {
+        let flaws = prove(self.files, self.service).err().unwrap_or_default();
+        let broken: Vec<Flaw> = flaws.into_iter().filter(|flaw| matches!(flaw, Flaw::Broken(..))).collect();
+        if broken.is_empty() { Unplaced::NoFirstFactor } else { Unplaced::NotProved(broken) }
     }
 
     /// In the place of another module.
@@ -220,7 +238,7 @@ impl Draft<'_> {
             let claim = if claims { " first_factor=requisite" } else { "" };
             format!("auth     {control}   pam_mfa.so{claim}")
         };
-        let lines: Vec<&str> = self.text.lines().collect();
+        let lines: Vec<&str> = self.text.split_terminator('\n').collect();
         let was = &lines[cut.at..cut.at + cut.stands_for];
         let mut own = cut.lead.clone();
         own.push(asks("required"));

@@ -95,10 +95,9 @@ impl Plan {
     }
 }
 
-/// What comes first at a family: an ssh key or a password at sshd, a password elsewhere.
+/// What comes first at a family: at sshd what is wished, or what it asks for now; a password elsewhere.
 fn first_of(wish: &Wish, family: &Family) -> First {
-    let usual = if family.name == "sshd" { First::Either } else { First::Password };
-    wish.first.filter(|_| family.name == "sshd").unwrap_or(usual)
+    if family.name == "sshd" { wish.first.unwrap_or_else(gate::usual) } else { First::Password }
 }
 
 fn unread(name: &str, error: std::io::Error) -> Failure {

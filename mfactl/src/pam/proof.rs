@@ -71,6 +71,15 @@ impl fmt::Display for Flaw {
     }
 }
 
+/// Services whose process is the caller's own, made root by its file: only there `pam_rootok` tells root from
+/// others. A server of logins runs as root whoever comes.
+const ROOT_IS_THE_CALLER: [&str; 4] = ["su", "su-l", "chsh", "chfn"];
+
+/// Whether a way is one of root's alone.
+pub(crate) fn is_roots(service: &str, end: &End) -> bool {
+    end.seen.root && ROOT_IS_THE_CALLER.contains(&service)
+}
+
 /// Goes every way through a service's stack.
 pub(crate) fn prove(files: &Files, service: &str) -> Result<Proof, Vec<Flaw>> {
     let read = |facility| files.stack(service, facility).map_err(|error| vec![unread(&error)]);
@@ -78,13 +87,13 @@ pub(crate) fn prove(files: &Files, service: &str) -> Result<Proof, Vec<Flaw>> {
     let mut flaws = broken(&auth);
     flaws.extend(broken(&account));
     let walk = Walk::through(&auth);
-    flaws.extend(flaws_of_auth(&auth, &walk));
+    flaws.extend(flaws_of_auth(service, &auth, &walk));
     flaws.extend(flaws_of_account(&account));
     if !flaws.is_empty() {
         return Err(flaws);
     }
     let root_passes =
-        walk.ends.iter().any(|end| end.granted && end.seen.root && end.seen.ours == Ours::Unasked);
+        walk.ends.iter().any(|end| end.granted && is_roots(service, end) && end.seen.ours == Ours::Unasked);
     Ok(Proof { attested: is_attested(&walk), root_passes })
 }
 
@@ -104,12 +113,12 @@ pub(crate) fn is_attested(walk: &Walk) -> bool {
         && walk.arrivals.iter().all(|arrival| arrival.unhurt && (arrival.seen.first || arrival.seen.key))
 }
 
-fn flaws_of_auth(steps: &[Step], walk: &Walk) -> Vec<Flaw> {
+fn flaws_of_auth(service: &str, steps: &[Step], walk: &Walk) -> Vec<Flaw> {
     if !steps.iter().any(asks_for_factor) {
         return vec![Flaw::NotAsked];
     }
     let mut flaws = Vec::new();
-    let granted: Vec<&End> = walk.ends.iter().filter(|end| end.granted && !end.seen.root).collect();
+    let granted: Vec<&End> = walk.ends.iter().filter(|end| end.granted && !is_roots(service, end)).collect();
     let one = |ours: Ours| granted.iter().find(|end| end.seen.ours == ours);
     if let Some(end) = one(Ours::Unasked) {
         flaws.push(Flaw::Bypass(way(steps, end)));
@@ -173,14 +182,19 @@ mod tests {
         "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n";
 
     fn proof(auth: &str, account: &str) -> Result<Proof, Vec<Flaw>> {
+        proof_of("x", auth, account)
+    }
+
+    fn proof_of(service: &str, auth: &str, account: &str) -> Result<Proof, Vec<Flaw>> {
         let text = format!("{auth}{account}");
         let host = host(&[
             ("x", text.as_str()),
+            ("su", text.as_str()),
             ("common-auth", COMMON_AUTH),
             ("common-account", COMMON_ACCOUNT),
             ("system-auth", SYSTEM_AUTH),
         ]);
-        prove(&host, "x")
+        prove(&host, service)
     }
 
     const ACCOUNT: &str = "account required pam_mfa.so\n@include common-account\n";
@@ -194,7 +208,13 @@ mod tests {
         let auth = "@include common-auth\nauth required pam_mfa.so first_factor=requisite\n";
         assert_eq!(proof(auth, ACCOUNT), Ok(Proof { attested: true, root_passes: false }));
         let root = format!("auth sufficient pam_rootok.so\n{auth}");
-        assert_eq!(proof(&root, ACCOUNT), Ok(Proof { attested: true, root_passes: true }));
+        assert_eq!(proof_of("su", &root, ACCOUNT), Ok(Proof { attested: true, root_passes: true }));
+        // Elsewhere it is the server that is root, whoever comes.
+        let found = proof(&root, ACCOUNT).unwrap_err();
+        assert!(
+            matches!(&found[0], Flaw::Bypass(way) if way.contains("pam_rootok (/etc/pam.d/x:1) succeeds")),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -246,5 +266,12 @@ mod tests {
         let after = "account sufficient pam_unix.so\naccount required pam_mfa.so\n";
         let found = proof(auth, after).unwrap_err();
         assert!(matches!(found[..], [Flaw::AccountSkipped(_)]), "{found:?}");
+        // Whose password has to be changed is let in once it is, so that end counts too.
+        let after = "@include common-account\naccount required pam_mfa.so\n";
+        let found = proof(auth, after).unwrap_err();
+        assert!(
+            matches!(&found[..], [Flaw::AccountSkipped(way)] if way.contains("wants a new password")),
+            "{found:?}"
+        );
     }
 }

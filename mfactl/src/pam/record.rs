@@ -1,19 +1,24 @@
 //! What is remembered of a change of the stack: how to undo it while it is on trial, and what was kept.
 //!
 //! Below `/var/lib/mfactl`, root's alone. Every file is replaced whole: after a power cut there is the
-//! old one or the new one. The record of a trial is on disk before the first file of it changes.
+//! old one or the new one. The record of a trial is on disk before the first file of it changes. One command
+//! changes or puts back at a time.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
+use nix::fcntl::{Flock, FlockArg};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::clock::Stopwatch;
 use super::place::Change;
 use crate::failure::Failure;
 
@@ -23,6 +28,10 @@ const FOLDER: &str = "/var/lib/mfactl";
 pub(crate) const TRIAL: &str = "/var/lib/mfactl/trial.json";
 /// What was kept.
 const KEPT: &str = "/var/lib/mfactl/kept.json";
+/// What is locked while files are changed or put back.
+const LOCK: &str = "/var/lib/mfactl/lock";
+/// How long another command is waited for. It takes less: nobody is asked for anything meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file as it was, and what was left in its place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +60,12 @@ impl Saved {
     /// Whether the file still is what was left there.
     pub(crate) fn is_as_left(&self) -> bool {
         fs::read(&self.file).ok().as_deref().map(sum) == self.left
+    }
+
+    /// Whether the file is what it was before, as where the change never came to it.
+    pub(crate) fn is_as_before(&self) -> bool {
+        let now = fs::read(&self.file).ok().map(|bytes| BASE64.encode(&bytes));
+        now == self.before
     }
 
     /// Puts back what was there.
@@ -93,6 +108,27 @@ pub(crate) struct Kept {
 /// What was kept, by family.
 pub(crate) type AllKept = BTreeMap<String, Kept>;
 
+/// Nobody else changes or puts back anything while this lives. None: whoever does has hung for too long.
+pub(crate) fn lock() -> Result<Option<Flock<File>>, Failure> {
+    let unlocked = |error| Failure::File(LOCK.to_owned(), error);
+    make_folder().map_err(unlocked)?;
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(LOCK);
+    let mut file = opened.map_err(unlocked)?;
+    let clock = Stopwatch::start();
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((_, _)) if clock.elapsed() > PATIENCE => return Ok(None),
+            Err((file, _)) => file,
+        };
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn make_folder() -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(FOLDER)
+}
+
 /// The trial that is not over.
 pub(crate) fn trial() -> Result<Option<Trial>, Failure> {
     read(TRIAL)
@@ -129,9 +165,8 @@ fn read<T: DeserializeOwned>(path: &str) -> Result<Option<T>, Failure> {
 
 fn write(path: &str, record: &impl Serialize) -> Result<(), Failure> {
     let unwritten = |error| Failure::File(path.to_owned(), error);
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(FOLDER);
     let bytes = serde_json::to_vec_pretty(record).map_err(|error| unwritten(error.into()))?;
-    made.and_then(|()| replace(Path::new(path), &bytes, 0o600)).map_err(unwritten)
+    make_folder().and_then(|()| replace(Path::new(path), &bytes, 0o600)).map_err(unwritten)
 }
 
 /// The permissions of a file; those of a PAM file where there is none.
@@ -139,18 +174,41 @@ pub(crate) fn mode_of(file: &Path) -> u32 {
     fs::metadata(file).map_or(0o644, |about| about.permissions().mode() & 0o7777)
 }
 
-/// Puts `bytes` in the place of a file, whole; on disk when this returns.
+/// Puts `bytes` in the place of a file, whole, for the same owner; on disk when this returns.
 pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let new = folder.join(format!(".{name}.mfactl"));
+    let new = beside(file)?;
     let _ = fs::remove_file(&new); // of a run that was cut short
-    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = write_new(&new, bytes, mode, fs::metadata(file).ok()).and_then(|()| fs::rename(&new, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&new); // on a full disk its blocks are needed to put the rest back
+    }
+    written?;
+    File::open(folder_of(file)?)?.sync_all()
+}
+
+fn write_new(new: &Path, bytes: &[u8], mode: u32, was: Option<fs::Metadata>) -> io::Result<()> {
+    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     opened.write_all(bytes)?;
+    if let Some(was) = was {
+        fchown(&opened, Some(was.uid()), Some(was.gid()))?;
+    }
     opened.set_permissions(fs::Permissions::from_mode(mode))?;
-    opened.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(folder)?.sync_all()
+    opened.sync_all()
+}
+
+/// Where the new text of a file is written: hidden, and read by neither libpam nor sshd.
+fn beside(file: &Path) -> io::Result<PathBuf> {
+    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    Ok(folder_of(file)?.join(format!(".{name}.mfactl")))
+}
+
+fn folder_of(file: &Path) -> io::Result<&Path> {
+    file.parent().ok_or(io::ErrorKind::InvalidInput.into())
+}
+
+/// Takes away what a run that was cut short left beside a file.
+pub(crate) fn clear(file: &Path) {
+    let _ = beside(file).map(fs::remove_file);
 }
 
 /// Takes a file away; on disk when this returns.

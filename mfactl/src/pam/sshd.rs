@@ -90,6 +90,8 @@ pub(crate) struct Block {
     pub(crate) criteria: String,
     /// Its own `AuthenticationMethods`.
     pub(crate) methods: Option<String>,
+    /// Where it turns keyboard-interactive off.
+    pub(crate) no_prompt: Option<Place>,
 }
 
 /// The `Match` blocks below a settings file, in the order in which sshd reads them; those of `except` left out.
@@ -107,11 +109,20 @@ fn read(file: &Path, except: &Path, depth: usize, blocks: &mut Vec<Block>) -> Re
     let mut open: Option<Block> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let Some((keyword, value)) = setting(line) else { continue };
+        let place = Place { file: file.to_owned(), line: number };
         match keyword.as_str() {
             "match" => {
                 blocks.extend(open.take());
-                let place = Place { file: file.to_owned(), line: number };
-                open = Some(Block { place, criteria: value.to_owned(), methods: None });
+                open = Some(Block { place, criteria: value.to_owned(), methods: None, no_prompt: None });
+            }
+            "kbdinteractiveauthentication" | "challengeresponseauthentication" => {
+                if let Some(block) = open.as_mut().filter(|_| value.eq_ignore_ascii_case("no")) {
+                    block.no_prompt.get_or_insert(place);
+                }
+            }
+            // Its own blocks hold for whom this one does, which no block of ours could say.
+            "include" if open.is_some() => {
+                return Err(format!("{place}: an Include inside of a Match block"));
             }
             "authenticationmethods" => {
                 if let Some(block) = &mut open {
@@ -132,11 +143,25 @@ fn read(file: &Path, except: &Path, depth: usize, blocks: &mut Vec<Block>) -> Re
 
 /// Keyword, lower case, and value: between them are spaces, or one `=`.
 fn setting(line: &str) -> Option<(String, &str)> {
-    let line = line.split('#').next()?.trim();
+    let line = without_comment(line).trim();
     let end = line.find(|c: char| c.is_whitespace() || c == '=')?;
     let value = line[end..].trim_start();
-    let value = value.strip_prefix('=').unwrap_or(value).trim().trim_matches('"');
+    let value = value.strip_prefix('=').unwrap_or(value).trim();
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let value = quoted.filter(|value| !value.contains('"')).unwrap_or(value);
     Some((line[..end].to_ascii_lowercase(), value))
+}
+
+/// A comment begins with a word, outside of quotes: a name may hold a `#`.
+fn without_comment(line: &str) -> &str {
+    let (mut quoted, mut between) = (false, true);
+    let begins = line.find(|c: char| {
+        let comment = c == '#' && between && !quoted;
+        quoted ^= c == '"';
+        between = c.is_whitespace();
+        comment
+    });
+    &line[..begins.unwrap_or(line.len())]
 }
 
 /// The files that an `Include` names; a relative path is below `/etc/ssh`.
@@ -150,16 +175,19 @@ fn included(value: &str) -> Vec<PathBuf> {
     value.split_whitespace().flat_map(one).collect()
 }
 
-/// Whether the first setting of a file includes `file`.
+/// Whether the first setting of a file includes `file`, and no other before it.
 pub(crate) fn begins_with_include_of(text: &str, file: &Path) -> bool {
-    let first = text.lines().find_map(setting);
-    first.is_some_and(|(keyword, value)| {
-        let covers = |pattern: &str| {
-            let pattern = Path::new("/etc/ssh").join(pattern.trim_matches('"'));
-            glob::Pattern::new(&pattern.to_string_lossy()).is_ok_and(|pattern| pattern.matches_path(file))
-        };
-        keyword == "include" && value.split_whitespace().any(covers)
-    })
+    let Some((keyword, value)) = text.lines().find_map(setting) else { return false };
+    let covers = |pattern: &str| {
+        let pattern = Path::new("/etc/ssh").join(pattern.trim_matches('"'));
+        glob::Pattern::new(&pattern.to_string_lossy()).is_ok_and(|pattern| pattern.matches_path(file))
+    };
+    // The first pattern that comes to any file at all: sshd reads what it finds in the order of names.
+    let first = value.split_whitespace().find(|pattern| covers(pattern) || !included(pattern).is_empty());
+    keyword == "include"
+        && first.is_some_and(|pattern| {
+            covers(pattern) && included(pattern).iter().all(|other| other.as_path() >= file)
+        })
 }
 
 impl Block {
@@ -173,7 +201,11 @@ impl Block {
                 None if criterion.eq_ignore_ascii_case("all") => break,
                 None => (criterion, words.next().unwrap_or_default()),
             };
-            let first = value.split(',').find(|pattern| !pattern.starts_with('!')).unwrap_or_default();
+            let first = value
+                .trim_matches('"')
+                .split(',')
+                .find(|pattern| !pattern.starts_with('!'))
+                .unwrap_or_default();
             match criterion.to_ascii_lowercase().as_str() {
                 "user" => visitor.user = first.replace(['*', '?'], "x"),
                 "group" => visitor.user = member(first).unwrap_or(visitor.user),
@@ -270,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_block_may_not_hold_is_found_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("main");
+        let found = |text: &str| {
+            std::fs::write(&main, text).unwrap();
+            blocks(&main, Path::new("/none"))
+        };
+        let off = found(
+            "KbdInteractiveAuthentication no\nMatch User \"a b\",c#d # x\n ChallengeResponseAuthentication=no\n",
+        );
+        let off = &off.unwrap()[0];
+        assert_eq!(off.criteria, "User \"a b\",c#d");
+        assert_eq!(off.no_prompt.as_ref().map(|place| place.line), Some(3));
+        let nested = found("Match LocalPort 2222\nInclude /etc/ssh/inner.conf\n").unwrap_err();
+        assert!(nested.ends_with(":2: an Include inside of a Match block"), "{nested}");
+    }
+
+    #[test]
     fn an_include_must_come_first_to_win() {
         let file = Path::new("/etc/ssh/sshd_config.d/00-mfad.conf");
         for text in ["# a\nInclude /etc/ssh/sshd_config.d/*.conf\n", "include sshd_config.d/*.conf"] {
@@ -278,5 +328,12 @@ mod tests {
         for text in ["Port 22\nInclude /etc/ssh/sshd_config.d/*.conf\n", "Include /etc/ssh/other.d/*", ""] {
             assert!(!begins_with_include_of(text, file), "{text}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, text) =
+            (folder.path().join("00-mfad.conf"), format!("Include {}/*.conf", folder.path().display()));
+        std::fs::write(folder.path().join("01-more.conf"), "").unwrap();
+        assert!(begins_with_include_of(&text, &ours));
+        std::fs::write(folder.path().join("00-before.conf"), "").unwrap();
+        assert!(!begins_with_include_of(&text, &ours), "another is read first");
     }
 }

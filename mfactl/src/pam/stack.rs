@@ -120,12 +120,17 @@ impl Files {
         let path = self.root.join(file.strip_prefix("/").unwrap_or(file));
         match std::fs::metadata(&path) {
             Ok(about) if !about.is_file() || about.len() > LONGEST => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "no PAM file"))
+                Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file, or longer than one of PAM is"))
             }
             Ok(_) => std::fs::read(&path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where a file leads, if it is a link.
+    pub(crate) fn link(&self, file: &Path) -> Option<PathBuf> {
+        std::fs::read_link(self.root.join(file.strip_prefix("/").unwrap_or(file))).ok()
     }
 
     /// The file of a service, where it has one.
@@ -240,7 +245,9 @@ impl Files {
         };
         let read = match &self.named(other)? {
             Some((file, text)) => self.flatten(file, text, inner, steps)?,
-            None => Err(fail(&format!("it includes {other}, which is not there"), Action::Bad)),
+            None => {
+                Err(fail(&format!("it includes {}, which is not there", other.escape_debug()), Action::Bad))
+            }
         };
         let Err(given_up) = read else { return Ok(Ok(())) };
         if !inner.alone {

@@ -20,6 +20,7 @@ use mfa_proto::identity::escaped;
 use super::arm::{arm, disarm};
 use super::clock::Stopwatch;
 use super::family::Family;
+use super::gate::Gate;
 use super::plan::Plan;
 use super::proof::prove;
 use super::record::{self, Kept, Saved, Trial};
@@ -45,6 +46,19 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
         saved: plan.changes.iter().map(Saved::of).collect(),
         sshd: plan.gate.as_ref().filter(|_| plan.touches_sshd()).map(|gate| gate.pid_file.clone()),
     };
+    let Some(alone) = record::lock()? else { return Err(Failure::GivenUp(BUSY.into())) };
+    // Another run may have been faster than the question that came before.
+    if record::trial()?.is_some() {
+        return Err(Failure::GivenUp(BUSY.into()));
+    }
+    for change in &plan.changes {
+        if std::fs::read(&change.file).ok() != change.before {
+            let file = change.file.display();
+            return Err(Failure::GivenUp(format!(
+                "{file} has changed since the plan was made; nothing was changed"
+            )));
+        }
+    }
     record::begin(&trial)?;
     let armed = arm(&trial.id, seconds + LATER);
     if let Err(failure) = armed {
@@ -61,22 +75,26 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
         .and_then(|()| holds(plan))
         .and_then(|()| trial.sshd.as_deref().map_or(Ok(()), sshd::reload).map_err(Failure::GivenUp));
     if let Err(failure) = written {
+        drop(alone);
         undo(&trial)?;
         return Err(failure);
     }
     Ok(trial)
 }
 
-/// Whether what is there now is what was planned.
+/// Why a second one does not begin.
+const BUSY: &str = "another change has begun, or hangs; nothing was changed";
+
+/// Whether what is there now protects as planned.
 fn holds(plan: &Plan) -> Result<(), Failure> {
     let files = Files::of_this_host();
     for service in &plan.services {
         if let Err(flaws) = prove(&files, &service.name) {
             let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
-            return Err(Failure::GivenUp(format!("{}: {}; put back", service.name, flaws.join("; "))));
+            return Err(Failure::GivenUp(format!("{}: {}", service.name, flaws.join("; "))));
         }
     }
-    Ok(())
+    plan.gate.as_ref().map_or(Ok(()), Gate::holds).map_err(|why| Failure::GivenUp(format!("sshd: {why}")))
 }
 
 /// How a trial ended.
@@ -88,6 +106,8 @@ pub(crate) enum Ended {
     TooLate,
     /// A signal: Ctrl-C, a terminal that is gone.
     Interrupted,
+    /// Somebody has put it back meanwhile.
+    PutBack,
 }
 
 /// Signals that end a trial, held back so that it is put back first.
@@ -114,6 +134,7 @@ impl Held {
 /// Waits for a settled login of each family since row `after` of the audit, and shows each.
 pub(crate) async fn watch(
     bus: &Bus,
+    trial: &Trial,
     families: &[Family],
     mut after: u64,
     seconds: u32,
@@ -124,6 +145,9 @@ pub(crate) async fn watch(
     while clock.elapsed() < Duration::from_secs(seconds.into()) {
         if held.came_within(EVERY) {
             return Ok(Ended::Interrupted);
+        }
+        if !is_on(trial)? {
+            return Ok(Ended::PutBack);
         }
         // A daemon that is away for a moment ends nothing; the clock does.
         if bus.watch(WATCHED).await.is_err() {
@@ -160,10 +184,19 @@ fn seen(row: &AuditRow, open: &mut Vec<&Family>) -> Option<String> {
     }
 }
 
-/// Keeps what is in place: the trial is over.
-pub(crate) fn keep(trial: &Trial, families: &[Family], now: u64) -> Result<(), Failure> {
+fn is_on(trial: &Trial) -> Result<bool, Failure> {
+    Ok(record::trial()?.is_some_and(|on| on.id == trial.id))
+}
+
+/// Keeps what is in place, where it is still what was proved: the trial is over.
+pub(crate) fn keep(trial: &Trial, plan: &Plan, now: u64) -> Result<(), Failure> {
+    let _alone = record::lock()?;
+    if !is_on(trial)? {
+        return Err(Failure::GivenUp("it was put back meanwhile".into()));
+    }
+    holds(plan)?;
     let mut kept = record::kept()?;
-    for family in families {
+    for family in &plan.families {
         let hash = super::plan::hash_now(family);
         kept.insert(family.name.clone(), Kept { hash, since: now, gone: 0 });
     }

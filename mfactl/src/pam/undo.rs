@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 /// Undoes a trial; what was done, for people. What fails is told and the rest is done all the same.
 pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
+    // Whoever holds the lock for so long will not write any more, and the stack has to go back.
+    let _alone = record::lock();
     let mut told = Vec::new();
     let mut failed = false;
     // In the opposite order: sshd goes back to its old methods before the stack asks nobody any more.
@@ -38,6 +40,10 @@ pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
 }
 
 fn back(saved: &Saved) -> std::io::Result<&'static str> {
+    record::clear(&saved.file);
+    if saved.is_as_before() {
+        return Ok("is as it was");
+    }
     if saved.is_as_left() {
         saved.restore()?;
         return Ok("put back as it was");
@@ -67,6 +73,7 @@ pub(crate) fn take_out(file: &Path) -> std::io::Result<bool> {
         without_us(&text)
     };
     let Some(bare) = bare else { return Ok(false) };
-    record::replace(file, bare.as_bytes(), record::mode_of(file))?;
+    // Somebody may have made a link of it.
+    record::replace(&std::fs::canonicalize(file)?, bare.as_bytes(), record::mode_of(file))?;
     Ok(true)
 }

@@ -288,7 +288,7 @@ fn after(steps: &[Step], at: &At, step: &Step, answer: Answer, action: Action) -
             to.next = end_of_level(steps, at.next, step.level);
         }
         Action::Jump(lines) => {
-            if let Some(next) = landing(steps, at.next, step.level, lines) {
+            if let Some(next) = landing(steps, at.next, step.level, lines.into()) {
                 to.next = next;
             } else {
                 (to.standing, to.next) = (Standing::FAILED, end_of_level(steps, at.next, step.level));

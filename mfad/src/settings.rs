@@ -322,6 +322,48 @@ mod tests {
         assert!(Settings::parse(&both, "host").unwrap_err().contains("both"));
     }
 
+    /// Every key that a file may have, by its path: the parser names them when it meets another.
+    fn known_keys(section: &[&str], found: &mut Vec<String>) {
+        let mode = if section == ["policy"] { "" } else { "[policy]\nmode = \"off\"\n" };
+        let header = if section.is_empty() { String::new() } else { format!("[{}]\n", section.join(".")) };
+        let text = format!("{}no_such_key = 1\n{mode}", if section.is_empty() { "" } else { &header });
+        let said = Settings::parse(&text, "host").unwrap_err();
+        if !said.contains("unknown field `no_such_key`") {
+            found.push(section.join(".")); // a value
+            return;
+        }
+        let (_, names) = said.rsplit_once("expected ").expect("it names what it knows");
+        for name in names.split('`').skip(1).step_by(2) {
+            known_keys(&[section, &[name]].concat(), found);
+        }
+    }
+
+    #[test]
+    fn every_setting_is_explained_in_the_sample_and_in_the_manual() {
+        let mut known = Vec::new();
+        known_keys(&[], &mut known);
+        assert!(known.len() >= 9 && known.contains(&"service.su.subject".to_owned()), "{known:?}");
+        let sample = include_str!("../../packaging/files/mfad.toml");
+        let manual = include_str!("../../packaging/man/mfad.toml.5");
+        let mut section = "";
+        let in_sample: Vec<String> = sample
+            .lines()
+            .filter_map(|line| {
+                if let Some(name) = line.strip_prefix('[') {
+                    section = name.trim_end_matches(']');
+                }
+                let (key, _) = line.trim_start_matches('#').split_once(" = ")?;
+                Some(format!("{section}.{key}"))
+            })
+            .collect();
+        for path in known {
+            assert!(in_sample.contains(&path), "mfad.toml does not explain {path}: {in_sample:?}");
+            let (section, key) = path.rsplit_once('.').expect("a key is in a section");
+            assert!(manual.contains(&format!("[{section}]")), "mfad.toml(5) has no section {section}");
+            assert!(manual.contains(&format!("\n.B {key}\n")), "mfad.toml(5) does not explain {path}");
+        }
+    }
+
     // S23: no line whose loss loosens the policy goes unnoticed.
     #[test]
     fn a_file_without_a_mode_is_broken_and_no_lost_line_loosens() {

@@ -7,6 +7,7 @@ mod people;
 mod sshd;
 mod stacks;
 mod sudo;
+mod truth;
 
 use std::fs;
 

@@ -4,7 +4,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use crate::pam::line::{Action, Facility, Line, Rule, parse};
+use crate::pam::line::{Action, Control, Facility, Line, Rule, parse};
 use crate::pam::proof::{is_attested, way};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
@@ -245,6 +245,8 @@ impl Stack<'_> {
             let mend = Mend::Run(mend::sed(&file, "$a account required pam_mfa.so"));
             return self.found(Kind::AccountLineMissing, Some(Spot::file(file)), "", mend);
         }
+        // Root's own way round, for the day on which mfad fails, is none that others can go.
+        let steps = &without_roots_way(steps);
         let walk = Walk::through(steps);
         let Some(end) = walk.ends.iter().find(|end| end.granted && end.seen.ours == Ours::Unasked) else {
             return;
@@ -268,6 +270,30 @@ impl Stack<'_> {
             _ => Mend::edit(spot),
         }
     }
+}
+
+/// The same list, in which lines for root alone have no say.
+fn without_roots_way(steps: &[Step]) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    for step in steps.iter_mut().filter(|step| is_for_root_alone(step)) {
+        if let Act::Ask { control, .. } = &mut step.act {
+            *control =
+                Control { success: Action::Ignore, ignore: Action::Ignore, others: vec![Action::Ignore] };
+        }
+    }
+    steps
+}
+
+/// `pam_succeed_if.so user = root`: further conditions only narrow it.
+pub(super) fn is_for_root_alone(step: &Step) -> bool {
+    let Act::Ask { module, arguments, .. } = &step.act else { return false };
+    let root = |words: &[String]| {
+        matches!(
+            (words[0].as_str(), words[1].as_str(), words[2].as_str()),
+            ("user", "=", "root") | ("uid", "=" | "eq", "0")
+        )
+    };
+    module == "pam_succeed_if" && arguments.windows(3).any(root)
 }
 
 /// Whether nothing jumps over that line.

@@ -31,7 +31,7 @@ fn with_a_button(machine: &Machine, user: &str) -> Presses {
 }
 
 /// A telephone that was given the secret of this screen.
-fn phone_that_reads(screen: &str) -> Token {
+pub(crate) fn phone_that_reads(screen: &str) -> Token {
     let secret = screen.lines().find_map(|line| line.trim().strip_prefix("Secret "));
     Token::of_secret(secret.unwrap_or_else(|| panic!("no secret in {screen}")).trim())
 }
@@ -65,12 +65,12 @@ fn alice_and_bob() -> Blueprint {
 
 /// Alice begins a trial: she says yes, and then logs in by `proofs` in other terminals. `codes` are those that her own
 /// session asks for.
-fn on_trial<'a>(
+pub(crate) fn on_trial<'a>(
     machine: &Machine,
-    proofs: Vec<Attempt>,
+    proofs: impl FnOnce() -> Vec<Attempt> + 'a,
     mut codes: impl FnMut(&str) -> String + 'a,
 ) -> impl FnMut(&str) -> String + 'a {
-    let (inside, mut proofs) = (machine.inside().clone(), proofs.into_iter());
+    let (inside, mut proofs) = (machine.inside().clone(), Some(proofs));
     move |prompt| {
         if prompt.contains("Root's password") {
             return "root's".into();
@@ -78,7 +78,7 @@ fn on_trial<'a>(
         if !prompt.ends_with("Type yes: ") {
             return codes(prompt);
         }
-        let (inside, proofs) = (inside.clone(), proofs.by_ref().collect::<Vec<_>>());
+        let (inside, proofs) = (inside.clone(), proofs.take().expect("one trial")());
         std::thread::spawn(move || {
             let begun = || inside.exists("/var/lib/mfactl/trial.json");
             wait::for_condition("the trial has begun", Duration::from_secs(20), begun);
@@ -90,6 +90,25 @@ fn on_trial<'a>(
     }
 }
 
+/// Alice puts the module in front of these services, and has it kept by those proofs.
+pub(crate) fn apply_on_trial(
+    machine: &Machine,
+    services: &str,
+    proofs: Vec<Attempt>,
+    codes: impl FnMut(&str) -> String,
+) {
+    let mut person = on_trial(machine, || proofs, codes);
+    let mut terminal =
+        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {services}"));
+    loop {
+        match terminal.next_within(Duration::from_secs(30)) {
+            Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
+            Next::Ended(exit) => break assert_eq!(exit, Some(0), "{}", terminal.transcript()),
+            Next::Silent => panic!("{}", terminal.transcript()),
+        }
+    }
+}
+
 #[test]
 fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
     let machine = served(as_shipped());
@@ -98,9 +117,9 @@ fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
          install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
     );
     let alice = with_a_button(&machine, "alice");
-    let proof = machine.ssh("alice").password("pw").code(&alice.code());
+    let proof = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&alice.code());
     let mut page = Page::of(PAGE, "break-glass");
-    page.play_next(&machine, &mut on_trial(&machine, vec![proof], with(&alice)));
+    page.play_next(&machine, &mut on_trial(&machine, || vec![proof], with(&alice)));
     page.play(&machine, &mut nobody);
     let _ = machine.ssh("alice").key("alice").assert_refused();
 }
@@ -122,10 +141,10 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
     let phone = phone.expect("enrolled");
     page.play_next(&machine, &mut |_| "pw".into());
     let proofs = vec![
-        machine.ssh("alice").password("pw").code(&phone.code()),
+        machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&phone.code()),
         machine.sudo("alice").password("pw").code(&phone.code_at(1)),
     ];
-    page.play_next(&machine, &mut on_trial(&machine, proofs, |_| "pw".into()));
+    page.play_next(&machine, &mut on_trial(&machine, || proofs, |_| "pw".into()));
     let bob = |offered: bool| {
         let outcome = machine.ssh("bob").password("pw").code("").run();
         assert_eq!(outcome.verdict == Verdict::Granted, offered, "{outcome}");
@@ -149,16 +168,7 @@ fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
 
     let alice = with_a_button(&machine, "alice");
     let proof = machine.sudo("alice").password("pw").code(&alice.code());
-    let apply = "sudo mfactl pam apply sudo";
-    let mut person = on_trial(&machine, vec![proof], with(&alice));
-    let mut terminal = Terminal::open(machine.inside(), "alice", apply);
-    loop {
-        match terminal.next_within(Duration::from_secs(30)) {
-            Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
-            Next::Ended(exit) => break assert_eq!(exit, Some(0), "{}", terminal.transcript()),
-            Next::Silent => panic!("{}", terminal.transcript()),
-        }
-    }
+    apply_on_trial(&machine, "sudo", vec![proof], with(&alice));
     Page::of(PAGE, "remove").play(&machine, &mut nobody);
     let _ = machine.sudo("alice").password("pw").assert_granted();
     assert!(machine.exists("/var/lib/mfad/mfad.db"));

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use mfa_tests::docker::Engine;
 use mfa_tests::document::{Page, repository};
+use mfa_tests::package::{Version, deb};
 use mfa_tests::terminal::Terminal;
 use mfa_tests::transcript::Stage;
 use mfa_tests::{Token, clock};
@@ -45,7 +46,11 @@ fn the_containers_to_try_stacks_on_are_built_and_log_in() {
         Err(why) => return not_run(&why),
     };
     engine.import_base();
-    let host = Host { engine, packages: "target/packages/quick" };
+    let host = Host { engine, packages: "target/packages/container" };
+    let folder = repository().join(host.packages);
+    let package =
+        fs::create_dir_all(&folder).and_then(|()| fs::copy(deb(Version::This), folder.join("mfad.deb")));
+    package.expect("a package below target");
     let (mut phone, mut steps) = (None, [-1, 0].into_iter());
     clock::with_seconds_left(20);
     Page::of(PAGE, "containers").play_session(&host, &mut |prompt| {

@@ -136,7 +136,8 @@ fn each_command_that_the_text_names_is_one() {
     for (document, span) in documents().iter().flat_map(|document| named_in(document)) {
         let line = span.trim_start_matches("sudo ");
         let mut words = line.split_whitespace().take_while(|word| !["|", "&&", ";"].contains(word));
-        let Some(program @ ("mfactl" | "mfad")) = words.next() else { continue };
+        let program = words.next().map(|program| program.trim_start_matches("target/release/"));
+        let Some(program @ ("mfactl" | "mfad" | "bench")) = program else { continue };
         let arguments: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
         let asked = Command::new(built(program)).args(&arguments).arg("--help").output().expect("it starts");
         let said = String::from_utf8_lossy(&asked.stderr);

@@ -20,6 +20,7 @@ mod factors;
 mod false_mfad;
 mod faults;
 mod first_enrolment;
+mod first_login;
 mod first_pass;
 mod fixture;
 mod hostile_caller;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Blueprint, Machine, Stack, User};
+use mfa_tests::{Blueprint, Machine, Stack, User, wait};
 
+use crate::administration::apply_on_trial;
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
 
 const PAGE: &str = "packaging/doc/rescue.md";
@@ -96,6 +97,11 @@ fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
     // Single user: what rescue.target runs asks no PAM.
     let mut terminal = Terminal::open(machine.inside(), "root", "sulogin");
     assert!(matches!(terminal.next_within(SOON), Next::Prompt(_)), "{}", terminal.transcript());
+    // It throws away what is typed before the echo is off.
+    wait::for_condition("sulogin listens", SOON, || {
+        let ttys = machine.exec(&["sh", "-c", "for tty in /dev/pts/[0-9]*; do stty -F $tty -a; done"]);
+        ttys.stdout.contains(" -echo ")
+    });
     terminal.answer(b"root's");
     terminal.shows("root@server:", SOON);
     terminal.answer(b"id -un >/root/who; exit");
@@ -139,6 +145,23 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
     machine.shell("rm /home/alice/.ssh/id_ed25519"); // neither a key nor a code
     page.play(&machine, &mut |_| "pw".into());
     let _ = machine.ssh("alice").password("wrong").assert_refused();
+}
+
+#[test]
+fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
+    let machine = served(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
+    let token = machine.token("alice");
+    apply_on_trial(
+        &machine,
+        "sshd",
+        vec![machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code())],
+        |_| "pw".into(),
+    );
+    machine.mfad().remove();
+    remove_module(&machine);
+    let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_refused();
+    Page::of(PAGE, "applied").play(&machine, &mut nobody);
+    let _ = machine.ssh("alice").password("pw").assert_granted();
 }
 
 #[test]

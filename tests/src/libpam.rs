@@ -12,8 +12,10 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs;
 use std::io;
 use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::ptr;
 
 pub use words::{Code, Flags, Item, Prompt, Style};
@@ -51,6 +53,13 @@ unsafe extern "C" {
         service: *const c_char,
         user: *const c_char,
         conv: *const Conv,
+        handle: *mut *mut Handle,
+    ) -> c_int;
+    fn pam_start_confdir(
+        service: *const c_char,
+        user: *const c_char,
+        conv: *const Conv,
+        confdir: *const c_char,
         handle: *mut *mut Handle,
     ) -> c_int;
     fn pam_end(handle: *mut Handle, status: c_int) -> c_int;
@@ -158,6 +167,26 @@ pub struct Session<'c> {
 impl<'c> Session<'c> {
     /// Starts a transaction of `service`, for `user` where the host knows one already.
     pub fn start(service: &str, user: Option<&[u8]>, conversation: Conversation<'c>) -> Result<Self, Code> {
+        Self::start_with(service, user, conversation, None)
+    }
+
+    /// The same with the stacks in that folder, and none of this host's.
+    pub fn start_in(
+        folder: &Path,
+        service: &str,
+        user: Option<&[u8]>,
+        conversation: Conversation<'c>,
+    ) -> Result<Self, Code> {
+        let folder = CString::new(folder.as_os_str().as_bytes()).map_err(|_nul| Code::BAD_ITEM)?;
+        Self::start_with(service, user, conversation, Some(&folder))
+    }
+
+    fn start_with(
+        service: &str,
+        user: Option<&[u8]>,
+        conversation: Conversation<'c>,
+        folder: Option<&CStr>,
+    ) -> Result<Self, Code> {
         let service = CString::new(service).map_err(|_nul| Code::BAD_ITEM)?;
         let user = user.map(CString::new).transpose().map_err(|_nul| Code::BAD_ITEM)?;
         let converse = match conversation {
@@ -169,7 +198,18 @@ impl<'c> Session<'c> {
         let mut handle = ptr::null_mut();
         let user = user.as_ref().map_or(ptr::null(), |user| user.as_ptr());
         // SAFETY: C strings or NULL where allowed; libpam copies them and `conv`; `handle` is a place for one pointer.
-        let code = Code(unsafe { pam_start(service.as_ptr(), user, &raw const conv, &raw mut handle) });
+        let code = Code(unsafe {
+            match folder {
+                None => pam_start(service.as_ptr(), user, &raw const conv, &raw mut handle),
+                Some(folder) => pam_start_confdir(
+                    service.as_ptr(),
+                    user,
+                    &raw const conv,
+                    folder.as_ptr(),
+                    &raw mut handle,
+                ),
+            }
+        });
         if !code.is_success() || handle.is_null() {
             // SAFETY: made by `Box::into_raw` above, and no handle exists that could still use it.
             drop(unsafe { Box::from_raw(talk) });

@@ -7,7 +7,7 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::Mend;
 use super::sshd::Sshd;
-use super::stacks::is_for_root_alone;
+use super::steps::is_for_root_alone;
 use crate::pam::glass::{console, roots_password};
 
 /// Looks for one.

@@ -1,7 +1,8 @@
 //! One file of a PAM stack, read as libpam reads it.
 //!
 //! Source: pam.d(5) and `libpam/pam_handlers.c` of Linux-PAM: a comment begins at any `#`, a line
-//! goes on after a `\` at its end, an argument in brackets may hold spaces, words know no case.
+//! goes on after a `\` at its end, what is in brackets is one word, facilities and the names of controls
+//! know no case. `against_libpam` compares all of it with the libpam that is installed.
 
 use std::fmt;
 
@@ -56,33 +57,28 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "ignore" => Self::Ignore,
-            "ok" => Self::Ok,
-            "done" => Self::Done,
-            "bad" => Self::Bad,
-            "die" => Self::Die,
-            "reset" => Self::Reset,
-            number => Self::Jump(number.parse().ok().filter(|lines| *lines > 0)?),
+    /// The action that a text begins with, and what follows it.
+    fn take(text: &str) -> Option<(Self, &str)> {
+        const WORDS: [(&str, Action); 6] = [
+            ("ignore", Action::Ignore),
+            ("ok", Action::Ok),
+            ("done", Action::Done),
+            ("bad", Action::Bad),
+            ("die", Action::Die),
+            ("reset", Action::Reset),
+        ];
+        let word = WORDS.iter().find_map(|(word, action)| Some((*action, text.strip_prefix(word)?)));
+        word.or_else(|| {
+            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let lines = text[..end].parse().ok().filter(|lines| *lines > 0)?;
+            Some((Self::Jump(lines), &text[end..]))
         })
     }
 }
 
-/// The action for each answer, as far as answers differ in what they mean: success, "leave me out",
-/// and all others, of which a line may tell several apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Control {
-    /// On `PAM_SUCCESS`.
-    pub(crate) success: Action,
-    /// On `PAM_IGNORE`.
-    pub(crate) ignore: Action,
-    /// On any other answer; not empty, each once.
-    pub(crate) others: Vec<Action>,
-}
-
-/// How many answers libpam knows besides `success` and `ignore`.
-const OTHER_CODES: [&str; 30] = [
+/// The answers of a module, by their numbers (`_pam_types.h`).
+pub(crate) const CODES: [&str; 32] = [
+    "success",
     "open_err",
     "symbol_err",
     "service_err",
@@ -107,6 +103,7 @@ const OTHER_CODES: [&str; 30] = [
     "authtok_lock_busy",
     "authtok_disable_aging",
     "try_again",
+    "ignore",
     "abort",
     "authtok_expired",
     "module_unknown",
@@ -114,48 +111,81 @@ const OTHER_CODES: [&str; 30] = [
     "conv_again",
     "incomplete",
 ];
+/// `PAM_SUCCESS`.
+pub(crate) const SUCCESS: usize = 0;
+/// `PAM_PERM_DENIED`: what libpam answers itself where a line names no module.
+const PERM_DENIED: usize = 6;
+/// `PAM_NEW_AUTHTOK_REQD`: right, but the password has to be changed.
+pub(crate) const RENEW: usize = 12;
+/// `PAM_IGNORE`.
+pub(crate) const IGNORE: usize = 25;
+/// `PAM_MODULE_UNKNOWN`: what libpam answers where the module is not there.
+const MODULE_UNKNOWN: usize = 28;
+
+/// The action for each answer, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Control([Action; CODES.len()]);
 
 impl Control {
-    fn of(success: Action, others: Action) -> Self {
-        Self { success, ignore: Action::Ignore, others: vec![others] }
+    /// The action on one answer.
+    pub(crate) const fn on(&self, code: usize) -> Action {
+        self.0[code]
     }
 
+    /// Those on every answer.
+    pub(crate) const fn all(&self) -> &[Action] {
+        &self.0
+    }
+
+    /// The actions on whatever is no success, no wish for a new password and no `ignore`; each once.
+    pub(crate) fn others(&self) -> Vec<Action> {
+        let mut others = Vec::new();
+        for (code, action) in self.0.iter().enumerate() {
+            if ![SUCCESS, RENEW, IGNORE].contains(&code) && !others.contains(action) {
+                others.push(*action);
+            }
+        }
+        others
+    }
+
+    /// The actions on success and on a wish for a new password, on `ignore`, and on all others.
+    pub(crate) fn of(success: Action, ignore: Action, others: Action) -> Self {
+        let mut actions = [others; CODES.len()];
+        (actions[SUCCESS], actions[RENEW], actions[IGNORE]) = (success, success, ignore);
+        Self(actions)
+    }
+
+    /// None: libpam cannot read it, and fails whatever the module answers.
     fn parse(word: &str) -> Option<Self> {
         use Action::{Bad, Die, Done, Ignore, Ok};
-        if let Some(table) = word.strip_prefix('[') {
-            return Self::table(table.strip_suffix(']')?);
-        }
         Some(match word.to_ascii_lowercase().as_str() {
-            "required" => Self::of(Ok, Bad),
-            "requisite" => Self::of(Ok, Die),
-            "sufficient" => Self::of(Done, Ignore),
-            "optional" => Self::of(Ok, Ignore),
-            _ => return None,
+            "required" => Self::of(Ok, Ignore, Bad),
+            "requisite" => Self::of(Ok, Ignore, Die),
+            "sufficient" => Self::of(Done, Ignore, Ignore),
+            "optional" => Self::of(Ok, Ignore, Ignore),
+            _ => return Self::table(word),
         })
     }
 
+    /// As `_pam_parse_control` reads it: names in lower case, no space needed behind an action, a default
+    /// for what has none so far.
     fn table(text: &str) -> Option<Self> {
-        let (mut success, mut ignore, mut default) = (None, None, None);
-        let mut named = [None; OTHER_CODES.len()];
-        for pair in text.replace('=', " = ").split_whitespace().collect::<Vec<_>>().chunks(3) {
-            let [code, "=", action] = pair else { return None };
-            let action = Action::parse(action)?;
-            match code.to_ascii_lowercase().as_str() {
-                "success" => success = Some(action),
-                "ignore" => ignore = Some(action),
-                "default" => default = Some(action),
-                other => named[OTHER_CODES.iter().position(|code| *code == other)?] = Some(action),
+        let space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+        let mut actions = [None; CODES.len()];
+        let mut rest = text.trim_start_matches(space);
+        while !rest.is_empty() {
+            let code = CODES.iter().position(|name| rest.starts_with(name));
+            let name = code.map_or("default", |code| CODES[code]);
+            let value = rest.strip_prefix(name)?.trim_start_matches(space).strip_prefix('=')?;
+            let (action, left) = Action::take(value.trim_start_matches(space))?;
+            match code {
+                Some(code) => actions[code] = Some(action),
+                None => actions.iter_mut().for_each(|unsaid| *unsaid = unsaid.or(Some(action))),
             }
+            rest = left.trim_start_matches(space);
         }
         // What a table leaves unsaid fails (`_PAM_ACTION_UNDEF`: bad).
-        let default = default.unwrap_or(Action::Bad);
-        let mut others = Vec::new();
-        for action in named.map(|action| action.unwrap_or(default)) {
-            if !others.contains(&action) {
-                others.push(action);
-            }
-        }
-        Some(Self { success: success.unwrap_or(default), ignore: ignore.unwrap_or(default), others })
+        Some(Self(actions.map(|action| action.unwrap_or(Action::Bad))))
     }
 }
 
@@ -177,8 +207,15 @@ pub(crate) enum Rule {
     Substack(String),
     /// `@include`: the lines of another service, of every facility.
     IncludeAll(String),
-    /// What libpam cannot read: it fails whoever comes here.
-    Broken(&'static str),
+    /// What libpam cannot make out: it fails there, and does what the line wants done then.
+    Broken {
+        /// What is wrong.
+        why: &'static str,
+        /// What is done on that failure.
+        action: Action,
+    },
+    /// What makes libpam give the whole file up.
+    Unreadable(&'static str),
 }
 
 /// A line of a file, continued ones as one.
@@ -188,17 +225,25 @@ pub(crate) struct Line {
     pub(crate) number: usize,
     /// How many lines of the file it takes.
     pub(crate) lines: usize,
-    /// What it is for; none: every facility (`@include`, and what cannot be read).
+    /// What it is for; none: every facility (`@include`, what cannot be read), or a word that is none.
     pub(crate) facility: Option<Facility>,
-    /// Begins with `-`: a module that is not installed is left out.
-    pub(crate) silent: bool,
     /// What it asks for.
     pub(crate) rule: Rule,
 }
 
 impl Line {
-    /// Whether it has a say in that facility.
+    /// Whether it has a say in that facility, in a file that is read for all of them.
     pub(crate) fn is_for(&self, facility: Facility) -> bool {
+        match (self.facility, &self.rule) {
+            (Some(of), _) => of == facility,
+            (None, Rule::IncludeAll(_) | Rule::Unreadable(_)) => true,
+            // Where the facility is no word that libpam knows, it takes the one that matters most.
+            (None, _) => facility == Facility::Auth,
+        }
+    }
+
+    /// The same in a file that is read for that facility alone (`include`, `substack`).
+    pub(crate) fn is_for_alone(&self, facility: Facility) -> bool {
         self.facility.is_none_or(|of| of == facility)
     }
 
@@ -217,15 +262,32 @@ pub(crate) fn module_name(path: &str) -> &str {
     file.strip_suffix(".so").unwrap_or(file)
 }
 
+/// What stands between words. A carriage return does not: libpam takes it for a part of the word.
+const BLANK: [char; 2] = [' ', '\t'];
+/// The longest line, with those that continue it, that every libpam reads as one, in bytes. Older ones cut
+/// longer lines, comments too, and read what is left as a line of its own.
+const LONGEST: usize = 1022;
+
 /// Every line of a file that is not empty.
 pub(crate) fn parse(text: &[u8]) -> Vec<Line> {
     let text = String::from_utf8_lossy(text);
     let mut lines = Vec::new();
+    let unreadable = |number, why| {
+        let rule = Rule::Unreadable(why);
+        Line { number, lines: 1, facility: None, rule }
+    };
     let mut open: Option<(usize, String)> = None;
-    for (number, raw) in (1..).zip(text.lines()) {
-        let bare = raw.split('#').next().unwrap_or("").trim();
+    for (number, raw) in (1..).zip(text.split_terminator('\n')) {
+        if raw.contains('\0') || open.as_ref().map_or(0, |(_, whole)| whole.len()) + raw.len() > LONGEST {
+            lines.push(unreadable(number, "longer than libpam reads, or no text"));
+        }
+        let bare = raw.trim_start_matches(BLANK);
+        if bare.is_empty() || bare.starts_with('#') {
+            continue; // a line that was to be continued still is
+        }
         let (began, mut whole) = open.take().unwrap_or((number, String::new()));
-        let continued = bare.strip_suffix('\\').filter(|_| !raw.contains('#'));
+        let (bare, commented) = bare.split_once('#').map_or((bare, false), |(bare, _)| (bare, true));
+        let continued = bare.trim_end_matches(BLANK).strip_suffix('\\').filter(|_| !commented);
         whole.push_str(continued.unwrap_or(bare));
         if continued.is_some() {
             whole.push(' ');
@@ -234,62 +296,66 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Line> {
         }
         lines.extend(line(began, number + 1 - began, &whole));
     }
-    if let Some((began, whole)) = open {
-        lines.extend(line(began, 1, &whole));
-    }
+    lines.extend(open.map(|(began, _)| unreadable(began, "it is to be continued, and the file ends")));
     lines
 }
 
 fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
     let mut words = words(text).into_iter();
     let first = words.next()?;
-    let whole = |facility, silent, rule| Some(Line { number, lines, facility, silent, rule });
+    let whole = |facility, rule| Some(Line { number, lines, facility, rule });
     if first.eq_ignore_ascii_case("@include") {
-        let rule = words.next().map_or(Rule::Broken("@include names no file"), Rule::IncludeAll);
-        return whole(None, false, rule);
+        let rule = words.next().map_or(Rule::Unreadable("@include names no file"), Rule::IncludeAll);
+        return whole(None, rule);
     }
-    let bare = first.strip_prefix('-').unwrap_or(&first);
-    let silent = bare.len() < first.len();
-    let Some(facility) = Facility::parse(bare) else {
-        return whole(None, silent, Rule::Broken("no facility that libpam knows"));
+    // A `-` only keeps libpam from logging a module that is not installed.
+    let facility = Facility::parse(first.strip_prefix('-').unwrap_or(&first));
+    let broken = |why, action| whole(facility, Rule::Broken { why, action });
+    let Some(control) = words.next() else { return broken("no control", Action::Bad) };
+    let module = words.next();
+    let include = control.eq_ignore_ascii_case("include");
+    if include || control.eq_ignore_ascii_case("substack") {
+        // Some libpams do not survive that.
+        let Some(other) = module else {
+            return whole(None, Rule::Unreadable("it includes, and names no file"));
+        };
+        return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
+    }
+    let Some(control) = Control::parse(&control) else {
+        return broken("no control that libpam knows", Action::Bad);
     };
-    let broken = |what| whole(Some(facility), silent, Rule::Broken(what));
-    let Some(control) = words.next() else { return broken("no control") };
-    let Some(module) = words.next() else { return broken("no module") };
-    if control.eq_ignore_ascii_case("include") {
-        return whole(Some(facility), silent, Rule::Include(module));
+    if facility.is_none() {
+        return broken("no facility that libpam knows", control.on(PERM_DENIED));
     }
-    if control.eq_ignore_ascii_case("substack") {
-        return whole(Some(facility), silent, Rule::Substack(module));
+    match module {
+        Some(module) if !module.contains('.') => {
+            broken("a module without its ending, .so", control.on(MODULE_UNKNOWN))
+        }
+        Some(module) => whole(facility, Rule::Module { control, module, arguments: words.collect() }),
+        None => broken("no module", control.on(PERM_DENIED)),
     }
-    let Some(control) = Control::parse(&control) else { return broken("no control that libpam knows") };
-    whole(Some(facility), silent, Rule::Module { control, module, arguments: words.collect() })
 }
 
-/// Words between spaces; what is in brackets is one word, brackets kept only around a control.
+/// Words between blanks; what is in brackets is one word, without them.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(BLANK);
     while !rest.is_empty() {
-        let end = if rest.starts_with('[') {
-            let mut escaped = false;
-            let close = rest.char_indices().find(|&(_, c)| {
-                let closes = c == ']' && !escaped;
-                escaped = c == '\\';
-                closes
-            });
-            close.map_or(rest.len(), |(at, _)| at + 1)
-        } else {
-            rest.find(char::is_whitespace).unwrap_or(rest.len())
+        let Some(inner) = rest.strip_prefix('[') else {
+            let end = rest.find(BLANK).unwrap_or(rest.len());
+            words.push(rest[..end].to_owned());
+            rest = rest[end..].trim_start_matches(BLANK);
+            continue;
         };
-        let word = &rest[..end];
-        // Third and later bracketed words are arguments: without their brackets.
-        let inner = word.strip_prefix('[').and_then(|word| word.strip_suffix(']'));
-        words.push(match inner {
-            Some(inner) if words.len() > 1 => inner.replace("\\]", "]"),
-            _ => word.to_owned(),
+        let mut escaped = false;
+        let close = inner.find(|c: char| {
+            let closes = c == ']' && !escaped;
+            escaped = c == '\\';
+            closes
         });
-        rest = rest[end..].trim_start();
+        let end = close.unwrap_or(inner.len());
+        words.push(inner[..end].replace("\\]", "]"));
+        rest = inner.get(end + 1..).unwrap_or_default().trim_start_matches(BLANK);
     }
     words
 }
@@ -313,10 +379,10 @@ mod tests {
     #[test]
     fn a_line_is_read_as_libpam_reads_it() {
         let line = one("# above\n-AUTH\tRequired  /lib/security/pam_x.so a=1 [b c\\]d] # and so on\n");
-        assert_eq!((line.number, line.silent, line.facility), (2, true, Some(Facility::Auth)));
+        assert_eq!((line.number, line.facility), (2, Some(Facility::Auth)));
         assert_eq!(line.module(), Some("pam_x"));
         let Rule::Module { control, arguments, .. } = line.rule else { panic!() };
-        assert_eq!(control, Control::of(Action::Ok, Action::Bad));
+        assert_eq!(control, Control::of(Action::Ok, Action::Ignore, Action::Bad));
         assert_eq!(arguments, ["a=1", "b c]d"]);
     }
 
@@ -333,14 +399,14 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!(control.success, Action::Jump(2));
-        assert_eq!((control.ignore, control.others), (Action::Ignore, vec![Action::Ignore]));
+        assert_eq!(control.on(SUCCESS), Action::Jump(2));
+        assert_eq!((control.on(IGNORE), control.others()), (Action::Ignore, vec![Action::Ignore]));
         let Rule::Module { control, .. } = one("auth [success = ok user_unknown=die] pam_unix.so").rule
         else {
             panic!()
         };
-        assert_eq!((control.success, control.ignore), (Action::Ok, Action::Bad));
-        assert_eq!(control.others, [Action::Bad, Action::Die]);
+        assert_eq!((control.on(SUCCESS), control.on(IGNORE)), (Action::Ok, Action::Bad));
+        assert_eq!(control.others(), [Action::Bad, Action::Die]);
     }
 
     #[test]
@@ -356,7 +422,7 @@ mod tests {
             "@include",
         ] {
             let line = one(text);
-            assert!(matches!(line.rule, Rule::Broken(_)), "{text}: {line:?}");
+            assert!(matches!(line.rule, Rule::Broken { .. } | Rule::Unreadable(_)), "{text}: {line:?}");
         }
     }
 

@@ -6,6 +6,8 @@
 //! only when a login through it has been seen ([`trial`]); until then there is always something that puts
 //! it back ([`arm`], [`undo`]).
 
+#[cfg(test)]
+mod against_libpam;
 mod arm;
 mod block;
 pub(crate) mod clock;

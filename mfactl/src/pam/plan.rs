@@ -134,7 +134,7 @@ fn hash(files: &Files, services: &[Service], methods: Option<&str>) -> String {
                 let said = match &step.act {
                     Act::Ask { control, module, arguments } => format!("{control:?} {module} {arguments:?}"),
                     Act::Enter => "substack".into(),
-                    Act::Fail(_) => "broken".into(),
+                    Act::Fail { .. } => "broken".into(),
                 };
                 hash.update(format!("{facility} {} {said}\n", step.level));
             }

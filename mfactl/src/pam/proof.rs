@@ -94,10 +94,7 @@ fn unread(error: &io::Error) -> Flaw {
 
 /// Lines that refuse everyone.
 fn broken(steps: &[Step]) -> Vec<Flaw> {
-    let broken = |step: &Step| match &step.act {
-        Act::Fail(why) => Some(Flaw::Broken(step.place.clone(), why.clone())),
-        _ => None,
-    };
+    let broken = |step: &Step| Some(Flaw::Broken(step.place.clone(), step.broken()?.to_owned()));
     steps.iter().filter_map(broken).collect()
 }
 
@@ -142,7 +139,8 @@ fn flaws_of_account(steps: &[Step]) -> Vec<Flaw> {
         return vec![Flaw::NoAccountLine];
     }
     let walk = Walk::through(steps);
-    let skipped = walk.ends.iter().find(|end| end.granted && end.seen.ours == Ours::Unasked);
+    let lets_in = |end: &&End| end.granted || end.renews;
+    let skipped = walk.ends.iter().filter(lets_in).find(|end| end.seen.ours == Ours::Unasked);
     skipped.map(|end| Flaw::AccountSkipped(way(steps, end))).into_iter().collect()
 }
 
@@ -154,6 +152,7 @@ pub(crate) fn way(steps: &[Step], end: &End) -> String {
         let said = match answer {
             Answer::Success => "succeeds",
             Answer::Ignore => "is left out",
+            Answer::Renew => "wants a new password",
             Answer::Failure => "fails",
         };
         Some(format!("{module} ({}) {said}", step.place))

@@ -4,16 +4,20 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::line::{Control, Facility, Line, Rule, module_name, parse};
+use super::line::{Action, Control, Facility, Line, Rule, module_name, parse};
 
 /// The folders of PAM files, the first one first: what an administrator keeps wins over what is shipped.
 const FOLDERS: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
-/// How deep files may include each other; libpam's own limit.
-const DEPTH: usize = 32;
+/// How deep files may include each other. libpam fails at about this depth, or, by `@include`, never comes back.
+const DEPTH: usize = 16;
 /// The most lines that a stack comes to: files that include each other twice would have no end.
 const MOST: usize = 4096;
 /// A PAM file is never longer.
 const LONGEST: u64 = 1 << 20;
+
+/// What Debian's libpam does where an `@include` fails in a file that is read for one facility: it takes
+/// the actions of the line before, or what is in memory.
+pub(super) const UNDEFINED: &str = ", and what libpam does then is not defined";
 
 /// Where a line stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +49,12 @@ pub(crate) enum Act {
     /// Begins a substack: the lines after it with a higher level.
     Enter,
     /// Fails whoever comes here: a line that cannot be read, a file that is missing.
-    Fail(String),
+    Fail {
+        /// What is wrong.
+        why: String,
+        /// What is done on that failure.
+        action: Action,
+    },
 }
 
 /// One point of the list.
@@ -63,6 +72,14 @@ impl Step {
     /// Whether it asks that module.
     pub(crate) fn asks(&self, name: &str) -> bool {
         matches!(&self.act, Act::Ask { module, .. } if module == name)
+    }
+
+    /// Why it fails whoever comes here, if it does.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        match &self.act {
+            Act::Fail { why, .. } => Some(why),
+            _ => None,
+        }
     }
 
     /// Whether it has that argument.
@@ -116,8 +133,13 @@ impl Files {
         if service.is_empty() || service.contains('/') {
             return Ok(None);
         }
+        self.named(service)
+    }
+
+    /// The file that an `include` names: a path may be absolute, or lead below the folders.
+    fn named(&self, name: &str) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
         for folder in FOLDERS {
-            let file = Path::new(folder).join(service);
+            let file = Path::new(folder).join(name);
             if let Some(text) = self.read(&file)? {
                 return Ok(Some((file, text)));
             }
@@ -141,28 +163,39 @@ impl Files {
     }
 
     /// The list that libpam goes through for a service; that of `other` where it has no line of its own.
+    ///
+    /// A file that cannot be read to its end, that of `other` included, refuses everyone. An error also where
+    /// the files include each other so often that there is no end.
     pub(crate) fn stack(&self, service: &str, facility: Facility) -> io::Result<Vec<Step>> {
-        let mut steps = Vec::new();
-        self.flatten(service, facility, 0, 0, &mut steps)?;
-        if steps.is_empty() && service != "other" {
-            self.flatten("other", facility, 0, 0, &mut steps)?;
+        let mut lists = [Vec::new(), Vec::new()];
+        for (service, list) in [service, "other"].into_iter().zip(&mut lists) {
+            let Some((file, text)) = self.of_service(service)? else { continue };
+            let top = At { facility, alone: false, level: 0, depth: 0 };
+            if let Err(given_up) = self.flatten(&file, &text, top, list)? {
+                return Ok(vec![given_up]);
+            }
         }
-        Ok(steps)
+        let [own, other] = lists;
+        Ok(if own.is_empty() { other } else { own })
     }
 
+    /// Adds what a file comes to. `Err`: libpam gives it up there; what it has read stays.
     fn flatten(
         &self,
-        service: &str,
-        facility: Facility,
-        level: usize,
-        depth: usize,
+        file: &Path,
+        text: &[u8],
+        at: At,
         steps: &mut Vec<Step>,
-    ) -> io::Result<()> {
-        let Some((file, text)) = self.of_service(service)? else { return Ok(()) };
-        for line in parse(&text).iter().filter(|line| line.is_for(facility)) {
-            self.append(line, &file, facility, level, depth, steps)?;
+    ) -> io::Result<Result<(), Step>> {
+        for line in parse(text) {
+            let is_for = if at.alone { Line::is_for_alone } else { Line::is_for };
+            if is_for(&line, at.facility)
+                && let Err(given_up) = self.append(&line, file, at, steps)?
+            {
+                return Ok(Err(given_up));
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Adds what one line of `file` comes to.
@@ -170,50 +203,82 @@ impl Files {
         &self,
         line: &Line,
         file: &Path,
-        facility: Facility,
-        level: usize,
-        depth: usize,
+        at: At,
         steps: &mut Vec<Step>,
-    ) -> io::Result<()> {
-        if steps.len() >= MOST {
-            return Ok(());
+    ) -> io::Result<Result<(), Step>> {
+        if steps.len() >= MOST || at.depth >= DEPTH {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "files that include each other without end",
+            ));
         }
         let place = Place { file: file.to_owned(), line: line.number };
-        let (other, inner) = match &line.rule {
+        let step = |act| Step { place: place.clone(), level: at.level, act };
+        let fail = |why: &str, action| step(Act::Fail { why: why.to_owned(), action });
+        let mut inner = At { alone: true, depth: at.depth + 1, ..at };
+        let other = match &line.rule {
             Rule::Module { control, module, arguments } => {
-                let (control, module) = (control.clone(), module_name(module).to_owned());
-                let act = Act::Ask { control, module, arguments: arguments.clone() };
-                steps.push(Step { place, level, act });
-                return Ok(());
+                let (control, module) = (*control, module_name(module).to_owned());
+                steps.push(step(Act::Ask { control, module, arguments: arguments.clone() }));
+                return Ok(Ok(()));
             }
-            Rule::Broken(what) => {
-                steps.push(Step { place, level, act: Act::Fail((*what).into()) });
-                return Ok(());
+            Rule::Broken { why, action } => {
+                steps.push(fail(why, *action));
+                return Ok(Ok(()));
             }
-            Rule::Include(other) | Rule::IncludeAll(other) => (other, level),
+            Rule::Unreadable(why) => return Ok(Err(fail(why, Action::Die))),
+            Rule::Include(other) => other,
+            Rule::IncludeAll(other) => {
+                inner.alone = at.alone;
+                other
+            }
             Rule::Substack(other) => {
-                steps.push(Step { place: place.clone(), level, act: Act::Enter });
-                (other, level + 1)
+                steps.push(step(Act::Enter));
+                inner.level += 1;
+                other
             }
         };
-        let other = other.rsplit('/').next().unwrap_or(other);
-        let missing = depth >= DEPTH || self.of_service(other)?.is_none();
-        if missing {
-            let why = format!("it includes {other}, which is not there");
-            steps.push(Step { place, level: inner, act: Act::Fail(why) });
-            return Ok(());
+        let read = match &self.named(other)? {
+            Some((file, text)) => self.flatten(file, text, inner, steps)?,
+            None => Err(fail(&format!("it includes {other}, which is not there"), Action::Bad)),
+        };
+        let Err(given_up) = read else { return Ok(Ok(())) };
+        if !inner.alone {
+            return Ok(Err(given_up)); // a line for every facility has none to fail in
         }
-        self.flatten(other, facility, inner, depth + 1, steps)
+        // In a file that is read for one facility it is this line that fails.
+        let mut why = given_up.broken().unwrap_or_default().to_owned();
+        if matches!(line.rule, Rule::IncludeAll(_)) {
+            why.push_str(UNDEFINED);
+        }
+        let act = Act::Fail { why, action: Action::Bad };
+        steps.push(Step { level: at.level, act, ..given_up });
+        Ok(Ok(()))
     }
 
     /// The steps that one line of a service's own file comes to.
     pub(crate) fn steps_of(&self, line: &Line, file: &Path, facility: Facility) -> io::Result<Vec<Step>> {
         let mut steps = Vec::new();
-        if line.is_for(facility) {
-            self.append(line, file, facility, 0, 0, &mut steps)?;
+        let top = At { facility, alone: false, level: 0, depth: 0 };
+        if line.is_for(facility)
+            && let Err(given_up) = self.append(line, file, top, &mut steps)?
+        {
+            steps.push(given_up);
         }
         Ok(steps)
     }
+}
+
+/// Where in the reading of a stack a file stands.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    facility: Facility,
+    /// Whether the file is read for that facility alone.
+    alone: bool,
+    /// How deep in substacks.
+    level: usize,
+    /// How deep in included files.
+    depth: usize,
 }
 
 #[cfg(test)]
@@ -231,7 +296,7 @@ pub(crate) mod tests {
         let name = |step: &Step| match &step.act {
             Act::Ask { .. } => "",
             Act::Enter => "(enter)",
-            Act::Fail(_) => "(fail)",
+            Act::Fail { .. } => "(fail)",
         };
         steps
             .iter()
@@ -265,9 +330,11 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_missing_or_includes_itself_fails_who_comes_there() {
-        let host = host(&[("x", "@include gone\n"), ("y", "auth include y\nauth include y\n")]);
+        let host =
+            host(&[("x", "@include gone\n"), ("y", "auth include y\nauth include y\n"), ("z", "@include z")]);
         assert_eq!(modules(&host.stack("x", Facility::Auth).unwrap()), [(0, "(fail)")]);
-        let own = host.stack("y", Facility::Auth).unwrap();
-        assert!(own.iter().any(|step| matches!(step.act, Act::Fail(_))));
+        for own in ["y", "z"] {
+            assert!(host.stack(own, Facility::Auth).is_err(), "{own}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Every way through a stack: what libpam makes of each answer that each module may give.
 //!
 //! ```text
-//!               success            failure
-//! undecided ──────────────▶ good ───────────▶ bad        the stack grants where it ends in good
-//!     └───────────────────────────────────────▶┘          (and is reset by `reset` alone)
+//!               ok, done                   bad, die, a jump too far
+//! undecided ─────────────────▶ positive ──────────────────▶ negative       it grants where it ends
+//!     └───────────────────────────────────────────────────────▶┘           positive, with a success,
 //! ```
+//!
+//! and `reset` alone leads back. What is `ok` but no success is what the stack answers, whatever comes after.
 //!
 //! Source: `_pam_dispatch_aux` of Linux-PAM. A module is taken to answer anything, but for those whose
 //! answer is known ([`answers`]): what is proven here holds whatever the modules do. Ways that have come
@@ -12,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use super::line::Action;
+use super::line::{Action, Control, IGNORE, RENEW, SUCCESS};
 use super::stack::{Act, Step};
 
 /// What a module answers, as far as a stack can tell.
@@ -22,16 +24,53 @@ pub(crate) enum Answer {
     Success,
     /// `PAM_IGNORE`.
     Ignore,
+    /// `PAM_NEW_AUTHTOK_REQD`: in the account phase hosts have the password changed, and let in.
+    Renew,
     /// Anything else, with the action that the line has for it.
     Failure,
 }
 
-/// What the stack has come to.
+/// What the stack has come to: libpam's `impression`, and the `status` that it would answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Standing {
+struct Standing {
+    impression: Impression,
+    /// The answer that counted first, but a success makes way for others.
+    status: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Impression {
+    /// Nothing has counted.
     Undecided,
-    Good,
-    Bad,
+    /// Something was `ok`.
+    Positive,
+    /// Something has failed.
+    Negative,
+}
+
+impl Standing {
+    const START: Self = Self { impression: Impression::Undecided, status: Answer::Failure };
+    const FAILED: Self = Self { impression: Impression::Negative, status: Answer::Failure };
+
+    /// After an `ok`. A positive stack with another status than success stays what it is.
+    fn ok(self, answer: Answer) -> Self {
+        if self.impression == Impression::Undecided || self.grants() {
+            return Self { impression: Impression::Positive, status: answer };
+        }
+        self
+    }
+
+    /// After a `bad`.
+    fn bad(self, answer: Answer) -> Self {
+        if self.impression == Impression::Negative {
+            return self;
+        }
+        Self { impression: Impression::Negative, status: answer }
+    }
+
+    fn grants(self) -> bool {
+        self.impression == Impression::Positive && self.status == Answer::Success
+    }
 }
 
 /// What our own line that asks has said on the way.
@@ -75,6 +114,8 @@ struct At {
 pub(crate) struct End {
     /// Whether it grants.
     pub(crate) granted: bool,
+    /// Whether it answers `PAM_NEW_AUTHTOK_REQD`.
+    pub(crate) renews: bool,
     /// What happened on the way.
     pub(crate) seen: Seen,
     /// One of the ways: which steps were taken, by number, and what they answered.
@@ -130,21 +171,35 @@ pub(crate) fn knows_first_factor(module: &str) -> bool {
     FIRST_FACTORS.contains(&module)
 }
 
-/// What a module may answer.
-fn answers(module: &str) -> &'static [Answer] {
-    match module {
-        "pam_deny" => &[Answer::Failure],
-        "pam_permit" => &[Answer::Success],
-        "pam_unix" => &[Answer::Success, Answer::Failure],
-        _ => &[Answer::Success, Answer::Ignore, Answer::Failure],
-    }
+/// What a module may answer, and what is done then.
+fn anything(control: &Control, module: &str, _arguments: &[String]) -> Vec<(Answer, Action)> {
+    let success = (Answer::Success, control.on(SUCCESS));
+    let ignore = (Answer::Ignore, control.on(IGNORE));
+    let renew = (Answer::Renew, control.on(RENEW));
+    let failures = control.others().into_iter().map(|action| (Answer::Failure, action));
+    let others: &[(Answer, Action)] = match module {
+        "pam_permit" => return vec![success],
+        "pam_deny" => &[],
+        "pam_unix" => &[success, renew],
+        OURS => &[success, ignore],
+        _ => &[success, ignore, renew],
+    };
+    others.iter().copied().chain(failures).collect()
 }
 
 impl Walk {
     /// Goes every way.
     pub(crate) fn through(steps: &[Step]) -> Self {
+        Self::answering(steps, anything)
+    }
+
+    /// Goes the ways that are open where modules answer so.
+    pub(super) fn answering(
+        steps: &[Step],
+        answers: impl Fn(&Control, &str, &[String]) -> Vec<(Answer, Action)>,
+    ) -> Self {
         let seen = Seen { ours: Ours::Unasked, key: false, first: false, root: false };
-        let start = At { next: 0, standing: Standing::Undecided, before: Vec::new(), seen };
+        let start = At { next: 0, standing: Standing::START, before: Vec::new(), seen };
         let mut from: HashMap<At, Option<(At, Answer)>> = HashMap::from([(start.clone(), None)]);
         let mut open = vec![start];
         let mut walk = Self { ends: Vec::new(), arrivals: Vec::new() };
@@ -156,7 +211,7 @@ impl Walk {
             if asks_for_factor(step) {
                 walk.arrive(&at);
             }
-            for (answer, to) in onward(steps, &at, step) {
+            for (answer, to) in onward(steps, &at, step, &answers) {
                 if !from.contains_key(&to) {
                     from.insert(to.clone(), Some((at.clone(), answer)));
                     open.push(to);
@@ -167,8 +222,8 @@ impl Walk {
     }
 
     fn end(&mut self, at: &At, from: &HashMap<At, Option<(At, Answer)>>) {
-        let granted = at.standing == Standing::Good;
-        if self.ends.iter().any(|end| (end.granted, end.seen) == (granted, at.seen)) {
+        let (granted, renews) = (at.standing.grants(), at.standing.status == Answer::Renew);
+        if self.ends.iter().any(|end| (end.granted, end.renews, end.seen) == (granted, renews, at.seen)) {
             return;
         }
         let mut way = Vec::new();
@@ -178,11 +233,11 @@ impl Walk {
             back = before;
         }
         way.reverse();
-        self.ends.push(End { granted, seen: at.seen, way });
+        self.ends.push(End { granted, renews, seen: at.seen, way });
     }
 
     fn arrive(&mut self, at: &At) {
-        let arrival = Arrival { unhurt: at.standing != Standing::Bad, seen: at.seen };
+        let arrival = Arrival { unhurt: at.standing.impression != Impression::Negative, seen: at.seen };
         if !self.arrivals.contains(&arrival) {
             self.arrivals.push(arrival);
         }
@@ -190,34 +245,25 @@ impl Walk {
 }
 
 /// Where a way can go from `at`, by what the step there answers.
-fn onward(steps: &[Step], at: &At, step: &Step) -> Vec<(Answer, At)> {
+fn onward(
+    steps: &[Step],
+    at: &At,
+    step: &Step,
+    answers: impl Fn(&Control, &str, &[String]) -> Vec<(Answer, Action)>,
+) -> Vec<(Answer, At)> {
     let mut before = at.before.clone();
     before.truncate(step.level);
     let here = At { before, ..at.clone() };
-    let (control, module) = match &step.act {
+    let answers = match &step.act {
         Act::Enter => {
             let mut inside = At { next: at.next + 1, ..here };
             inside.before.push(at.standing);
             return vec![(Answer::Ignore, inside)];
         }
-        Act::Fail(_) => {
-            let failed = At { next: at.next + 1, standing: Standing::Bad, ..here };
-            return vec![(Answer::Failure, failed)];
-        }
-        Act::Ask { control, module, .. } => (control, module.as_str()),
+        Act::Fail { action, .. } => vec![(Answer::Failure, *action)],
+        Act::Ask { control, module, arguments } => answers(control, module, arguments),
     };
-    let mut to = Vec::new();
-    for &answer in answers(module) {
-        let actions = match answer {
-            Answer::Success => std::slice::from_ref(&control.success),
-            Answer::Ignore => std::slice::from_ref(&control.ignore),
-            Answer::Failure => &control.others[..],
-        };
-        for &action in actions {
-            to.push((answer, after(steps, &here, step, answer, action)));
-        }
-    }
-    to
+    answers.into_iter().map(|(answer, action)| (answer, after(steps, &here, step, answer, action))).collect()
 }
 
 /// Where a way is after one answer.
@@ -225,35 +271,27 @@ fn after(steps: &[Step], at: &At, step: &Step, answer: Answer, action: Action) -
     let mut to = at.clone();
     to.seen = seen(at.seen, step, answer);
     to.next = at.next + 1;
-    let counted = match (at.standing, answer) {
-        // Once something failed, or counted as less than success, no success mends it.
-        (Standing::Bad, _) => Standing::Bad,
-        (_, Answer::Success) => Standing::Good,
-        // `ok` on PAM_IGNORE leaves things as they are; on a failure, that failure counts.
-        (standing, Answer::Ignore) => standing,
-        (_, Answer::Failure) => Standing::Bad,
-    };
     match action {
         Action::Ignore => {}
-        Action::Ok => to.standing = counted,
-        Action::Bad => to.standing = Standing::Bad,
-        Action::Reset => to.standing = at.before.last().copied().unwrap_or(Standing::Undecided),
+        Action::Ok => to.standing = at.standing.ok(answer),
+        Action::Bad => to.standing = at.standing.bad(answer),
+        Action::Reset => to.standing = at.before.last().copied().unwrap_or(Standing::START),
         Action::Done => {
-            to.standing = counted;
-            // `done` ends nothing as long as nothing has counted (`impression == POSITIVE`).
-            if counted == Standing::Good || (counted == Standing::Bad && at.standing != Standing::Bad) {
+            to.standing = at.standing.ok(answer);
+            // Where something has failed it ends nothing.
+            if to.standing.impression == Impression::Positive {
                 to.next = end_of_level(steps, at.next, step.level);
             }
         }
         Action::Die => {
-            to.standing = Standing::Bad;
+            to.standing = at.standing.bad(answer);
             to.next = end_of_level(steps, at.next, step.level);
         }
         Action::Jump(lines) => {
             if let Some(next) = landing(steps, at.next, step.level, lines) {
                 to.next = next;
             } else {
-                (to.standing, to.next) = (Standing::Bad, end_of_level(steps, at.next, step.level));
+                (to.standing, to.next) = (Standing::FAILED, end_of_level(steps, at.next, step.level));
             }
         }
     }
@@ -268,7 +306,7 @@ fn seen(mut seen: Seen, step: &Step, answer: Answer) -> Seen {
         seen.ours = match answer {
             Answer::Success => Ours::Passed,
             Answer::Ignore => Ours::NotRequired,
-            Answer::Failure => Ours::Refused,
+            Answer::Renew | Answer::Failure => Ours::Refused,
         };
     } else if module == OURS {
         seen.key |= success;

@@ -53,7 +53,7 @@ const RIGHT: &str = "
     cp -a /usr/share/pam-as-shipped/. /etc/pam.d/
     for service in sshd sudo sudo-i su; do
       sed -i -e '/^@include common-auth/a auth required pam_mfa.so first_factor=requisite' \
-             -e '/^@include common-account/a account required pam_mfa.so' /etc/pam.d/$service
+             -e '/^@include common-account/i account required pam_mfa.so' /etc/pam.d/$service
     done
     # As timesyncd does once it has set the clock, which no machine of the tests may.
     mkdir -p /run/systemd/timesync /etc/ssh/sshd_config.d; touch /run/systemd/timesync/synchronized

@@ -83,11 +83,20 @@ fn doctor_finds_and_mends_what_is_wrong_with_a_stack() {
         ),
         fault(
             "account-line-skipped:sshd",
-            "sed -i '/^@include common-account/i account sufficient pam_unix.so' /etc/pam.d/sshd",
+            "sed -i '/^account required pam_mfa/i account sufficient pam_unix.so' /etc/pam.d/sshd",
             FILE,
             "account sufficient",
             ByDoctor,
         ),
+            // Who has to renew a password: Debian's common-account is done with them.
+            fault(
+                "account-line-skipped:sudo",
+                "sed -i -e '/^account required pam_mfa/d' \
+                        -e '/^@include common-account/a account required pam_mfa.so debug' /etc/pam.d/sudo",
+                "/etc/pam.d/common-account",
+                "new_authtok_reqd=done",
+                ByDoctor,
+            ),
         fault(
             "asked-twice:sudo-i",
             "sed -i '/^auth required pam_mfa/a auth requisite pam_mfa.so first_factor=requisite' /etc/pam.d/sudo-i",

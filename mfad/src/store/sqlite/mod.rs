@@ -149,9 +149,32 @@ mod tests {
         let other = Keys::new(&Secret::new([2; KEY_BYTES]));
         assert!(matches!(Sqlite::check(&path, &other), Err(StoreError::WrongKey)));
         assert_eq!(bytes().len(), before.len());
-        let raise = Connection::open(&path).unwrap();
-        raise.pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::TooNew { found: 99, .. })));
+    }
+
+    #[test]
+    fn the_store_of_the_next_release_is_gone_on_with_where_that_says_so_and_refused_where_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        Sqlite::create(&path, &keys()).unwrap();
+        let next = Connection::open(&path).unwrap();
+        next.execute_batch("ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 2").unwrap();
+        let says = |oldest: &str| {
+            let sql = "UPDATE meta SET value = CAST(?1 AS BLOB) WHERE key = 'readable_by'";
+            assert_eq!(next.execute(sql, [oldest]).unwrap(), 1);
+        };
+        let too_new =
+            |result: Result<bool, StoreError>| matches!(result, Err(StoreError::TooNew { found: 2, .. }));
+        says("1");
+        assert!(Sqlite::check(&path, &keys()).unwrap());
+        drop(Sqlite::open(&path, &keys()).unwrap());
+        assert_eq!(next.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(), 2);
+        for refused in ["2", "0", "", "-1", "x"] {
+            says(refused);
+            assert!(too_new(Sqlite::check(&path, &keys())), "{refused}");
+            assert!(too_new(Sqlite::open(&path, &keys()).map(|(_, sound)| sound)), "{refused}");
+        }
+        next.execute("DELETE FROM meta WHERE key = 'readable_by'", []).unwrap();
+        assert!(too_new(Sqlite::check(&path, &keys())));
     }
 
     // S31, S32: the settings that make a commit durable are in force.

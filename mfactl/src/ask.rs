@@ -63,13 +63,12 @@ fn ask(from: BorrowedFd<'_>, terminal: bool, prompt: &str, echo: bool) -> io::Re
         return read_line(from, PollTimeout::from(PATIENCE));
     }
     loop {
+        // The echo is off before anybody is asked: who types at once is not shown either.
+        let hidden = if echo { None } else { Some(Hidden::hide(from)?) };
         let mut stderr = io::stderr();
         stderr.write_all(prompt.as_bytes())?;
         stderr.flush()?;
-        if echo {
-            return read_line(from, PollTimeout::NONE);
-        }
-        let hidden = Hidden::hide(from)?;
+        let Some(hidden) = hidden else { return read_line(from, PollTimeout::NONE) };
         if hidden.wait_for_input()? {
             return read_line(from, PollTimeout::NONE);
         }

@@ -104,7 +104,7 @@ pub(crate) enum Verb {
     ///
     /// Looks at PAM's stacks, sshd, sudo, mfad, the host and its people, and changes nothing: each finding
     /// comes with the file, the line and the command that mends it. Ends as monitoring plugins do, see below.
-    #[command(after_long_help = help::DOCTOR)]
+    #[command(after_long_help = help::doctor())]
     Doctor(Doctor),
 }
 

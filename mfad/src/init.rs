@@ -88,7 +88,12 @@ fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
 fn place(key: &Secret<[u8; KEY_BYTES]>, uid: u32, gid: u32) -> Result<(), String> {
     if credential::are_known() {
         match credential::create(key) {
-            Ok(path) => return say(&format!("the key is a credential of this host: {}", path.display())),
+            Ok(path) => {
+                let path = path.display();
+                return say(&format!(
+                    "the key is a credential of this host: {path} (mfad(8) says how to keep a copy)"
+                ));
+            }
             Err(why) => say(&format!("no credential: {why}"))?,
         }
     }

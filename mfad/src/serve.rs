@@ -41,7 +41,10 @@ pub(crate) const DATABASE: &str = "mfad.db";
 /// Serves until it is ended. Why it does not start is in the log too: where the bus starts it,
 /// nobody reads its error stream.
 pub(crate) fn run() -> Result<(), String> {
-    serve().inspect_err(|why| last_words(&format!("mfad does not serve: {why}")))
+    serve().inspect_err(|why| {
+        last_words(&format!("mfad does not serve: {why}"));
+        systemd::rest();
+    })
 }
 
 fn serve() -> Result<(), String> {
@@ -66,9 +69,9 @@ fn serve() -> Result<(), String> {
         let policy = Policy::default();
         begin(&store, sound).await?;
         in_force::take(&store, &policy, &log).await;
-        let (bus_serves, bus_served) = oneshot::channel();
+        let (serving, told) = oneshot::channel();
         let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
-        let report = systemd::report(runtime.clone(), store.clone(), log.clone(), bus_served);
+        let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
         let auth = Auth::new(store.clone(), policy.clone());
         let desk = bus::system::Desk {
@@ -78,7 +81,7 @@ fn serve() -> Result<(), String> {
             clock: clock.clone(),
             log: log.clone(),
         };
-        thread("system-bus", move || zbus::block_on(bus::system::serve(desk, bus_serves)))?;
+        thread("system-bus", move || zbus::block_on(bus::system::serve(desk, serving)))?;
         let told = log.clone();
         thread("settings", move || in_force::take_at_each_signal(&store, &policy, &told))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))

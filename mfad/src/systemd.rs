@@ -15,6 +15,8 @@ use zruntime::SharedRuntime;
 
 /// How long word may wait for the system bus: without one, logins are served all the same.
 const BUS: Duration = Duration::from_secs(20);
+/// How long between a start that failed and the next.
+const REST: Duration = Duration::from_secs(3);
 
 /// The login socket, where systemd listens already. Takes it out of the environment: before there is a thread.
 pub(crate) fn login_socket() -> Result<Option<UnixListener>, String> {
@@ -53,6 +55,19 @@ pub(crate) async fn report(runtime: SharedRuntime, store: Store, log: Log, bus: 
         }
         runtime.sleep(beat).await;
     }
+}
+
+/// Waits a little before a start that failed ends, where systemd would try the next at once: what is wrong with
+/// key, store or folders is not mended by that, and would fill the journal.
+pub(crate) fn rest() {
+    if is_told() {
+        std::thread::sleep(REST);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "systemd names its socket so, and this is no login process")]
+fn is_told() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 fn say(state: &[NotifyState<'_>]) {

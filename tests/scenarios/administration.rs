@@ -1,25 +1,22 @@
 //! `packaging/doc/administration.md`, done from its first command to its last, in machines with systemd.
 
 use std::path::Path;
+use std::time::Duration;
 
-use mfa_tests::document::{Page, nobody, repository};
-use mfa_tests::{Blueprint, Booted, Machine, Presses, Stack, Token, User, Verdict, clock};
+use mfa_tests::document::{Page, nobody};
+use mfa_tests::package::{Version, deb};
+use mfa_tests::terminal::{Next, Terminal};
+use mfa_tests::{Attempt, Blueprint, Booted, Machine, Presses, Stack, Token, User, Verdict, clock, wait};
 
-use crate::people::not_enrolled;
+use crate::people::{backup_codes, not_enrolled};
 
 const PAGE: &str = "packaging/doc/administration.md";
 
-/// Boots it with the daemon under its unit, calls it `server`, and starts an sshd that clients know.
-fn served(mut blueprint: Blueprint) -> Booted {
-    for file in ["mfad.service", "mfad.socket"] {
-        let text = std::fs::read(repository().join("packaging/files").join(file)).expect("it is shipped");
-        blueprint = blueprint.file(&format!("/usr/lib/systemd/system/{file}"), 0o644, text);
-    }
+/// Boots it, calls it `server`, and starts an sshd that clients know.
+fn served(blueprint: Blueprint) -> Booted {
     let machine = blueprint.sshd("ListenAddress 192.0.2.1").boot();
-    machine.shell(
-        "ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts
-         systemctl daemon-reload; systemctl start mfad.socket",
-    );
+    machine
+        .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");
     let key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
     machine.write("/etc/ssh/ssh_known_hosts", 0o644, format!("server {key}"));
     machine.start_sshd();
@@ -34,7 +31,7 @@ fn with_a_button(machine: &Machine, user: &str) -> Presses {
 }
 
 /// A telephone that was given the secret of this screen.
-fn phone_that_reads(screen: &str) -> Token {
+pub(crate) fn phone_that_reads(screen: &str) -> Token {
     let secret = screen.lines().find_map(|line| line.trim().strip_prefix("Secret "));
     Token::of_secret(secret.unwrap_or_else(|| panic!("no secret in {screen}")).trim())
 }
@@ -52,50 +49,102 @@ fn debian_with_mfa() -> Stack {
     )
 }
 
-fn alice_and_bob() -> Blueprint {
+/// Both have a password and no factor, on a host as Debian ships it; alice is an administrator, root has a password.
+fn as_shipped() -> Blueprint {
     Machine::new()
-        .user(not_enrolled("alice"))
+        .user(not_enrolled("alice").ssh_key())
         .user(not_enrolled("bob"))
-        .pam("sshd", debian_with_mfa())
-        .pam("sudo", debian_with_mfa())
+        .user(User::named("root").password("root's"))
         .file("/etc/mfad/mfad.toml.d/10-admin.toml", 0o644, "[admin]\nusers = [\"alice\"]\n")
+}
+
+/// The same with the module in front of sshd and sudo.
+fn alice_and_bob() -> Blueprint {
+    as_shipped().pam("sshd", debian_with_mfa()).pam("sudo", debian_with_mfa())
+}
+
+/// Alice begins a trial: she says yes, and then logs in by `proofs` in other terminals. `codes` are those that her own
+/// session asks for.
+pub(crate) fn on_trial<'a>(
+    machine: &Machine,
+    proofs: impl FnOnce() -> Vec<Attempt> + 'a,
+    mut codes: impl FnMut(&str) -> String + 'a,
+) -> impl FnMut(&str) -> String + 'a {
+    let (inside, mut proofs) = (machine.inside().clone(), Some(proofs));
+    move |prompt| {
+        if prompt.contains("Root's password") {
+            return "root's".into();
+        }
+        if !prompt.ends_with("Type yes: ") {
+            return codes(prompt);
+        }
+        let (inside, proofs) = (inside.clone(), proofs.take().expect("one trial")());
+        std::thread::spawn(move || {
+            let begun = || inside.exists("/var/lib/mfactl/trial.json");
+            wait::for_condition("the trial has begun", Duration::from_secs(20), begun);
+            for proof in proofs {
+                let _ = proof.assert_granted();
+            }
+        });
+        "yes".into()
+    }
+}
+
+/// Alice puts the module in front of these services, and has it kept by those proofs.
+pub(crate) fn apply_on_trial(
+    machine: &Machine,
+    services: &str,
+    proofs: Vec<Attempt>,
+    codes: impl FnMut(&str) -> String,
+) {
+    let mut person = on_trial(machine, || proofs, codes);
+    let mut terminal =
+        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {services}"));
+    loop {
+        match terminal.next_within(Duration::from_secs(30)) {
+            Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
+            Next::Ended(exit) => break assert_eq!(exit, Some(0), "{}", terminal.transcript()),
+            Next::Silent => panic!("{}", terminal.transcript()),
+        }
+    }
 }
 
 #[test]
 fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
-    let machine = served(
-        Machine::new()
-            .user(not_enrolled("alice").ssh_key())
-            .pam("sshd", debian_with_mfa())
-            .sshd("AuthenticationMethods publickey,keyboard-interactive"),
-    );
-    let _ = with_a_button(&machine, "alice");
+    let machine = served(as_shipped());
     machine.shell(
         "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
          install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
     );
-    Page::of(PAGE, "break-glass").play(&machine, &mut nobody);
-    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
+    let alice = with_a_button(&machine, "alice");
+    let proof = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&alice.code());
+    let mut page = Page::of(PAGE, "break-glass");
+    page.play_next(&machine, &mut on_trial(&machine, || vec![proof], with(&alice)));
+    page.play(&machine, &mut nobody);
+    let _ = machine.ssh("alice").key("alice").assert_refused();
 }
 
 #[test]
 fn a_roll_out_goes_from_optional_over_grace_to_required() {
-    let machine = served(alice_and_bob());
+    let machine = served(as_shipped());
     let mut page = Page::of(PAGE, "roll-out");
-    // Alice has a telephone, and types what it shows: a later code at each question.
-    let (mut phone, mut offset) = (None, -2);
-    let mut alice = |prompt: &str| {
-        if prompt.contains("assword") {
-            return "pw".into();
-        }
-        if prompt.contains("Enter skips this") {
+    let (mut phone, mut paper) = (None, Vec::new());
+    clock::with_seconds_left(20);
+    page.play_next(&machine, &mut |prompt| {
+        let codes = backup_codes(prompt);
+        if !codes.is_empty() {
+            paper = codes; // and Enter
             return String::new();
         }
-        offset += 1;
-        phone.get_or_insert_with(|| phone_that_reads(prompt)).code_at(offset)
-    };
-    clock::with_seconds_left(15);
-    page.play_next(&machine, &mut alice);
+        phone.get_or_insert_with(|| phone_that_reads(prompt)).code_at(-1)
+    });
+    let phone = phone.expect("enrolled");
+    page.play_next(&machine, &mut |_| "pw".into());
+    let proofs = vec![
+        machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&phone.code()),
+        machine.sudo("alice").password("pw").code(&phone.code_at(1)),
+    ];
+    page.play_next(&machine, &mut on_trial(&machine, || proofs, |_| "pw".into()));
     let bob = |offered: bool| {
         let outcome = machine.ssh("bob").password("pw").code("").run();
         assert_eq!(outcome.verdict == Verdict::Granted, offered, "{outcome}");
@@ -105,8 +154,24 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
     page.play_next(&machine, &mut nobody);
     bob(true);
     page.play_next(&machine, &mut nobody);
-    page.play(&machine, &mut alice);
+    page.play(&machine, &mut |_| paper.pop().expect("paper"));
     bob(false);
+}
+
+#[test]
+fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
+    let machine =
+        Machine::bare().user(not_enrolled("alice")).user(User::named("root").password("root's")).boot();
+    machine.shell("userdel mfad"); // the other machines' image has it
+    machine.take_in(&deb(Version::This));
+    Page::of(PAGE, "install").play(&machine, &mut nobody);
+
+    let alice = with_a_button(&machine, "alice");
+    let proof = machine.sudo("alice").password("pw").code(&alice.code());
+    apply_on_trial(&machine, "sudo", vec![proof], with(&alice));
+    Page::of(PAGE, "remove").play(&machine, &mut nobody);
+    let _ = machine.sudo("alice").password("pw").assert_granted();
+    assert!(machine.exists("/var/lib/mfad/mfad.db"));
 }
 
 #[test]
@@ -124,11 +189,32 @@ fn a_backup_is_taken_while_mfad_runs_and_restored() {
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
     let mut page = Page::of(PAGE, "backup");
     page.play_next(&machine, &mut nobody);
+    page.play_next(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").code(&since).assert_granted();
     page.play(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_refused();
     // What the page warns of: this one was used after the copy.
     let _ = machine.ssh("alice").password("pw").code(&since).assert_granted();
+}
+
+#[test]
+fn another_host_takes_the_store_once_it_has_the_key() {
+    let machine = served(alice_and_bob());
+    let alice = with_a_button(&machine, "alice");
+    Page::of(PAGE, "backup").play(&machine, &mut nobody);
+
+    let other = served(alice_and_bob());
+    other.shell("systemctl stop mfad.socket mfad.service; rm -r /var/lib/mfad/* /etc/credstore.encrypted; mkdir /root/backup");
+    for file in ["key", "mfad.db"] {
+        let bytes = std::fs::read(machine.path(format!("/root/backup/{file}"))).expect("it was copied");
+        other.write(format!("/root/backup/{file}"), 0o600, bytes);
+    }
+    Page::of(PAGE, "restored").play(&other, &mut nobody);
+    other.shell(
+        "install -o mfad -g mfad -m 600 /root/backup/mfad.db /var/lib/mfad/mfad.db
+         mfad --check --store; systemctl start mfad.socket mfad.service",
+    );
+    let _ = other.ssh("alice").password("pw").code(&alice.code()).assert_granted();
 }
 
 #[test]

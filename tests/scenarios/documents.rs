@@ -136,7 +136,8 @@ fn each_command_that_the_text_names_is_one() {
     for (document, span) in documents().iter().flat_map(|document| named_in(document)) {
         let line = span.trim_start_matches("sudo ");
         let mut words = line.split_whitespace().take_while(|word| !["|", "&&", ";"].contains(word));
-        let Some(program @ ("mfactl" | "mfad")) = words.next() else { continue };
+        let program = words.next().map(|program| program.trim_start_matches("target/release/"));
+        let Some(program @ ("mfactl" | "mfad" | "bench")) = program else { continue };
         let arguments: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
         let asked = Command::new(built(program)).args(&arguments).arg("--help").output().expect("it starts");
         let said = String::from_utf8_lossy(&asked.stderr);
@@ -178,8 +179,8 @@ fn each_test_that_the_ledger_names_is_there() {
     let rows = ledger.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| system"));
     let mut count = 0;
     for row in rows {
-        let named = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
-        let names: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
+        let names: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test shows this: {row}");
         for name in names {
             assert!(tests.contains(name), "there is no test {name}: {row}");

@@ -36,14 +36,19 @@ fn who_has_no_factor_is_not_let_in_while_the_file_of_users_cannot_be_read() {
     assert!(machine.pam_host("door", "bob", &[]).granted());
 }
 
-/// Adds a source of names after the file of users, in `state`: `empty`, `away` or `hangs`.
-fn with_another_source(machine: &Machine, state: &str) {
+/// Adds a source of names after the file of users, which does as `/etc/name-source` says.
+pub(crate) fn add_source(machine: &Machine) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/name_source.c");
     let library = machine.shell("dirname /usr/lib/*/security").trim().to_owned() + "/libnss_source.so.2";
     let mut compile = Command::new("gcc");
     compile.args(["-shared", "-fPIC", "-o"]).arg(machine.path(library)).arg(&source);
     assert!(compile.status().expect("gcc is needed").success());
     machine.shell("sed -i 's/^passwd:.*/passwd: files source/' /etc/nsswitch.conf");
+}
+
+/// Adds one in `state`: `empty`, `away` or `hangs`.
+fn with_another_source(machine: &Machine, state: &str) {
+    add_source(machine);
     machine.write("/etc/name-source", 0o644, state);
     machine.mfad().restart();
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::people::enrolled;
 
 /// How long what is waited for may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a root's console needs: a password.
 fn root() -> User {
@@ -17,17 +17,17 @@ fn root() -> User {
 }
 
 /// A host as Debian ships it, with alice, who has enrolled and may use sudo, and a root with a password.
-fn host() -> Blueprint {
+pub(crate) fn host() -> Blueprint {
     Machine::new().user(enrolled("alice")).user(root())
 }
 
 /// The files that a change of the stack may touch, with all that is in them.
-fn state(machine: &Machine) -> String {
+pub(crate) fn state(machine: &Machine) -> String {
     machine.shell("cd /etc; find pam.d ssh -type f -printf '%m %u %p ' -exec sha256sum {} \\;")
 }
 
 /// `mfactl pam` as alice runs it through sudo, at a terminal, up to the question that puts it in place.
-fn apply(machine: &Machine, words: &str) -> Terminal {
+pub(crate) fn apply(machine: &Machine, words: &str) -> Terminal {
     let line = format!("SUDO_USER=alice mfactl pam apply {words}");
     let mut terminal = Terminal::open(machine.inside(), "root", &line);
     let shown = prompt(&mut terminal);
@@ -44,14 +44,14 @@ fn prompt(terminal: &mut Terminal) -> String {
 }
 
 /// Says yes; it is in place when this returns.
-fn say_yes(machine: &Machine, terminal: &mut Terminal) {
+pub(crate) fn say_yes(machine: &Machine, terminal: &mut Terminal) {
     terminal.shows("Type yes: ", PATIENCE);
     terminal.answer(b"yes");
     wait::for_condition("the trial has begun", PATIENCE, || machine.exists("/var/lib/mfactl/trial.json"));
     terminal.shows("In place, on trial.", PATIENCE);
 }
 
-fn ended(terminal: &mut Terminal) -> Option<i32> {
+pub(crate) fn ended(terminal: &mut Terminal) -> Option<i32> {
     match terminal.next_within(PATIENCE) {
         Next::Ended(code) => code,
         other => panic!("{other:?}: {}", terminal.transcript()),

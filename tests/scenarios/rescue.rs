@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Blueprint, Machine, Stack, User};
+use mfa_tests::{Blueprint, Machine, Stack, User, wait};
 
+use crate::administration::apply_on_trial;
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
 
 const PAGE: &str = "packaging/doc/rescue.md";
@@ -53,15 +54,11 @@ fn backed_up(machine: &Machine) {
 
 /// What a set-up with break-glass has for sshd: alice needs key and code, root from one network a key.
 pub(crate) fn with_break_glass() -> Machine {
-    let stack = Stack::key_passed_or_password().text().replace(
-        "account requisite",
-        "account sufficient pam_succeed_if.so quiet user = root\naccount requisite",
-    );
     let machine = served(
         Machine::new()
             .user(User::named("root").password("root's"))
             .user(enrolled("alice").ssh_key())
-            .pam("sshd", Stack::raw(&stack))
+            .pam("sshd", Stack::key_passed_or_password())
             .pam("login", Stack::password_only())
             .settings(REQUIRED)
             .sshd("Include /etc/ssh/sshd_config.d/*.conf")
@@ -87,17 +84,24 @@ pub(crate) fn with_break_glass() -> Machine {
 fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
     let machine = with_break_glass();
     machine.mfad().remove();
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").key("alice").code(&code).assert_refused();
+    let mut page = Page::of(PAGE, "root-shell");
+    page.play_next(&machine, &mut nobody); // root's key, over ssh
+
     remove_module(&machine);
     let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
     machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
-
-    let mut page = Page::of(PAGE, "root-shell");
-    page.play_next(&machine, &mut nobody); // root's key, over ssh
     let _ = machine.login("root").password("root's").assert_granted(); // the console
 
     // Single user: what rescue.target runs asks no PAM.
     let mut terminal = Terminal::open(machine.inside(), "root", "sulogin");
     assert!(matches!(terminal.next_within(SOON), Next::Prompt(_)), "{}", terminal.transcript());
+    // It throws away what is typed before the echo is off.
+    wait::for_condition("sulogin listens", SOON, || {
+        let ttys = machine.exec(&["sh", "-c", "for tty in /dev/pts/[0-9]*; do stty -F $tty -a; done"]);
+        ttys.stdout.contains(" -echo ")
+    });
     terminal.answer(b"root's");
     terminal.shows("root@server:", SOON);
     terminal.answer(b"id -un >/root/who; exit");
@@ -144,6 +148,23 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
 }
 
 #[test]
+fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
+    let machine = served(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
+    let token = machine.token("alice");
+    apply_on_trial(
+        &machine,
+        "sshd",
+        vec![machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code())],
+        |_| "pw".into(),
+    );
+    machine.mfad().remove();
+    remove_module(&machine);
+    let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_refused();
+    Page::of(PAGE, "applied").play(&machine, &mut nobody);
+    let _ = machine.ssh("alice").password("pw").assert_granted();
+}
+
+#[test]
 fn a_healthy_mfad_answers_what_it_is_asked_in_a_rescue() {
     let machine = served(alice_at_sshd_and_sudo());
     Page::of(PAGE, "healthy").play(&machine, &mut nobody);
@@ -176,6 +197,21 @@ fn a_lost_key_is_put_back() {
     machine.shell("rm /etc/mfad/key");
     refused(&machine);
     Page::of(PAGE, "key-lost").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn a_credential_that_does_not_open_here_is_sealed_again() {
+    let machine = alice_at_sshd_and_sudo().boot();
+    assert!(machine.exists("/etc/credstore.encrypted/mfad.key"), "here systemd has credentials");
+    machine.shell(
+        "mkdir /root/backup
+         systemd-creds decrypt --name=mfad.key /etc/credstore.encrypted/mfad.key /root/backup/key
+         rm /var/lib/systemd/credential.secret; systemctl restart mfad || true",
+    );
+    refused(&machine);
+    machine.log().wait_for("243/CREDENTIALS");
+    Page::of(PAGE, "credential-lost").play(&machine, &mut nobody);
     logs_in(&machine);
 }
 

@@ -131,7 +131,7 @@ fn a_key_of_somebody_else_s_is_refused() {
 // S31
 #[test]
 fn the_store_of_a_newer_mfad_is_left_alone() {
-    let raise = "sqlite3 /var/lib/mfad/mfad.db 'PRAGMA user_version=99'";
+    let raise = "sqlite3 /var/lib/mfad/mfad.db \"PRAGMA user_version=99; DELETE FROM meta WHERE key = 'readable_by'\"";
     breaks(raise, &[DATABASE, "99", "newer", "upgrade mfad"], MEND);
 }
 

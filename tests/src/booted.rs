@@ -1,9 +1,7 @@
 //! A machine that boots: systemd as process 1, for packages, units and what they promise.
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Deref;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,27 +26,6 @@ impl Booted {
     #[must_use]
     pub fn with_pam_host(self) -> Self {
         Self(self.0.with_pam_host())
-    }
-
-    /// Installs the package `file` of this host, as an administrator does who has copied it there, with nobody to
-    /// answer questions; what dpkg said of it.
-    pub fn install(&self, file: &Path) -> Ran {
-        let package = self.take_in(file);
-        self.dpkg(&["-i", "--force-confold", &package])
-    }
-
-    /// Copies a file of this host into the machine; its path there.
-    pub fn take_in(&self, file: &Path) -> String {
-        let name = file.file_name().and_then(|name| name.to_str()).expect("a file has a name");
-        let inside = format!("/root/{name}");
-        let bytes = fs::read(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
-        self.write(&inside, 0o644, bytes);
-        inside
-    }
-
-    /// dpkg with these arguments, and nobody to answer questions.
-    pub fn dpkg(&self, arguments: &[&str]) -> Ran {
-        self.exec(&[&["env", "DEBIAN_FRONTEND=noninteractive", "dpkg"], arguments].concat())
     }
 }
 

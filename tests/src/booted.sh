@@ -16,13 +16,14 @@ mkdir "$group"
 machine=$!
 while read -r _; do :; done
 exec 3>&2 2>/dev/null # bash tells of whatever a signal ends
-first=$(cat "/proc/$machine/task/$machine/children") || first=
+first=$(cat "/proc/$machine/task/$machine/children") || true
+first=${first%% *}
 kill -KILL "$machine" || true
 wait "$machine" || true
 # The kernel needs a moment for the last of them.
 for _ in {1..500}; do
   find "$group" -depth -type d -exec rmdir {} + || true
-  [ -e "$group" ] || [ -e "/proc/${first:-none}" ] || exit 0
+  [ -e "$group" ] || [ -e "/proc/${first:-gone}" ] || exit 0
   sleep 0.02
 done
 echo "$group is still in use" >&3

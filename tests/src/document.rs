@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, thread};
 
 use crate::machine::Machine;
-use crate::transcript;
+use crate::transcript::{self, Stage};
 
 /// The top of the repository.
 pub fn repository() -> PathBuf {
@@ -147,6 +147,14 @@ impl Page {
             Kind::File(path) => machine.write(path, 0o644, block.lines.join("\n") + "\n"),
             Kind::Text => unreachable!("a text has no machine"),
         }
+    }
+
+    /// Plays the next block, which is a session, somewhere else than in a machine.
+    pub fn play_session(&mut self, stage: &dyn Stage, person: &mut dyn FnMut(&str) -> String) {
+        let block = &self.blocks[self.played];
+        self.played += 1;
+        let Kind::Session { fails } = block.kind else { panic!("{} is no session", block.at) };
+        transcript::play(stage, block, fails, person);
     }
 
     /// Plays all that is left; `person` answers what is asked.

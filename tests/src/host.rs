@@ -1,8 +1,10 @@
 //! `pam_host` inside a machine: a PAM host without habits, for answers and moments that no terminal has.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::inside::Inside;
+use crate::inside::{Inside, Ran};
 use crate::machine::Machine;
 use crate::product;
 
@@ -26,16 +28,30 @@ impl Machine {
 impl Inside {
     /// One login of `user` at `service` by `pam_host`, as root, with these further arguments.
     pub fn pam_host(&self, service: &str, user: &str, arguments: &[&str]) -> Report {
-        let ran = self.exec(&[&[PROGRAM, "login", service, user], arguments].concat());
-        let report = serde_json::from_str(&ran.stdout);
-        Report(report.unwrap_or_else(|error| panic!("no report: {error}\n{ran}")))
+        Report::read(&self.exec(&[&[PROGRAM, "login", service, user], arguments].concat()))
+    }
+
+    /// Kills the process with this id; in the next moment comes this login.
+    pub fn kill_and_log_in(&self, pid: &str, service: &str, user: &str) -> Report {
+        let script = format!("kill -KILL {pid} && exec {PROGRAM} login {service} {user}");
+        Report::read(&self.exec(&["sh", "-c", &script]))
     }
 }
 
 impl Report {
+    fn read(ran: &Ran) -> Self {
+        let report = serde_json::from_str(&ran.stdout);
+        Self(report.unwrap_or_else(|error| panic!("no report: {error}\n{ran}")))
+    }
+
     /// `PAM_SUCCESS`, or the first code that was none, as libpam names it.
     pub fn result(&self) -> &str {
         self.0["result"].as_str().expect("a report has a result")
+    }
+
+    /// How long all phases took together.
+    pub fn took(&self) -> Duration {
+        Duration::from_nanos(self.0["total_ns"].as_u64().expect("a report has a time"))
     }
 
     /// Whether every phase said yes.

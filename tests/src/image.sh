@@ -12,8 +12,8 @@ packages=(
   openssh-server openssh-client sudo login passwd cron            # the hosts of PAM that people have
   libpam-modules libpam-google-authenticator libpam-oath pamtester # the peers, and a host of no habits
   dbus util-linux bsdutils mount procps iproute2                  # what a machine is run with
-  systemd-sysv libpam-systemd debconf                             # what a machine boots with, and its packages ask by
-  oathtool strace faketime libfaketime sqlite3 fail2ban nscd           # what looks at it
+  systemd-sysv libpam-systemd debconf rpm                         # what a machine boots with, and its packages ask by
+  oathtool strace faketime libfaketime sqlite3 fail2ban nscd # what looks at it
 )
 
 packages+=(rsync git ansible-core)                                 # what people come with, over ssh

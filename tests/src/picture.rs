@@ -32,7 +32,7 @@ pub fn svg(title: &str, screen: &str) -> String {
 <text class="title" x="{}" y="20">{}</text>
 "##,
         escaped(title),
-        width - 16,
+        width - 8,
         BAR - 8,
         width / 2,
         escaped(title),

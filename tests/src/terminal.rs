@@ -4,7 +4,7 @@
 //! does for people. What it shows is read as a person reads it: text that stops at a question is a prompt.
 
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,13 +43,17 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a shell command line as `user`.
     pub fn open(inside: &Inside, user: &str, command: &str) -> Self {
-        let mut process = inside
-            .command(user, &["script", "-q", "-e", "-c", command, "/dev/null"])
+        Self::of(inside.command(user, &["script", "-q", "-e", "-c", command, "/dev/null"]))
+    }
+
+    /// That of a `script` that is not started yet.
+    pub(crate) fn of(mut script: Command) -> Self {
+        let mut process = script
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("nsenter starts");
+            .expect("script starts");
         let keyboard = process.stdin.take().expect("piped");
         let mut output = process.stdout.take().expect("piped");
         let (sender, screen) = mpsc::channel();
@@ -137,7 +141,8 @@ impl Terminal {
 fn is_question(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
     let asks = last.ends_with(": ") || last.ends_with("? ");
-    let wanted = ["assword", "ode", "oken", "login", "press Enter to go on", "invitation", "Control-D"];
+    let wanted =
+        ["assword", "ode", "oken", "login", "press Enter to go on", "invitation", "Control-D", "Type yes"];
     asks && wanted.iter().any(|word| last.contains(word)) || last.ends_with("Press Enter to go on. ")
 }
 

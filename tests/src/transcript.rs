@@ -13,7 +13,7 @@ use crate::terminal::{Next, Terminal};
 use crate::window::masked;
 
 /// How long a command may take to ask or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command, and what it shows.
 #[derive(Debug)]
@@ -45,11 +45,28 @@ pub(crate) fn steps(block: &Block) -> Vec<Step> {
     steps
 }
 
+/// Where a session is played.
+pub trait Stage {
+    /// Starts a command line of bash as `user`, in a terminal.
+    fn terminal(&self, user: &str, command: &str) -> Terminal;
+    /// What was logged, for messages.
+    fn log(&self) -> Vec<String>;
+}
+
+impl Stage for Machine {
+    fn terminal(&self, user: &str, command: &str) -> Terminal {
+        Terminal::open(self.inside(), user, &format!("cd; exec bash -c {}", quoted(command)))
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.inside().log().lines()
+    }
+}
+
 /// Does what the block shows; panics where it ends or shows otherwise.
-pub(crate) fn play(machine: &Machine, block: &Block, fails: bool, person: &mut dyn FnMut(&str) -> String) {
+pub(crate) fn play(stage: &dyn Stage, block: &Block, fails: bool, person: &mut dyn FnMut(&str) -> String) {
     for Step { user, command, shown } in steps(block) {
-        let line = format!("cd; exec bash -c {}", quoted(&command));
-        let mut terminal = Terminal::open(machine.inside(), user, &line);
+        let mut terminal = stage.terminal(user, &command);
         let exit = loop {
             match terminal.next_within(PATIENCE) {
                 Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
@@ -63,7 +80,7 @@ pub(crate) fn play(machine: &Machine, block: &Block, fails: bool, person: &mut d
         let seen = terminal.transcript();
         let ended = exit.is_some_and(|code| (code != 0) == fails);
         let how = if fails { "fails" } else { "succeeds" };
-        let log = machine.log().lines();
+        let log = stage.log();
         let log = log[log.len().saturating_sub(10)..].join("\n");
         let at = &block.at;
         assert!(ended, "{at}: `{command}` {how}, but ended with {exit:?}:\n{seen}\n--- log\n{log}");

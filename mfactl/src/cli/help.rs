@@ -7,7 +7,7 @@ use crate::exit::Exit;
 pub(super) fn mfactl() -> String {
     let exits = Exit::help();
     let (_, exits) = exits.split_once('\n').unwrap_or_default();
-    format!("{MFACTL}\n\nExit status:\n{exits}\n\n{FILES}")
+    format!("{MFACTL}\n\nExit status:\n{exits}\n{PLUGIN}\n\n{FILES}")
 }
 
 const MFACTL: &str = "\
@@ -36,6 +36,9 @@ Files:
   /run/dbus/system_bus_socket        where mfad is asked; no variable moves it
   /etc/mfad/mfad.toml                who is asked for a factor
   /usr/share/mfad/schema             the JSON Schemas of --json";
+
+const PLUGIN: &str = "\
+One verb has others: `mfactl doctor` ends as monitoring plugins do, with 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.";
 
 pub(super) const ENROLL: &str = "\
 Examples:
@@ -209,7 +212,17 @@ Examples:
   mfactl pam remove sshd sudo
   mfactl pam remove --all                    # before the package is removed";
 
-pub(super) const DOCTOR: &str = "\
+/// Of `mfactl doctor`: with all that it can find.
+pub(super) fn doctor() -> String {
+    let findings: String = crate::doctor::list().iter().map(|line| format!("  {line}\n")).collect();
+    format!("{DOCTOR}\n\nFindings:\n{findings}\n{DOCTOR_FILES}")
+}
+
+const DOCTOR_FILES: &str = "\
+Files:
+  /etc/mfad/doctor.toml              what is ignored, and why";
+
+const DOCTOR: &str = "\
 Examples:
   sudo mfactl doctor
   sudo mfactl doctor --all

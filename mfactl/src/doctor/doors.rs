@@ -5,9 +5,10 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::Mend;
 use super::stacks::takes_a_password;
+use crate::pam::family::Family;
 
 /// Services that are reached by network, as their packages call them.
-const FROM_NETWORK: [&str; 22] = [
+const FROM_NETWORK: [&str; 15] = [
     "sshd",
     "cockpit",
     "vsftpd",
@@ -16,20 +17,13 @@ const FROM_NETWORK: [&str; 22] = [
     "ftp",
     "xrdp-sesman",
     "xrdp",
-    "dovecot",
-    "imap",
-    "pop3",
-    "smtp",
     "rexec",
     "rlogin",
-    "remote",
+    "rsh",
     "telnet",
     "webmin",
     "usermin",
-    "openvpn",
     "shellinabox",
-    "ttyd",
-    "xpra",
 ];
 /// Services by which somebody who is here becomes another. The console is none of them: it is a way in
 /// that needs no mfad.
@@ -66,7 +60,12 @@ pub(super) fn look(host: &Host, report: &mut Report) {
             _ if HERE.contains(&name) => Kind::DoorHere,
             _ => continue,
         };
-        if takes_a_password(&service.auth) {
+        // Of su and su-l one is enough: they are set up together.
+        let first = Family::of(name.as_ref()).is_ok_and(|family| {
+            let unasked = |of: &&String| host.service(of).is_some_and(|service| !service.asks());
+            family.services.iter().find(unasked).is_none_or(|of| of == name)
+        });
+        if first && takes_a_password(&service.auth) {
             let (spot, mend) = (file_of(host, name), Mend::apply(name));
             report.found(Finding { kind, subject: name.into(), spot, detail: String::new(), mend });
         }

@@ -68,6 +68,8 @@ kinds! {
     ModuleWritable "module-writable" Critical "others than root can change pam_mfa.so" "Who does runs what they like as root, in every login.";
     PamFileWritable "pam-file-writable" Critical "others than root can change a PAM file" "Who does logs in as anybody.";
     // Services.
+    ProtectionGone "protection-gone" Critical "what mfactl pam apply put in place is gone" "A package or another tool has written the files anew: nobody is asked there any more.";
+    ProtectionDiffers "protection-differs" Warning "a stack is not as mfactl pam apply left it" "Somebody, or a package, has changed what was tried and kept.";
     NothingAsks "nothing-asks" Warning "no service asks for a code" "mfad is installed, and no PAM file asks it.";
     SudoLoginUnasked "sudo-login-unasked" Critical "sudo -i asks for no code" "It is a service of its own: who has the password goes that way.";
     DoorFromNetwork "door-from-network" Warning "a service that is reached by network asks for no code" "Who has the password logs in there.";
@@ -78,6 +80,7 @@ kinds! {
     SshdOtherService "sshd-other-service" Critical "sshd uses another PAM service, which asks for no code" "The stack that is looked after is not the one that is used.";
     KbdInteractiveOff "keyboard-interactive-off" Critical "sshd asks no questions" "Without keyboard-interactive nobody can type a code: who is asked for one is refused.";
     KeySkipsCode "key-skips-code" Critical "a key alone logs in over SSH" "sshd lets in by key without PAM's auth phase: no code is asked for.";
+    EnforcedByHalf "enforced-by-half" Warning "account_enforce is said in one place of two" "It takes the word on pam_mfa's account line and sshd in policy.enforce_account: one alone does nothing.";
     MatchBlockSkips "match-block-skips" Critical "a Match block lets in without a code" "Whoever it matches comes in by key alone.";
     PasswordFeedsCode "password-feeds-code" Warning "sshd's password method answers the question for the code" "It gives the password as answer to every question: who has a factor is refused, and a try is counted.";
     SettingBeaten "setting-beaten" Warning "a setting of sshd's has no effect" "sshd takes the first value that it reads, and another file says otherwise before.";
@@ -95,15 +98,18 @@ kinds! {
     // mfad.
     MfadSilent "mfad-silent" Critical "mfad does not answer" "Everybody who is asked for a code is refused.";
     SettingsBroken "settings-broken" Critical "mfad's settings are broken" "The last good ones are in force, or everybody is refused.";
+    SettingRenamed "setting-renamed" Info "a setting of mfad's has an old name" "The old name is accepted for two releases, and then the settings are broken.";
     ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe: stacks ask mfad, and mfad lets everybody through.";
     SettingsModes "settings-modes" Critical "others than root can change mfad's settings" "mfad does not take them; who can write them decides who is asked.";
     KeyMissing "key-missing" Critical "the key is not there" "mfad does not start without, and no factor can be read.";
     KeyModes "key-modes" Critical "others than mfad can read the key" "With it and the store, every seed can be read. mfad does not start with such a key.";
+    StoreUnreadable "store-unreadable" Critical "key and store do not go together" "mfad does not start again: the key is another one, or the store is damaged or altered.";
     StoreModes "store-modes" Critical "others than mfad can reach the store" "It holds every factor, sealed.";
     StoreFileSystem "store-file-system" Critical "the store is where it is lost, or not kept in order" "In memory all enrolments are gone at the next boot; over a network a code may be spent twice.";
     SocketModes "socket-modes" Critical "the socket of logins is not as it must be" "Others could ask in the name of root, or be asked in place of mfad; or logins cannot reach it.";
     BusPolicyMissing "bus-policy-missing" Critical "the bus does not know mfad" "Nobody can enrol, and no administrator can help.";
     BusPolicyChanged "bus-policy-changed" Critical "the bus policy of mfad is not the one that it came with" "Others may take mfad's name, or call what is root's.";
+    DiskLow "disk-low" Warning "there is little room left for the store" "Logins go on from a reserve for a while; then everybody who is asked for a code is refused.";
     HostCloned "host-cloned" Warning "key and store were made for another host" "Clones share seeds: a code that was spent here is good there.";
     NameUnseen "name-unseen" Critical "mfad does not see a user that this host knows" "The name service is out of the daemon's reach: such users are refused.";
     ClockUnsynchronised "clock-unsynchronised" Warning "nothing keeps the clock right" "Codes go by time: a minute's error locks everybody out.";
@@ -113,6 +119,7 @@ kinds! {
     // People.
     NoBreakGlass "no-break-glass" Critical "no way in is left when mfad fails" "Neither root at the console nor root by key gets in without it.";
     WithoutFactor "without-factor" Warning "somebody has no factor" "By the mode of the policy they are let in without a code, or locked out.";
+    GraceEnds "grace-ends" Warning "grace ends soon, and somebody has no factor" "From then on they are refused, and enrol by an administrator's invitation only.";
     SingleFactor "single-factor" Info "somebody has one factor and no backup code" "One lost phone locks them out.";
     AccountGone "account-gone" Info "an account's user is gone" "Who gets the name or the uid next finds another's factor.";
     // Doctor itself.

@@ -1,4 +1,4 @@
-//! SELinux and AppArmor: what they denied of late that has to do with mfad.
+//! `SELinux` and `AppArmor`: what they denied of late that has to do with mfad.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;

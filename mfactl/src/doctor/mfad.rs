@@ -10,6 +10,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::Mend;
+use super::run;
 
 /// The daemon's user.
 const USER: &str = "mfad";
@@ -29,7 +30,11 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     match User::from_name(USER) {
         Ok(Some(user)) => {
             let uid = user.uid.as_raw();
+            let before = report.findings.len();
             key(uid, report);
+            if report.findings.len() == before {
+                opens(report);
+            }
             store(uid, report);
             socket(host, uid, report);
         }
@@ -81,6 +86,34 @@ fn key(uid: u32, report: &mut Report) {
     }
 }
 
+/// Whether mfad could serve with the key and the store: it looks itself, and changes nothing.
+fn opens(report: &mut Report) {
+    if !nix::unistd::geteuid().is_root() {
+        return report.cannot_look(
+            "key-and-store",
+            "they are not yours",
+            Mend::ByHand("sudo mfactl doctor".into()),
+        );
+    }
+    let said = match run::ask("mfad", &["--check", "--store"]) {
+        Ok(said) => said,
+        Err(why) => {
+            return report.cannot_look("key-and-store", why, Mend::ByHand("mfad --check --store".into()));
+        }
+    };
+    // Of the settings it has spoken before; of the store it speaks by its path, or the key's.
+    let about = |line: &&str| line.contains(STATE) || line.contains("key");
+    if let Some(fault) = said.err.lines().find(about) {
+        let fault = fault.trim_start_matches("mfad: ").to_owned();
+        report.found(of_file(
+            Kind::StoreUnreadable,
+            STATE,
+            fault,
+            Mend::ByHand("mfad --check --store".into()),
+        ));
+    }
+}
+
 fn store(uid: u32, report: &mut Report) {
     match std::fs::metadata(STATE) {
         Ok(about) if about.uid() != uid || about.mode() & 0o077 != 0 => {
@@ -108,10 +141,20 @@ fn socket(host: &Host, uid: u32, report: &mut Report) {
             report.found(of_file(Kind::SocketModes, SOCKET, seen(&about), mend));
         }
         Err(error) if host.silent.is_none() => {
-            let mend = Mend::Run(super::settings::reload().into());
+            let mend = Mend::Run(restart().into());
             report.found(of_file(Kind::SocketModes, SOCKET, error.to_string(), mend));
         }
         _ => {}
+    }
+}
+
+/// What starts mfad anew, and its socket.
+fn restart() -> &'static str {
+    if Path::new("/run/systemd/system").exists() {
+        "systemctl restart mfad.socket mfad.service"
+    } else {
+        // The bus starts it at the next call.
+        "pkill -TERM -x -U mfad mfad; while pgrep -x -U mfad mfad; do sleep 0.1; done"
     }
 }
 

@@ -10,6 +10,7 @@ mod doors;
 mod finding;
 mod host;
 mod ignored;
+mod kept;
 mod kind;
 mod lsm;
 mod mend;
@@ -21,7 +22,6 @@ mod run;
 mod settings;
 mod show;
 mod sshd;
-mod sshd_config;
 mod stacks;
 mod store;
 mod sudo;
@@ -36,6 +36,7 @@ use self::host::Host;
 use self::ignored::Ignored;
 use self::kind::Kind;
 use self::mend::Mend;
+pub(crate) use self::show::list;
 use self::show::{Said, View, plugin};
 use self::sshd::Sshd;
 use crate::cli::Doctor;
@@ -46,7 +47,7 @@ use crate::print::Out;
 pub(crate) async fn doctor(asked: Doctor) -> Result<ExitCode, Failure> {
     if asked.list {
         let mut out = Out::stdout()?;
-        show::list().iter().try_for_each(|line| out.line(line))?;
+        list().iter().try_for_each(|line| out.line(line))?;
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -87,6 +88,7 @@ async fn examine() -> Report {
     let sshd = if geteuid().is_root() { Sshd::ask(&host, &mut report) } else { None };
     stacks::look(&host, &mut report);
     pam_files::look(&host, &mut report);
+    kept::look(&mut report);
     doors::look(&host, &mut report);
     sshd::look(&host, sshd.as_ref(), &mut report);
     sudo::look(&host, &mut report);
@@ -98,7 +100,7 @@ async fn examine() -> Report {
     lsm::look(&mut report);
     unit::look(&mut report);
     names::look(&host, &mut report).await;
-    people::look(&host, &mut report);
+    people::look(&host, &mut report).await;
     report
 }
 

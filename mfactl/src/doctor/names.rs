@@ -18,7 +18,14 @@ const FEW: usize = 5;
 /// Asks mfad about some whom root sees and `/etc/passwd` does not hold.
 pub(super) async fn look(host: &Host, report: &mut Report) {
     let (Some(bus), None) = (&host.bus, &host.silent) else { return };
-    for name in from_elsewhere(report) {
+    let names = from_elsewhere(host, report);
+    if names.is_empty()
+        && let Some(source) = directory()
+    {
+        let why = format!("no user of {source} is listed, nor in a group of /etc/group");
+        report.cannot_look("names", why, Mend::ByHand("getent passwd NAME".into()));
+    }
+    for name in names {
         // A dry run changes nothing: it is the one question about a name that any name gets an answer to.
         let import = Import {
             user: name.clone().into_bytes(),
@@ -52,8 +59,18 @@ pub(super) async fn look(host: &Host, report: &mut Report) {
     }
 }
 
-/// Some names that NSS knows and the file does not: listed ones, and members of local groups.
-fn from_elsewhere(report: &mut Report) -> Vec<String> {
+/// A source of users besides this host's own files.
+fn directory() -> Option<String> {
+    let sources = std::fs::read_to_string("/etc/nsswitch.conf").ok()?;
+    let sources = sources.lines().find_map(|line| line.trim().strip_prefix("passwd:"))?;
+    let own = |source: &&str| {
+        matches!(*source, "files" | "compat" | "db" | "systemd" | "mymachines") || source.starts_with('[')
+    };
+    sources.split_whitespace().find(|source| !own(source)).map(str::to_owned)
+}
+
+/// Some names that NSS knows and the file does not: listed ones, members of local groups, and those who have an account.
+fn from_elsewhere(host: &Host, report: &mut Report) -> Vec<String> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let (passwd, groups) = (read("/etc/passwd"), read("/etc/group"));
     let first = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
@@ -68,8 +85,10 @@ fn from_elsewhere(report: &mut Report) -> Vec<String> {
     let listed =
         listed.lines().filter(|line| !line.ends_with("/nologin") && !line.ends_with("/false")).map(first);
     let members = groups.lines().filter_map(|line| line.split(':').nth(3)).flat_map(|names| names.split(','));
-    let members = members.filter(|name| matches!(User::from_name(name), Ok(Some(_)))).map(str::to_owned);
+    let accounts = host.accounts.iter().filter_map(|row| std::str::from_utf8(&row.name).ok());
     let mut seen = HashSet::new();
-    let elsewhere = listed.chain(members).filter(|name| !name.is_empty() && !local.contains(name));
-    elsewhere.filter(|name| seen.insert(name.clone())).take(FEW).collect()
+    let mut new = |name: &String| !name.is_empty() && !local.contains(name) && seen.insert(name.clone());
+    let known = |name: &String| matches!(User::from_name(name), Ok(Some(_)));
+    let elsewhere = listed.chain(members.chain(accounts).map(str::to_owned));
+    elsewhere.filter(|name| new(name)).filter(known).take(FEW).collect()
 }

@@ -7,13 +7,18 @@ use super::finding::{Finding, Report};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
+use crate::print::time::utc;
 use crate::user::host::OnHost;
 
+/// How long before its end grace is told of, in seconds: a week.
+const SOON: u64 = 7 * 86_400;
+
 /// Looks at all of them.
-pub(super) fn look(host: &Host, report: &mut Report) {
+pub(super) async fn look(host: &Host, report: &mut Report) {
     if host.silent.is_some() {
         return; // told of already
     }
+    let before = report.findings.len();
     let mode = host.setting("policy", "mode").and_then(toml::Value::as_str).unwrap_or("?");
     for person in &host.people {
         let is_theirs =
@@ -28,8 +33,11 @@ pub(super) fn look(host: &Host, report: &mut Report) {
             subject: name.clone(),
             spot: None,
             detail: format!("mode {mode}"),
-            mend: Mend::ByHand(format!("mfactl user invite {} --reason …", mend::quoted(&name))),
+            mend: Mend::ByHand(format!("mfactl user invite {} --reason TEXT", mend::quoted(&name))),
         });
+    }
+    if report.findings.len() > before {
+        grace(host, report).await;
     }
     for row in &host.accounts {
         let name = escaped(&row.name);
@@ -40,7 +48,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
                 subject: name,
                 spot: None,
                 detail: String::new(),
-                mend: Mend::ByHand(format!("mfactl user remove {whose} --reason …")),
+                mend: Mend::ByHand(format!("mfactl user remove {whose} --reason TEXT")),
             }),
             OnHost::Unknown(why) => {
                 report.cannot_look(
@@ -58,5 +66,24 @@ pub(super) fn look(host: &Host, report: &mut Report) {
             }),
             OnHost::Here => {}
         }
+    }
+}
+
+/// Whether those without a factor are soon refused.
+async fn grace(host: &Host, report: &mut Report) {
+    let Some(bus) = &host.bus else { return };
+    let status = match bus.status().await {
+        Ok(status) => status,
+        Err(failure) => return report.cannot_look("grace", failure, Mend::ByHand("mfactl status".into())),
+    };
+    let left = status.grace_ends.saturating_sub(status.time);
+    if status.grace_ends > 0 && left < SOON {
+        report.found(Finding {
+            kind: Kind::GraceEnds,
+            subject: "grace".into(),
+            spot: None,
+            detail: format!("on {}", utc(status.grace_ends)),
+            mend: Mend::ByHand("mfactl user list --not-enrolled".into()),
+        });
     }
 }

@@ -10,6 +10,7 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::run;
+use crate::pam::walk::asks_for_factor;
 
 const FILE: &str = "/etc/mfad/mfad.toml";
 const FOLDER: &str = "/etc/mfad/mfad.toml.d";
@@ -47,15 +48,18 @@ fn merge(into: &mut Table, from: Table) {
 /// Looks at them.
 pub(super) fn look(host: &Host, report: &mut Report) {
     let found_before = report.findings.len();
-    files().iter().for_each(|file| modes(file, report));
+    for file in files() {
+        modes(&file, report);
+    }
     if report.findings.len() > found_before {
         return; // mfad says the same of them
     }
     match run::ask("mfad", &["--check"]) {
-        Ok(said) if said.well => {}
+        Ok(said) if said.well => renamed(&said.err, report),
         Ok(said) => return broken(&said.err, report),
         Err(why) => return report.cannot_look("settings", why, Mend::ByHand("mfad --check".into())),
     }
+    enforced(host, report);
     let mode = host.setting("policy", "mode").and_then(toml::Value::as_str).unwrap_or_default();
     if matches!(mode, "off" | "observe") && host.services.iter().any(Service::asks) {
         let spot = line_of_mode();
@@ -73,34 +77,78 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
 }
 
-/// The last line that says the mode: that of the file that wins.
-fn line_of_mode() -> Spot {
-    let says = |line: &str| {
-        line.trim_start().strip_prefix("mode").is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    let found = files().into_iter().rev().find_map(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
-        let (line, _) = (1..).zip(text.lines()).find(|(_, line)| says(line))?;
-        Some(Spot { file, line: Some(line) })
-    });
-    found.unwrap_or_else(|| Spot::file(FILE))
-}
-
-/// What makes a running mfad take its settings.
-pub(super) fn reload() -> &'static str {
-    if Path::new("/run/systemd/system").exists() {
-        "systemctl restart mfad"
-    } else {
-        "pkill -TERM -x -U mfad mfad" // the bus starts it at the next call
+/// `mfad: warning: FILE: policy.account_enforce: is called …`.
+fn renamed(said: &str, report: &mut Report) {
+    for warning in said.lines().filter_map(|line| line.strip_prefix("mfad: warning: ")) {
+        let old = warning.split(": ").nth(1).unwrap_or_default();
+        let key = old.rsplit('.').next().unwrap_or_default();
+        let spot = line_that(|line| line.trim_start().split(['=', ' ']).next() == Some(key));
+        let spot = spot.unwrap_or_else(|| Spot::file(FILE));
+        let mend = match warning
+            .split_once("is called ")
+            .and_then(|(_, rest)| rest.split(' ').next()?.rsplit('.').next())
+        {
+            Some(new) => mend::on_line(&spot, &format!("s/{}/{new}/", mend::literal(key))),
+            None => Mend::edit(&spot),
+        };
+        let (kind, subject, detail) = (Kind::SettingRenamed, old.into(), warning.into());
+        report.found(Finding { kind, subject, spot: Some(spot), detail, mend });
     }
 }
 
-/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`.
+/// `account_enforce` on the line, and `sshd` in the policy: both or neither.
+fn enforced(host: &Host, report: &mut Report) {
+    let Some(sshd) = host.service("sshd") else { return };
+    let line = sshd.account.iter().find(|step| asks_for_factor(step)).map(|step| Spot::from(&step.place));
+    let (spot, detail, mend) = match (sshd.enforces(), host.policy_enforces()) {
+        (true, false) => {
+            let spot = Spot::file(FILE);
+            let mend = Mend::edit(&spot);
+            (Some(spot), "the policy does not name sshd", mend)
+        }
+        (false, true) => match line {
+            Some(line) => {
+                let mend = mend::on_line(&line, "s/pam_mfa\\.so/& account_enforce/");
+                (Some(line), "the line does not say it", mend)
+            }
+            None => (None, "there is no account line", Mend::apply("sshd")),
+        },
+        _ => return,
+    };
+    let (kind, subject, detail) = (Kind::EnforcedByHalf, "sshd".into(), detail.into());
+    report.found(Finding { kind, subject, spot, detail, mend });
+}
+
+/// The line that says the mode.
+fn line_of_mode() -> Spot {
+    let says = |line: &str| line.trim_start().split(['=', ' ']).next() == Some("mode");
+    line_that(says).unwrap_or_else(|| Spot::file(FILE))
+}
+
+/// The first such line, in the last file that has one: that is the file that wins.
+fn line_that(is: impl Fn(&str) -> bool) -> Option<Spot> {
+    files().into_iter().rev().find_map(|file| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let (line, _) = (1..).zip(text.lines()).find(|(_, line)| is(line))?;
+        Some(Spot { file, line: Some(line) })
+    })
+}
+
+/// What makes a running mfad take its settings.
+fn reload() -> &'static str {
+    if Path::new("/run/systemd/system").exists() {
+        "systemctl reload mfad"
+    } else {
+        "pkill -HUP -x -U mfad mfad"
+    }
+}
+
+/// `/etc/mfad/mfad.toml: TOML parse error at line 3, column 1`, with the line beneath it.
 fn broken(said: &str, report: &mut Report) {
     let said = said.trim().trim_start_matches("mfad: ");
     let file = said.split(": ").next().filter(|file| file.starts_with('/')).unwrap_or(FILE);
-    let line = said.split_once("at line ").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
-    let spot = Spot { file: file.into(), line };
+    let spot = said.lines().find_map(line_shown).and_then(|shown| line_that(|line| bare(line) == shown));
+    let spot = spot.unwrap_or_else(|| Spot::file(file));
     let Mend::ByHand(edit) = Mend::edit(&spot) else { return };
     report.found(Finding {
         kind: Kind::SettingsBroken,
@@ -109,6 +157,17 @@ fn broken(said: &str, report: &mut Report) {
         detail: said.lines().last().unwrap_or_default().trim().into(),
         mend: Mend::ByHand(format!("{edit}; mfad --check")),
     });
+}
+
+/// `6 | mode = "of"`: what stands there. The number is that of all files merged, and of none of them.
+fn line_shown(line: &str) -> Option<String> {
+    let (number, text) = line.split_once(" | ")?;
+    number.trim().parse::<usize>().ok()?;
+    Some(bare(text))
+}
+
+fn bare(text: &str) -> String {
+    text.split('#').next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 fn modes(file: &Path, report: &mut Report) {

@@ -7,8 +7,14 @@ use super::kind::{Kind, Severity};
 use super::mend::Mend;
 use crate::print::escape::shown;
 
-/// How many findings are told of in full: what stays on a screen of 24 rows.
-const IN_FULL: usize = 4;
+/// A screen: what is told of in full has to leave room for the rest.
+const ROWS: usize = 24;
+/// Of these, for what is not told of in full, and for the shell's next line.
+const LAST_ROWS: usize = 4;
+/// Names at the beginning of titles.
+const NAMES: [&str; 6] = ["sshd", "sudo", "mfad", "pam_mfa", "libpam", "first_factor"];
+/// How wide lines of words are.
+const COLUMNS: usize = 79;
 
 /// All that is to be said.
 pub(super) struct Said<'a> {
@@ -52,24 +58,27 @@ impl Said<'_> {
         format!("MFAD {} - {said}", plugin(self.worst).1)
     }
 
-    /// Lines for people; all in full, or as many as a screen holds.
+    /// Lines for people; all of it, or as much as a screen holds.
     pub(super) fn lines(&self, all: bool) -> Vec<String> {
         let mut lines = vec![self.head()];
-        let full = if all { self.findings.len() } else { IN_FULL };
-        for finding in self.findings.iter().take(full) {
-            lines.push(String::new());
-            lines.push(heading(finding));
-            let means = finding.kind.means();
-            lines.push(format!("  {}. {means}", capital(finding.kind.title())));
-            if !finding.detail.is_empty() {
-                lines.push(format!("  Seen: {}", shown(&finding.detail)));
+        let screen = if all { usize::MAX } else { ROWS - LAST_ROWS };
+        let mut rows = 1;
+        let mut findings = self.findings.iter().peekable();
+        while let Some(finding) = findings.peek() {
+            let told = told(finding);
+            rows += told.iter().map(|line| line.len().div_ceil(COLUMNS).max(1)).sum::<usize>();
+            if rows > screen && lines.len() > 1 {
+                break;
             }
-            lines.push(format!("  Mend: {}", shown(finding.mend.command())));
+            lines.extend(told);
+            findings.next();
         }
-        if self.findings.len() > full {
-            lines.push(String::new());
-            lines.extend(self.findings.iter().skip(full).map(|finding| heading(finding)));
-            lines.push("`mfactl doctor --all` tells of these in full.".into());
+        let rest: Vec<&&Finding> = findings.collect();
+        if let [next, others @ ..] = rest.as_slice() {
+            lines.extend([String::new(), heading(next)]);
+            let others =
+                if others.is_empty() { String::new() } else { format!("and {} more; ", others.len()) };
+            lines.push(format!("{others}`mfactl doctor --all` tells of all in full."));
         }
         if !self.ignored.is_empty() {
             lines.push(String::new());
@@ -79,6 +88,31 @@ impl Said<'_> {
         }
         lines
     }
+}
+
+/// A finding in full.
+fn told(finding: &Finding) -> Vec<String> {
+    let mut lines = vec![String::new(), heading(finding)];
+    wrap(&format!("{}. {}", capital(finding.kind.title()), finding.kind.means()), &mut lines);
+    if !finding.detail.is_empty() {
+        wrap(&format!("Seen: {}", shown(&finding.detail)), &mut lines);
+    }
+    // In one piece, however long: it is there to be copied.
+    lines.push(format!("  Mend: {}", shown(finding.mend.command())));
+    lines
+}
+
+/// Words in lines, two spaces before each.
+fn wrap(text: &str, lines: &mut Vec<String>) {
+    let mut line = " ".to_owned();
+    for word in text.split_whitespace() {
+        if line.len() > 1 && line.len() + 1 + word.len() > COLUMNS {
+            lines.push(std::mem::replace(&mut line, " ".to_owned()));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push(line);
 }
 
 /// `CRITICAL  way-round:sshd  /etc/pam.d/sshd:4`.
@@ -98,7 +132,12 @@ fn place(spot: &Spot) -> String {
     spot.line.map_or(file.clone().into_owned(), |line| format!("{file}:{line}"))
 }
 
+/// A sentence begins with a capital, and a name is spelt as it is.
 fn capital(text: &str) -> String {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if NAMES.iter().any(|name| first.starts_with(name)) {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
@@ -160,8 +199,8 @@ impl From<&Said<'_>> for View {
     }
 }
 
-/// Every kind, for `--list`.
-pub(super) fn list() -> Vec<String> {
+/// Every kind, for `--list` and the manual.
+pub(crate) fn list() -> Vec<String> {
     let line = |kind: &Kind| format!("{:<8}  {:<24}  {}", kind.severity().word(), kind.id(), kind.title());
     Kind::ALL.iter().map(line).collect()
 }
@@ -211,13 +250,25 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_found_stays_on_one_screen_and_drives_no_terminal() {
-        let found = vec![finding(Kind::WayRound); 3];
-        let lines = said(&found, &[]).lines(false);
-        assert!(lines.len() <= 24);
-        assert_eq!(lines[0], "MFAD CRITICAL - 3 critical");
+    fn what_is_found_stays_on_one_screen_and_drives_no_terminal() {
+        let lines_of = |count: usize, all| said(&vec![finding(Kind::WayRound); count], &[]).lines(all);
+        for count in 1..40 {
+            let lines = lines_of(count, false);
+            assert!(lines.len() < ROWS, "{count}: {lines:#?}");
+            assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+            let in_full = lines.iter().filter(|line| line.contains("Mend:")).count();
+            assert!(in_full == count || in_full >= 3, "{count}: {lines:#?}");
+            assert_eq!(lines_of(count, true).iter().filter(|line| line.contains("Mend:")).count(), count);
+        }
+        let lines = lines_of(1, false);
+        assert_eq!(lines[0], "MFAD CRITICAL - 1 critical");
         assert_eq!(lines[2], "CRITICAL  way-round:sshd  /etc/pam.d/sshd:4");
-        assert_eq!(lines[4], r"  Seen: a\x1b[2Jb");
+        assert_eq!(lines[5..], [r"  Seen: a\x1b[2Jb", "  Mend: true"]);
+        assert!(
+            lines_of(9, false).iter().any(|line| line.starts_with("and 5 more; ")),
+            "{:#?}",
+            lines_of(9, false)
+        );
         let ignored = [finding(Kind::UseDns)];
         let lines = said(&[], &ignored).lines(false);
         assert_eq!(lines, ["MFAD OK - 1 ignored", "", r"ignored   use-dns:sshd: so\x0ait is"]);

@@ -62,6 +62,9 @@ struct Stack<'a> {
 impl Stack<'_> {
     fn found(&mut self, kind: Kind, spot: Option<Spot>, detail: impl Into<String>, mend: Mend) {
         let subject = self.service.name.clone();
+        // What a package ships is not changed in its place: the next update would undo it.
+        let shipped = spot.as_ref().is_some_and(|spot| !spot.file.starts_with("/etc"));
+        let mend = if shipped { Mend::apply(&subject) } else { mend };
         self.report.found(Finding { kind, subject, spot, detail: detail.into(), mend });
     }
 

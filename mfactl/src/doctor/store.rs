@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
+
 use super::finding::{Finding, Report, Spot};
 use super::kind::Kind;
 use super::mend::Mend;
@@ -32,9 +34,13 @@ const OVER_A_NETWORK: [&str; 16] = [
     "virtiofs",
 ];
 
+/// Less than this is little, in bytes: twice the reserve, and as much as a busy day writes.
+const LITTLE: u64 = 64 << 20;
+
 /// Looks at both.
 pub(super) fn look(report: &mut Report) {
     file_system(report);
+    room(report);
     made_for(report);
 }
 
@@ -58,7 +64,24 @@ fn file_system(report: &mut Report) {
     });
 }
 
-/// The kind of the file system that a path is on. Source: proc_pid_mountinfo(5).
+/// What is left for the daemon's user, who has no share of root's.
+fn room(report: &mut Report) {
+    let free = match statvfs(STATE) {
+        Ok(about) => about.blocks_available().saturating_mul(about.fragment_size()),
+        Err(error) => return report.cannot_look("disk", error, Mend::ByHand(format!("df {STATE}"))),
+    };
+    if free < LITTLE {
+        report.found(Finding {
+            kind: Kind::DiskLow,
+            subject: "disk".into(),
+            spot: Some(Spot::file(STATE)),
+            detail: format!("{} MiB", free >> 20),
+            mend: Mend::ByHand("du --one-file-system --human-readable --max-depth=2 /var | sort -h".into()),
+        });
+    }
+}
+
+/// The kind of the file system that a path is on. Source: `proc_pid_mountinfo(5)`.
 fn kind_of<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     let mount = |line: &'a str| {
         let (before, after) = line.split_once(" - ")?;

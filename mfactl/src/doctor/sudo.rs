@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
@@ -22,15 +24,30 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     if !host.asks("sudo") && !host.asks("sudo-i") {
         return;
     }
-    if let Ok(said) = run::ask("visudo", &["-c"]) {
-        if !said.well {
-            return broken(&format!("{}{}", said.err, said.out), report);
-        }
+    // For others than root it reads nothing, and says that all is wrong.
+    if geteuid().is_root()
+        && let Ok(said) = run::ask("visudo", &["-c"])
+        && !said.well
+    {
+        return broken(&format!("{}{}", said.err, said.out), report);
+    }
+    let sources = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    let sources = sources.lines().find_map(|line| line.trim().strip_prefix("sudoers:"));
+    if let Some(source) =
+        sources.and_then(|all| all.split_whitespace().find(|one| matches!(*one, "sss" | "ldap")))
+    {
+        let why = format!("rules of a directory ({source}) are not read");
+        report.cannot_look("sudoers-directory", why, Mend::ByHand("sudo -l -U root".into()));
     }
     if let Err(error) = file(Path::new(FILE), 0, report) {
         let show = Mend::ByHand("sudo -l -U root".into());
         report.cannot_look("sudoers", error, show);
     }
+}
+
+/// An editor that lets nobody save what sudo does not take.
+fn visudo(file: &Path) -> Mend {
+    Mend::ByHand(format!("visudo -f {}", mend::quoted(&file.to_string_lossy())))
 }
 
 /// What visudo says: `/etc/sudoers.d/x:3:7: syntax error`.
@@ -43,8 +60,7 @@ fn broken(said: &str, report: &mut Report) {
     };
     let fault = said.lines().find(|line| !line.ends_with("parsed OK") && line.contains('/'));
     let spot = fault.and_then(place).unwrap_or_else(|| Spot::file(FILE));
-    // An editor that lets nobody save what sudo does not take.
-    let mend = Mend::ByHand(format!("visudo -f {}", mend::quoted(&spot.file.to_string_lossy())));
+    let mend = visudo(&spot.file);
     report.found(Finding {
         kind: Kind::SudoersBroken,
         subject: "sudo".into(),
@@ -57,8 +73,8 @@ fn broken(said: &str, report: &mut Report) {
 fn file(path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
-    for (number, line) in lines(&text) {
-        let mut words = line.split_whitespace();
+    for line in lines(&text) {
+        let mut words = line.text.split_whitespace();
         let included = match words.next() {
             Some("@include" | "#include") => words.next().map(|path| vec![PathBuf::from(path)]),
             Some("@includedir" | "#includedir") => words.next().map(|path| folder(Path::new(path))),
@@ -73,25 +89,38 @@ fn file(path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
                 }
             }
             Some(_) => {}
-            None => rule(path, number, &line, report),
+            None => rule(path, &line, report),
         }
     }
     Ok(())
 }
 
-/// Lines with those that go on after a `\`; the number is that of the first.
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let mut whole: Vec<(usize, String)> = Vec::new();
+/// A line with those that it goes on in after a `\`.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    /// The number of its first line, from 1.
+    number: usize,
+    /// How many lines of the file it takes.
+    lines: usize,
+    text: String,
+}
+
+/// Every line that is not empty.
+fn lines(text: &str) -> Vec<Line> {
+    let mut whole: Vec<Line> = Vec::new();
     let mut goes_on = false;
     for (number, line) in (1..).zip(text.lines()) {
         let bare = line.strip_suffix('\\').unwrap_or(line);
         match whole.last_mut() {
-            Some((_, open)) if goes_on => open.push_str(bare),
-            _ => whole.push((number, bare.to_owned())),
+            Some(open) if goes_on => {
+                open.text.push_str(bare);
+                open.lines += 1;
+            }
+            _ => whole.push(Line { number, lines: 1, text: bare.to_owned() }),
         }
         goes_on = line.ends_with('\\');
     }
-    whole.retain(|(_, line)| !line.trim().is_empty());
+    whole.retain(|line| !line.text.trim().is_empty());
     whole
 }
 
@@ -113,13 +142,13 @@ fn folder(path: &Path) -> Vec<PathBuf> {
 }
 
 /// What one line takes away.
-fn rule(path: &Path, number: usize, line: &str, report: &mut Report) {
-    let line = line.split(" #").next().unwrap_or_default().trim();
-    let spot = Spot { file: path.to_owned(), line: Some(number) };
+fn rule(path: &Path, whole: &Line, report: &mut Report) {
+    let line = whole.text.split(" #").next().unwrap_or_default().trim();
+    let spot = Spot { file: path.to_owned(), line: Some(whole.number) };
     let mut found = |kind: Kind, subject: &str, script: &str| {
         let mend = match mend::on_line(&spot, script) {
-            Mend::Run(command) => Mend::Run(format!("{command} && visudo -c")),
-            by_hand @ Mend::ByHand(_) => by_hand,
+            Mend::Run(command) if whole.lines == 1 => Mend::Run(format!("{command} && visudo -c")),
+            _ => visudo(path),
         };
         let (subject, spot, detail) = (subject.to_owned(), Some(spot.clone()), line.to_owned());
         report.found(Finding { kind, subject, spot, detail, mend });
@@ -136,7 +165,7 @@ fn rule(path: &Path, number: usize, line: &str, report: &mut Report) {
         let (name, value) = setting.split_once('=').unwrap_or((&setting, ""));
         match name {
             "!authenticate" => {
-                found(Kind::SudoersNoAuthenticate, name, "s/![[:space:]]*authenticate/authenticate/")
+                found(Kind::SudoersNoAuthenticate, name, "s/![[:space:]]*authenticate/authenticate/");
             }
             "targetpw" | "rootpw" | "runaspw" => {
                 found(Kind::SudoersOtherPassword, name, &format!("s/\\b{name}\\b/!{name}/"));
@@ -162,7 +191,7 @@ mod tests {
 
     fn kinds(line: &str) -> Vec<Kind> {
         let mut report = Report::default();
-        rule(Path::new(FILE), 7, line, &mut report);
+        rule(Path::new(FILE), &Line { number: 7, lines: 1, text: line.to_owned() }, &mut report);
         report.findings.iter().map(|finding| finding.kind).collect()
     }
 
@@ -181,7 +210,8 @@ mod tests {
 
     #[test]
     fn lines_go_on_and_uids_are_no_comments() {
-        assert_eq!(lines("a \\\nb\n\nc\n"), [(1, "a b".to_owned()), (4, "c".to_owned())]);
+        let line = |number, lines, text: &str| Line { number, lines, text: text.to_owned() };
+        assert_eq!(lines("a \\\nb\n\nc\n"), [line(1, 2, "a b"), line(4, 1, "c")]);
         assert!(is_uid("#1000") && !is_uid("#") && !is_uid("#x"));
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
 }
 
 /// Whether root has a password that is asked for at the console, by a stack without us.
-fn console(files: &Files) -> bool {
+pub(crate) fn console(files: &Files) -> bool {
     let Ok(steps) = files.stack("login", Facility::Auth) else { return false };
     let there = files.of_service("login").is_ok_and(|found| found.is_some());
     let grants = Walk::through(&steps).ends.iter().any(|end| end.granted);
@@ -61,7 +61,7 @@ fn console(files: &Files) -> bool {
 }
 
 /// Whether root has a password at all (shadow(5)): a hash, of an account that is not locked.
-fn roots_password() -> bool {
+pub(crate) fn roots_password() -> bool {
     let shadow = fs::read_to_string("/etc/shadow").unwrap_or_default();
     let hash = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
     hash.is_some_and(|hash| hash.len() > 2 && !hash.starts_with(['!', '*']))

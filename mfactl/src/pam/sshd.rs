@@ -56,7 +56,7 @@ impl Effective {
         Ok(Self::parse(&String::from_utf8_lossy(&run.stdout)))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut values: HashMap<String, Vec<String>> = HashMap::new();
         for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
             values.entry(key.to_ascii_lowercase()).or_default().push(value.trim().to_owned());

@@ -19,9 +19,9 @@ use crate::print::time::utc;
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     /// The family.
-    family: String,
+    pub(crate) family: String,
     /// `kept`, `by_hand`, `differs` or `gone`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Since when it was kept, Unix seconds; 0: it was not.
     since: u64,
     /// When it was first seen to differ or to be gone; 0: it does not.
@@ -84,7 +84,7 @@ pub(crate) fn status(shape: Shape, only_bad: bool, now: u64) -> Result<Exit, Fai
     })
 }
 
-fn views(kept: &mut AllKept, now: u64) -> Vec<View> {
+pub(crate) fn views(kept: &mut AllKept, now: u64) -> Vec<View> {
     let files = Files::of_this_host();
     let mut families: Vec<Family> = kept.keys().filter_map(|name| Family::of(name.as_ref()).ok()).collect();
     for service in files.services() {

@@ -51,6 +51,8 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
     "audit --json",
     "audit verify",
     "import oath --all --file {folder}/nobody.oath --dry-run",
+    // Without it, this host itself would be looked at.
+    "doctor --list",
     "completions bash",
     "completions zsh",
     "completions fish",

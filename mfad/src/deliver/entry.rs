@@ -64,3 +64,62 @@ fn cut(mut text: String) -> String {
     text.truncate(end);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use mfa_proto::identity::{ServiceName, UnixTime, UserName};
+
+    use super::*;
+    use crate::{
+        account::Door,
+        audit::{Act, Event, RecordedReason},
+    };
+
+    fn record(event: Event) -> Record {
+        Record {
+            seq: 7,
+            time: UnixTime(1),
+            event,
+            account: None,
+            user: UserName::new(b"al\nice".to_vec()),
+            subject: Some("bob".into()),
+            service: Some(ServiceName::new(b"su".to_vec())),
+            door: Some(Door::Local(1000)),
+        }
+    }
+
+    fn refused() -> Entry {
+        let reason = RecordedReason(mfa_proto::step::Reason::Altered);
+        Entry::of_record(&record(Event::Refused { reason, attested: true, collapsed: 0 }))
+    }
+
+    #[test]
+    fn the_manual_names_every_field() {
+        let page = include_str!("../../../packaging/man/mfad.8");
+        let act = Act { by: "root".into(), reason: "asked".into(), break_glass: String::new() };
+        let told = [refused(), Entry::of_record(&record(Event::Locked { act }))];
+        let names: Vec<&str> = told.iter().flat_map(|entry| &entry.fields).map(|(name, _)| *name).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names.iter().chain(&["MFAD_EVENT"]) {
+            assert!(page.contains(&format!("\n.B {name}\n")), "{name}");
+        }
+    }
+
+    // S13, S29
+    #[test]
+    fn a_record_is_told_field_by_field_escaped_and_without_what_it_does_not_have() {
+        let entry = refused();
+        let field = |name: &str| entry.fields.iter().find(|(key, _)| *key == name).map(|(_, value)| &**value);
+        assert_eq!((entry.level, entry.word), (Level::Alert, "refused"));
+        assert_eq!(field("MFAD_USER"), Some(r"al\x0aice"));
+        assert_eq!((field("MFAD_SUBJECT"), field("MFAD_SERVICE")), (Some("bob"), Some("su")));
+        assert_eq!((field("MFAD_REASON"), field("MFAD_SEQ")), (Some("altered_record"), Some("7")));
+        assert_eq!(field("MFAD_ADMINISTRATOR"), None);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_between_characters() {
+        let entry = Entry::of_notice(Notice::NoBus, &format!("a{}", "ä".repeat(LONGEST)));
+        assert!(entry.text.len() <= LONGEST && entry.text.len() > LONGEST - 4);
+    }
+}

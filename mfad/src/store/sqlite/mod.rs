@@ -7,6 +7,7 @@
 mod reserve;
 mod rows;
 mod schema;
+mod writer;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,14 +19,12 @@ use std::{
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::{Engine, Head, Job, Look, StoreError};
-use crate::{audit::Event, crypto::Keys};
-use reserve::Reserve;
+use crate::crypto::Keys;
 use rows::Db;
+use writer::Writer;
 
 /// Work that may wait; more is refused at once.
 const QUEUE: usize = 1024;
-/// Jobs that share one commit.
-const BATCH: usize = 32;
 
 /// The engine: a queue to write, a connection to read.
 pub struct Sqlite {
@@ -51,17 +50,10 @@ impl Sqlite {
     /// Opens the database at `path`, which is there, and starts its thread. Verifies the
     /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
     pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
-        let mut reserve = Reserve::of(path);
-        let opened = match schema::open(path) {
-            Err(StoreError::Full) if reserve.give_up() => schema::open(path),
-            opened => opened,
-        };
-        let mut writer = Writer { db: Db::new(opened?), keys: Arc::clone(keys), seen: 0, reserve };
-        writer.check_roster()?;
-        writer.db.news = (!writer.reserve.is_held()).then_some(Event::ReserveGone);
-        let sound = writer.db.sound();
+        let writer = Writer::open(path, keys)?;
+        let sound = writer.db().sound();
         let mut reader = Db::new(schema::open_to_read(path)?);
-        reader.share_soundness(&writer.db);
+        reader.share_soundness(writer.db());
         let (jobs, to_write) = mpsc::sync_channel(QUEUE);
         spawn("store-write", move || writer.serve(&to_write));
         Ok((Self { jobs, reader: Mutex::new(reader) }, sound))
@@ -100,102 +92,6 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) {
     };
     if thread::Builder::new().name(name.to_owned()).spawn(run).is_err() {
         std::process::abort(); // no thread, no store: systemd starts it again
-    }
-}
-
-struct Writer {
-    db: Db,
-    keys: Arc<Keys>,
-    /// `PRAGMA data_version` when the roster was last compared: it changes when somebody else
-    /// commits.
-    seen: i64,
-    /// For the day on which the disk is full.
-    reserve: Reserve,
-}
-
-impl Writer {
-    fn serve(mut self, queue: &mpsc::Receiver<Box<dyn Job>>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = vec![first];
-            batch.extend(queue.try_iter().take(BATCH - 1));
-            let results = self.run(&mut batch);
-            for (job, result) in batch.into_iter().zip(results) {
-                job.settle(result);
-            }
-        }
-    }
-
-    fn run(&mut self, batch: &mut [Box<dyn Job>]) -> Vec<Result<(), StoreError>> {
-        let mut outcome = self.transact(batch);
-        if matches!(outcome, Err(StoreError::Full)) && self.reserve.give_up() {
-            self.db.news = Some(Event::ReserveGone);
-            outcome = self.transact(batch);
-        }
-        match outcome {
-            Ok(results) => {
-                if self.reserve.make() {
-                    self.db.news = Some(Event::ReserveMade);
-                }
-                results
-            }
-            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
-        }
-    }
-
-    /// One transaction with all of them. An error: it came to nothing, for none of them.
-    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        self.begin()?;
-        let news = self.db.news.clone();
-        let ended = self.all(batch).and_then(|results| self.db.execute("COMMIT").map(|()| results));
-        if ended.is_err() {
-            let _ = self.db.execute("ROLLBACK"); // some failures have rolled back already
-            self.db.news = news;
-        }
-        ended
-    }
-
-    /// Each of them in its turn; an error where the disk is full, which ends more than the job that
-    /// met it.
-    fn all(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let mut results = Vec::with_capacity(batch.len());
-        for job in batch {
-            match self.one(&mut **job) {
-                Err(StoreError::Full) => return Err(StoreError::Full),
-                result => results.push(result),
-            }
-        }
-        Ok(results)
-    }
-
-    fn begin(&mut self) -> Result<(), StoreError> {
-        if self.db.data_version()? != self.seen {
-            self.check_roster()?;
-        }
-        self.db.execute("BEGIN IMMEDIATE")
-    }
-
-    /// Runs one job under a savepoint: an error or a panic takes back what it did, and no more.
-    fn one(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
-        self.db.execute("SAVEPOINT job")?;
-        let news = self.db.news.clone();
-        let result =
-            catch_unwind(AssertUnwindSafe(|| job.run(&mut self.db))).unwrap_or(Err(StoreError::Panicked));
-        if let Err(error) = &result {
-            self.db.news = news;
-            match (error, self.db.execute("ROLLBACK TO job")) {
-                (StoreError::Full, _) => return result, // it may have taken the whole transaction back
-                (_, back) => back?,
-            }
-        }
-        self.db.execute("RELEASE job")?;
-        result
-    }
-
-    fn check_roster(&mut self) -> Result<(), StoreError> {
-        self.seen = self.db.data_version()?;
-        let fault = Head::check_roster(&mut self.db, &self.keys)?;
-        self.db.set_sound(fault.is_none());
-        Ok(())
     }
 }
 
@@ -253,9 +149,32 @@ mod tests {
         let other = Keys::new(&Secret::new([2; KEY_BYTES]));
         assert!(matches!(Sqlite::check(&path, &other), Err(StoreError::WrongKey)));
         assert_eq!(bytes().len(), before.len());
-        let raise = Connection::open(&path).unwrap();
-        raise.pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(Sqlite::check(&path, &keys()), Err(StoreError::TooNew { found: 99, .. })));
+    }
+
+    #[test]
+    fn the_store_of_the_next_release_is_gone_on_with_where_that_says_so_and_refused_where_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        Sqlite::create(&path, &keys()).unwrap();
+        let next = Connection::open(&path).unwrap();
+        next.execute_batch("ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 2").unwrap();
+        let says = |oldest: &str| {
+            let sql = "UPDATE meta SET value = CAST(?1 AS BLOB) WHERE key = 'readable_by'";
+            assert_eq!(next.execute(sql, [oldest]).unwrap(), 1);
+        };
+        let too_new =
+            |result: Result<bool, StoreError>| matches!(result, Err(StoreError::TooNew { found: 2, .. }));
+        says("1");
+        assert!(Sqlite::check(&path, &keys()).unwrap());
+        drop(Sqlite::open(&path, &keys()).unwrap());
+        assert_eq!(next.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(), 2);
+        for refused in ["2", "0", "", "-1", "x"] {
+            says(refused);
+            assert!(too_new(Sqlite::check(&path, &keys())), "{refused}");
+            assert!(too_new(Sqlite::open(&path, &keys()).map(|(_, sound)| sound)), "{refused}");
+        }
+        next.execute("DELETE FROM meta WHERE key = 'readable_by'", []).unwrap();
+        assert!(too_new(Sqlite::check(&path, &keys())));
     }
 
     // S31, S32: the settings that make a commit durable are in force.

@@ -26,11 +26,10 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// That of the database there: kept as it is, or made where there is room.
+    /// That of the database there, as it is.
     pub(super) fn of(database: &Path) -> Self {
         let mut reserve = Self { path: database.with_extension("reserve"), held: false, pause: 0 };
         reserve.held = reserve.is_whole();
-        reserve.make();
         reserve
     }
 
@@ -90,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("mfad.db");
         let mut reserve = Reserve::of(&database);
-        assert!(reserve.is_held() && reserve.is_whole());
+        assert!(!reserve.is_held() && reserve.make() && reserve.is_held() && reserve.is_whole());
         assert!(!reserve.make(), "it is there");
         assert!(Reserve::of(&database).is_held(), "the next start finds it");
         assert!(reserve.give_up() && !reserve.is_held() && !reserve.is_whole());
@@ -99,6 +98,6 @@ mod tests {
         // A file without blocks is no room.
         fs::File::create(folder.path().join("mfad.reserve")).unwrap().set_len(SIZE).unwrap();
         assert!(!reserve.is_whole());
-        assert!(Reserve::of(&database).is_whole());
+        assert!(Reserve::of(&database).make() && reserve.is_whole());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{StoreError, database, pragma};
 
@@ -54,6 +54,9 @@ const MIGRATIONS: [&str; 1] = ["
 /// The schema this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 const SCHEMA: u32 = MIGRATIONS.len() as u32;
+/// The oldest schema whose program can go on with a store of ours: of the release before at least, for those who must
+/// go back to it. So a migration adds tables and columns with defaults; what is to go, goes two releases later.
+const READABLE_BY: u32 = 1;
 /// "mfad": tells file(1) and us what the file is.
 const APPLICATION: i32 = 0x6d66_6164;
 /// The size that the log of changes is given, in bytes: the 1,000 pages at which a checkpoint is
@@ -121,8 +124,7 @@ pub(super) fn open_to_check(path: &Path) -> Result<Connection, StoreError> {
     let conn = open_to_read(path)?;
     match version(&conn)? {
         0 => Err(StoreError::NoStore { path: path.to_owned() }),
-        found if found > SCHEMA => Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA }),
-        _ => Ok(conn), // what is older is brought to ours when it is opened to write
+        found => known(&conn, found, path).map(|()| conn), // what is older is brought to ours when it is opened to write
     }
 }
 
@@ -143,17 +145,30 @@ fn version(conn: &Connection) -> Result<u32, StoreError> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| database(&error))
 }
 
-fn migrate(conn: &mut Connection, found: u32, path: &Path) -> Result<(), StoreError> {
-    if found > SCHEMA {
-        return Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA });
+/// Refuses what a later release wrote, unless it wrote that programs of our schema can go on with it.
+fn known(conn: &Connection, found: u32, path: &Path) -> Result<(), StoreError> {
+    let too_new = || StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA };
+    if found <= SCHEMA {
+        return Ok(());
     }
-    if found == SCHEMA {
+    let sql = "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = 'readable_by'";
+    let oldest =
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).optional().map_err(|error| database(&error))?;
+    oldest.filter(|oldest| (1..=i64::from(SCHEMA)).contains(oldest)).map(drop).ok_or_else(too_new)
+}
+
+fn migrate(conn: &mut Connection, found: u32, path: &Path) -> Result<(), StoreError> {
+    known(conn, found, path)?;
+    if found >= SCHEMA {
         return Ok(());
     }
     let txn = conn.transaction().map_err(|error| database(&error))?;
     for step in &MIGRATIONS[found as usize..] {
         txn.execute_batch(step).map_err(|error| database(&error))?;
     }
+    let sql = "INSERT INTO meta (key, value) VALUES ('readable_by', CAST(?1 AS BLOB))
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    txn.execute(sql, [READABLE_BY.to_string()]).map_err(|error| database(&error))?;
     pragma(&txn, "user_version", SCHEMA)?;
     pragma(&txn, "application_id", APPLICATION)?;
     txn.commit().map_err(|error| database(&error))

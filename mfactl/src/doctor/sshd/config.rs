@@ -1,14 +1,13 @@
 //! Where sshd's settings are written: its files in the order in which it reads them.
 //!
-//! What holds is asked of sshd itself ([`super::sshd`]); the files say only on which line, which lines have no
-//! effect, and for whom `Match` blocks are. Source: sshd_config(5).
+//! What holds is asked of sshd itself; the files say only on which line, which lines have no
+//! effect, and for whom `Match` blocks are. Source: `sshd_config(5)`.
 
 use std::path::{Path, PathBuf};
 
-use super::finding::Spot;
+use crate::doctor::finding::Spot;
+use crate::pam::sshd::CONFIG;
 
-/// The file that sshd begins with.
-pub(super) const FILE: &str = "/etc/ssh/sshd_config";
 /// How deep files may include each other; sshd's own limit.
 const DEPTH: usize = 16;
 
@@ -47,7 +46,7 @@ impl Config {
     /// Reads them; a file that cannot be read has no line.
     pub(super) fn read() -> Self {
         let mut config = Self::default();
-        config.file(Path::new(FILE), None, 0);
+        config.file(Path::new(CONFIG), None, 0);
         config
     }
 
@@ -124,33 +123,7 @@ fn criteria(text: &str) -> Vec<(String, String)> {
 /// What an `Include` names, in order; a path without a root is below `/etc/ssh`.
 fn files(pattern: &str) -> Vec<PathBuf> {
     let pattern = Path::new("/etc/ssh").join(pattern);
-    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
-    let name = name.to_string_lossy();
-    if !name.contains(['*', '?']) {
-        return vec![pattern];
-    }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| matches(&name, &entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found
-}
-
-/// Whether a name is of a pattern of `*` and `?`; a dot at its beginning is never meant.
-fn matches(pattern: &str, name: &str) -> bool {
-    fn rest(pattern: &[char], name: &[char]) -> bool {
-        match (pattern.split_first(), name.split_first()) {
-            (None, None) => true,
-            (Some(('*', more)), None) => rest(more, name),
-            (Some(('*', more)), Some((_, after))) => rest(more, name) || rest(pattern, after),
-            (Some((c, more)), Some((d, after))) => (*c == '?' || c == d) && rest(more, after),
-            _ => false,
-        }
-    }
-    let chars = |text: &str| text.chars().collect::<Vec<_>>();
-    (pattern.starts_with('.') || !name.starts_with('.')) && rest(&chars(pattern), &chars(name))
+    glob::glob(&pattern.to_string_lossy()).into_iter().flatten().flatten().collect()
 }
 
 #[cfg(test)]
@@ -175,11 +148,5 @@ mod tests {
             [pair("user", "a,b"), pair("address", "10.0.0.0/8")]
         );
         assert_eq!(criteria("all"), [pair("all", "")]);
-    }
-
-    #[test]
-    fn patterns_are_those_of_a_shell() {
-        assert!(matches("*.conf", "50-cloud-init.conf") && matches("a?c", "abc"));
-        assert!(!matches("*.conf", ".hidden.conf") && !matches("*.conf", "a.conf.bak"));
     }
 }

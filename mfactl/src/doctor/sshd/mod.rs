@@ -1,0 +1,125 @@
+//! sshd before a stack that asks: what holds there is asked of sshd itself (`sshd -T`), for somebody of each
+//! `Match` block, for root, and for anybody else.
+
+mod change;
+mod config;
+mod guests;
+mod holds;
+mod look;
+
+use std::path::{Path, PathBuf};
+
+use nix::unistd::User;
+
+use self::change::set;
+use self::config::Config;
+use self::guests::{Guest, guests};
+use self::holds::Holds;
+pub(super) use self::look::look;
+use super::finding::{Finding, Report, Spot};
+use super::host::Host;
+use super::kind::Kind;
+use super::mend::Mend;
+use super::run;
+use crate::pam::sshd::{CONFIG, Effective};
+
+/// What sshd told, for everyone who was asked about.
+pub(super) struct Sshd {
+    config: Config,
+    asked: Vec<(Guest, Holds)>,
+}
+
+impl Sshd {
+    /// Asks; nothing where there is no sshd.
+    pub(super) fn ask(host: &Host, report: &mut Report) -> Option<Self> {
+        run::find("sshd")?;
+        let config = Config::read();
+        let mut asked = Vec::new();
+        for guest in guests(host, &config) {
+            match Effective::of(Path::new(CONFIG), &guest.visitor) {
+                Ok(effective) => asked.push((guest, Holds(effective))),
+                Err(why) => {
+                    refused(&why, &config, report);
+                    return None;
+                }
+            }
+        }
+        Some(Self { config, asked })
+    }
+
+    /// Whether root comes in by key alone, from anywhere or from a network of its own.
+    pub(super) fn root_by_key(&self) -> bool {
+        self.asked.iter().any(|(guest, holds)| guest.visitor.user == "root" && holds.root_by_key())
+    }
+
+    /// The files in which the keys of that user may be.
+    fn key_files(&self, user: &User) -> Vec<PathBuf> {
+        let patterns = self.asked.first().map_or("", |(_, holds)| holds.get("authorizedkeysfile"));
+        let expand = |pattern: &str| {
+            let path = pattern.replace("%h", &user.dir.to_string_lossy()).replace("%u", &user.name);
+            user.dir.join(path.replace("%%", "%"))
+        };
+        patterns.split_whitespace().filter(|pattern| *pattern != "none").map(expand).collect()
+    }
+
+    /// Whether that user has a key here.
+    pub(super) fn has_key(&self, user: &str) -> bool {
+        let Ok(Some(user)) = User::from_name(user) else { return false };
+        let holds = |path: &PathBuf| {
+            std::fs::read_to_string(path).is_ok_and(|text| {
+                text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            })
+        };
+        self.key_files(&user).iter().any(holds)
+    }
+}
+
+/// sshd does not say what holds: for a fault of its settings, or because it cannot.
+fn refused(why: &str, config: &Config, report: &mut Report) {
+    // What AuthenticationMethods wants is switched off: sshd says so, and no more.
+    if why.contains("Disabled method \"keyboard-interactive\"") {
+        let (spot, mend) = set(config, "KbdInteractiveAuthentication", "no", "yes");
+        return report.found(Finding {
+            kind: Kind::KbdInteractiveOff,
+            subject: "sshd".into(),
+            spot: Some(spot),
+            detail: why.lines().last().unwrap_or_default().into(),
+            mend,
+        });
+    }
+    let place = why.split_once(" line ").and_then(|(file, rest)| {
+        let file = file.rsplit([' ', '\n']).next()?.trim_end_matches(':');
+        let line = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        file.starts_with('/').then(|| Spot { file: file.into(), line: Some(line) })
+    });
+    let Some(spot) = place else {
+        return report.cannot_look("sshd", why, Mend::ByHand("sshd -T".into()));
+    };
+    let mend = Mend::edit(&spot);
+    report.found(Finding {
+        kind: Kind::SshdConfigBroken,
+        subject: "sshd".into(),
+        spot: Some(spot),
+        detail: why.lines().next().unwrap_or_default().into(),
+        mend,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sshd_does_not_take_is_found_in_its_words() {
+        let mut report = Report::default();
+        refused(
+            "/etc/ssh/sshd_config: line 7: Bad configuration option: Foo\r\nmore",
+            &Config::default(),
+            &mut report,
+        );
+        let found = &report.findings[0];
+        assert_eq!((found.kind, found.spot.as_ref().unwrap().line), (Kind::SshdConfigBroken, Some(7)));
+        refused("Missing privilege separation directory: /run/sshd", &Config::default(), &mut report);
+        assert_eq!(report.findings[1].kind, Kind::CannotLook);
+    }
+}

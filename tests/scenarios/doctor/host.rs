@@ -1,0 +1,65 @@
+//! The module, and the host around it.
+
+use mfa_tests::Suite;
+
+use super::{By, ByDoctor, Fault, each_is_found_and_mended, fault, set_up_right};
+
+#[test]
+fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
+    let machine = set_up_right(Suite::Usual);
+    // The module of the tests is bound in from outside: a file of the machine's own takes its place.
+    let module = machine.shell("echo /usr/lib/*-linux-gnu/security/pam_mfa.so").trim().to_owned();
+    machine.shell(&format!(
+        "cp {module} /root/pam_mfa.so; umount {module}; install -m 0644 /root/pam_mfa.so {module}"
+    ));
+    let module: &'static str = module.leak();
+    each_is_found_and_mended(&machine, &[
+        fault("module-writable:pam_mfa.so", "chmod 0666 /usr/lib/*-linux-gnu/security/pam_mfa.so", module, "", ByDoctor),
+        fault(
+            "module-missing:pam_mfa",
+            "rm /usr/lib/*-linux-gnu/security/pam_mfa.so",
+            module,
+            "",
+            By("install -m 0644 /root/pam_mfa.so $(echo /usr/lib/*-linux-gnu/security)/pam_mfa.so"),
+        ),
+        // In memory: what this machine of the tests is in, too, but for all that it sees of it.
+        fault(
+            "store-file-system:tmpfs",
+            "mkdir /root/store; cp -a /var/lib/mfad/. /root/store/; mount -t tmpfs -o mode=700 none /var/lib/mfad
+             cp -a /root/store/. /var/lib/mfad/; chown mfad: /var/lib/mfad",
+            "/var/lib/mfad",
+            "",
+            By("umount -l /var/lib/mfad"),
+        ),
+        fault(
+            "disk-low:disk",
+            "mount -t tmpfs -o mode=700,size=30m none /var/lib/mfad; cp -a /root/store/. /var/lib/mfad/; chown mfad: /var/lib/mfad",
+            "/var/lib/mfad",
+            "",
+            By("umount -l /var/lib/mfad"),
+        ),
+        fault(
+            "host-cloned:00000000000000000000000000000001",
+            "chmod u+w /etc/machine-id; echo 00000000000000000000000000000001 >/etc/machine-id",
+            "/var/lib/mfad/machine-id",
+            "",
+            ByDoctor,
+        ),
+        Fault {
+            name: "clock-unsynchronised:clock",
+            plant: "rm /run/systemd/timesync/synchronized",
+            file: None,
+            line: "",
+            mended: By("touch /run/systemd/timesync/synchronized"),
+        },
+        fault(
+            "lsm-denies:selinux",
+            "mkdir -p /var/log/audit; printf 'type=AVC msg=audit(%d.123:9): avc:  denied  { connectto } for  pid=7 comm=\"sshd\" \
+             path=\"/run/mfad/pam.sock\" scontext=system_u:system_r:sshd_t:s0 tclass=unix_stream_socket permissive=0\\n' \
+             $(date +%s) >/var/log/audit/audit.log",
+            "/var/log/audit/audit.log",
+            "avc:  denied",
+            By("sed -i 's/audit([0-9]*/audit(1/' /var/log/audit/audit.log"), // what was before the boot is over
+        ),
+    ]);
+}

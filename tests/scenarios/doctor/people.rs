@@ -1,0 +1,80 @@
+//! People who are not looked after.
+
+use std::process::Command;
+
+use mfa_tests::{Suite, Totp};
+
+use super::{found, set_up_right};
+
+/// A source of names that reads its users from a file, as far as it may.
+const SOURCE: &str = r#"
+#include <nss.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+enum nss_status _nss_elsewhere_getpwnam_r(const char *name, struct passwd *found, char *room, size_t size, int *error)
+{
+    FILE *file = fopen("/etc/elsewhere", "re");
+    struct passwd *one = NULL;
+    *error = 0;
+    if (!file)
+        return NSS_STATUS_NOTFOUND;
+    while (fgetpwent_r(file, found, room, size, &one) == 0 && strcmp(one->pw_name, name) != 0)
+        one = NULL;
+    fclose(file);
+    return one ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
+}
+"#;
+
+#[test]
+fn doctor_finds_people_who_are_not_looked_after() {
+    let machine = set_up_right(Suite::Usual);
+    // Dave is of a directory that root sees.
+    let library = machine.shell("dirname /usr/lib/*/security").trim().to_owned() + "/libnss_elsewhere.so.2";
+    machine.write("/root/source.c", 0o644, SOURCE);
+    let mut compile = Command::new("gcc");
+    compile.args(["-shared", "-fPIC", "-o"]).arg(machine.path(library)).arg(machine.path("/root/source.c"));
+    assert!(compile.status().expect("gcc is needed").success());
+    machine.write("/etc/elsewhere", 0o644, "dave:x:5000:5000::/home/dave:/bin/bash\n");
+    machine.shell(
+        "sed -i 's/^passwd:.*/passwd: files elsewhere/' /etc/nsswitch.conf; sed -i 's/^sudo:.*/&dave/' /etc/group
+         pkill -TERM -x mfad; while pgrep -x mfad >/dev/null; do :; done",
+    );
+    found(&machine, &[]);
+
+    machine
+        .shell("chmod 0600 /etc/elsewhere; pkill -TERM -x mfad; while pgrep -x mfad >/dev/null; do :; done");
+    found(&machine, &["name-unseen:dave"]);
+    machine
+        .shell("chmod 0644 /etc/elsewhere; pkill -TERM -x mfad; while pgrep -x mfad >/dev/null; do :; done");
+    found(&machine, &[]);
+
+    machine.shell("useradd --create-home --shell /bin/bash carol");
+    found(&machine, &["without-factor:carol"]);
+    let mode = |words: &str| {
+        let script = format!("s/^mode = .*/mode = {words}/; /^grace = /d");
+        machine.exec(&["sed", "-i", &script, "/etc/mfad/mfad.toml"]).stdout_of_success();
+        machine.mfad().restart();
+    };
+    mode("\"required\"\\ngrace = \"12h\"");
+    found(&machine, &["without-factor:carol", "grace-ends:grace"]);
+    mode("\"required\"\\ngrace = \"30d\"");
+    found(&machine, &["without-factor:carol"]);
+    mode("\"optional\"");
+    machine.enrol("carol", &Totp::sha1());
+    found(&machine, &[]);
+
+    let seed = "3132333435363738393031323334353637383930";
+    machine.shell("useradd --create-home --shell /bin/bash bob");
+    machine.write("/etc/users.oath", 0o600, format!("HOTP bob - {seed}\n"));
+    machine.mfactl("root", "import oath bob --reason test --break-glass test").stdout_of_success();
+    found(&machine, &["single-factor:bob"]);
+    let code = machine.shell(&format!("oathtool --hotp {seed}"));
+    machine.mfactl_with("bob", "codes renew --json", code.trim()).stdout_of_success();
+    found(&machine, &[]);
+
+    machine.shell("userdel bob");
+    found(&machine, &["account-gone:bob"]);
+    machine.administer("user remove bob");
+    found(&machine, &[]);
+}

@@ -1,0 +1,75 @@
+//! `mfactl pam` under systemd: timers put back what nobody keeps, and units see what is lost later.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mfa_tests::wait;
+
+use crate::pam_apply::{PATIENCE, apply, ended, host, say_yes, state};
+
+const BOOT_UNIT: &str = "mfactl-pam-rollback.service";
+
+#[test]
+fn a_timer_puts_back_what_a_killed_command_left() {
+    let machine = host().boot();
+    let before = state(&machine);
+    let mut terminal = apply(&machine, "sudo --within 10");
+    say_yes(&machine, &mut terminal);
+    machine.shell("pkill -KILL -f 'mfactl pam apply'");
+    assert_ne!(state(&machine), before, "nobody has put it back yet");
+    wait::for_condition("the timer has run", Duration::from_secs(40), || state(&machine) == before);
+    wait::for_condition("nothing of it is left", PATIENCE, || {
+        let units = machine.systemctl("list-units --all --plain --no-legend mfactl-pam-rollback*").stdout;
+        units.is_empty() && !machine.exists(format!("/etc/systemd/system/{BOOT_UNIT}"))
+    });
+}
+
+#[test]
+fn the_next_boot_puts_back_what_was_not_kept() {
+    let machine = host().boot();
+    let before = state(&machine);
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    // The power is cut: neither the command nor its timer is there any more.
+    machine.shell("pkill -KILL -f 'mfactl pam apply'");
+    machine.shell("systemctl stop 'mfactl-pam-rollback-*.timer'; systemctl daemon-reload");
+    let wanted = machine.unit("multi-user.target", "Wants");
+    assert!(wanted.contains(BOOT_UNIT), "{wanted}");
+    let before_logins = machine.unit(BOOT_UNIT, "Before");
+    assert!(before_logins.contains("systemd-user-sessions.service") && before_logins.contains("ssh.service"));
+    assert_ne!(state(&machine), before);
+    machine.shell(&format!("systemctl start {BOOT_UNIT}"));
+    assert_eq!(state(&machine), before);
+    assert!(!machine.exists(format!("/etc/systemd/system/{BOOT_UNIT}")));
+    assert!(!machine.exists("/var/lib/mfactl/trial.json"));
+}
+
+#[test]
+fn a_later_loss_is_an_alarm_at_once() {
+    let machine = host().boot();
+    let shipped = machine.read("/etc/pam.d/sudo");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/files");
+    for kind in ["service", "path", "timer"] {
+        let unit = format!("mfad-pam-status.{kind}");
+        let text = std::fs::read(files.join(&unit)).expect("the unit is there");
+        machine.write(format!("/etc/systemd/system/{unit}"), 0o644, text);
+    }
+    machine.shell("systemctl daemon-reload; systemctl start mfad-pam-status.path mfad-pam-status.timer");
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&token.fresh_code()).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    wait::for_condition("what was kept is no alarm", PATIENCE, || {
+        machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
+    });
+    assert_eq!(machine.unit("mfad-pam-status.service", "Result"), "success");
+    // As a package or a configuration tool does it.
+    machine.write("/etc/pam.d/sudo", 0o644, &shipped);
+    wait::for_condition("the loss is seen", PATIENCE, || {
+        machine.unit("mfad-pam-status.service", "Result") == "exit-code"
+    });
+    let alarms = machine.journal(&["SYSLOG_IDENTIFIER=mfactl", "PRIORITY=1"]);
+    let said: Vec<_> = alarms.iter().filter_map(|row| row["MESSAGE"].as_str()).collect();
+    assert!(said.iter().any(|line| line.contains("sudo") && line.contains("GONE")), "{said:?}");
+}

@@ -56,6 +56,25 @@ fn ended(terminal: &mut Terminal) -> Option<i32> {
     }
 }
 
+/// Has each call of that name fail in turn, as on a full disk; each time everything comes back by itself.
+fn fails_at_each(machine: &Machine, call: &str, command: &str) {
+    let before = state(machine);
+    for nth in 1..60 {
+        let strace = format!(
+            "strace -qq -o /dev/null -e trace={call} -e inject={call}:error=ENOSPC:when={nth} {command}"
+        );
+        let ran = machine.exec(&["sh", "-c", &strace]);
+        if ran.status.success() {
+            assert!(nth > 6, "{nth}");
+            return;
+        }
+        assert!(ran.stderr.contains("No space left"), "{call} {nth}: {ran}");
+        assert_eq!(state(machine), before, "{call} {nth}: {ran}");
+        assert!(!machine.exists("/var/lib/mfactl/trial.json"), "{call} {nth}: {ran}");
+    }
+    panic!("{command} failed at every {call}")
+}
+
 /// Kills it at each call of that name in turn; each time everything comes back, or, where the change was kept
 /// already, all of it is there. How many calls there were.
 fn killed_at_each(machine: &Machine, call: &str, command: &str) -> usize {
@@ -107,6 +126,28 @@ fn a_power_cut_at_any_write_leaves_something_whole_and_a_rollback_brings_all_of_
     let synced = killed_at_each(&machine, "fsync", &other);
     assert!(synced >= 6, "{synced}");
     assert_ne!(state(&machine), kept);
+}
+
+#[test]
+fn a_write_that_fails_puts_everything_back_at_once() {
+    let machine = host().start();
+    // What lies beside is nobody's business.
+    machine.shell("cd /etc/pam.d; mkdir aaa; printf '# caf\\351\\nauth required pam_deny.so\\n' >aab");
+    let shipped = state(&machine);
+    let command = rolls_out(&machine, "sudo sshd");
+    fails_at_each(&machine, "rename", &command);
+    machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
+    fails_at_each(&machine, "fsync", &command);
+    machine.shell("printf '# \\351\\n' >>/etc/pam.d/sudo; echo '{' >/var/lib/mfactl/kept.json");
+    machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
+    machine.shell("sed -i '$d' /etc/pam.d/sudo");
+    let before = state(&machine);
+    assert_eq!(before, shipped);
+    // Nothing of a file system that cannot be written is touched.
+    machine.shell("mount --bind /etc/pam.d /etc/pam.d; mount -o remount,ro,bind /etc/pam.d");
+    let ran = machine.exec(&["sh", "-c", &command]).assert_exit(1);
+    assert!(ran.stderr.contains("Read-only file system"), "{ran}");
+    assert_eq!(state(&machine), before);
 }
 
 #[test]
@@ -197,6 +238,8 @@ fn what_cannot_be_kept_whole_or_known_is_refused_where_it_stands() {
     refused("sshd", &format!("{conf}:3: keyboard-interactive is off for Match LocalPort 2222"));
     machine.write(conf, 0o644, "Match Address 10.0.0.0/8\n  Include /etc/ssh/inner.conf\n");
     refused("sshd", &format!("{conf}:2: an Include inside of a Match block"));
+    machine.write(conf, 0o644, "Match User *\n  AuthenticationMethods publickey\n");
+    refused("sshd", &format!("{conf}:1: Match User *: sshd would take \"publickey\" there"));
     machine.write(conf, 0o644, "Match User bob\n  UsePAM no\n");
     refused("sshd", "UsePAM");
     machine.shell(&format!("rm {conf}; cp /etc/pam.d/sudo /tmp/sudo"));

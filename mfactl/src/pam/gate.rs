@@ -62,6 +62,11 @@ pub(crate) fn usual() -> First {
     if asks && !by_key_only { First::Either } else { First::Key }
 }
 
+/// Whom the administrator lets in otherwise.
+pub(crate) fn exceptions() -> Result<Vec<Block>, String> {
+    Ok(blocks(Path::new(CONFIG), Path::new(OURS))?.into_iter().filter(Block::excepts).collect())
+}
+
 /// What sshd is to be told; asked of sshd itself, with a copy of its settings, before anything is written.
 pub(crate) fn gate(first: First, glass_from: Option<&str>) -> Result<Gate, String> {
     let main = fs::read_to_string(CONFIG).map_err(|error| format!("{CONFIG}: {error}"))?;
@@ -75,7 +80,7 @@ pub(crate) fn gate(first: First, glass_from: Option<&str>) -> Result<Gate, Strin
             ));
         }
     }
-    let exceptions: Vec<Block> = written.into_iter().filter(|block| block.methods.is_some()).collect();
+    let exceptions = exceptions()?;
     let text = ours(first, glass_from, &exceptions);
     let mut changes = Vec::new();
     let before = fs::read(OURS).ok();
@@ -111,7 +116,11 @@ fn check(config: &Path, wanted: &str, exceptions: &[Block]) -> Result<Effective,
         check_one(config, &block.visitor(), wanted, exceptions)
             .map_err(|why| format!("{}: Match {}: {why}", block.place, block.criteria))?;
     }
-    check_one(config, &Visitor::anybody(), wanted, exceptions)
+    // Nobody whom a block names: no exception is for everybody.
+    check_one(config, &Visitor::anybody(), wanted, &[]).map_err(|why| {
+        let all = exceptions.iter().find(|block| why.contains(block.methods.as_deref().unwrap_or_default()));
+        all.map_or(why.clone(), |block| format!("{}: Match {}: {why}", block.place, block.criteria))
+    })
 }
 
 fn check_one(

@@ -122,7 +122,8 @@ pub(crate) fn hash_now(family: &Family) -> String {
     hash(&files, &services, methods.as_deref())
 }
 
-/// SHA-256 over every line that has a say, as libpam comes to it, and sshd's methods: 64 hexadecimal digits.
+/// SHA-256 over every line that has a say, as libpam comes to it, and sshd's methods with whom it lets in
+/// otherwise: 64 hexadecimal digits.
 /// Where a line is written makes no difference.
 fn hash(files: &Files, services: &[Service], methods: Option<&str>) -> String {
     let mut hash = Sha256::new();
@@ -141,6 +142,9 @@ fn hash(files: &Files, services: &[Service], methods: Option<&str>) -> String {
     }
     if let Some(methods) = methods {
         hash.update(format!("sshd {methods}\n"));
+        for block in gate::exceptions().unwrap_or_default() {
+            hash.update(format!("except {} {:?}\n", block.criteria, block.methods));
+        }
     }
     HEXLOWER.encode(&hash.finalize())
 }

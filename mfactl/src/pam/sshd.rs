@@ -191,6 +191,11 @@ pub(crate) fn begins_with_include_of(text: &str, file: &Path) -> bool {
 }
 
 impl Block {
+    /// Whether it lets somebody in otherwise. One for all is a setting like any other: ours stands before it.
+    pub(crate) fn excepts(&self) -> bool {
+        self.methods.is_some() && !self.criteria.eq_ignore_ascii_case("all")
+    }
+
     /// Somebody whom the block is for, as far as one can be made up.
     pub(crate) fn visitor(&self) -> Visitor {
         let mut visitor = Visitor::anybody();

@@ -59,10 +59,9 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
             )));
         }
     }
-    record::begin(&trial)?;
-    let armed = arm(&trial.id, seconds + LATER);
+    let armed = record::begin(&trial).and_then(|()| arm(&trial.id, seconds + LATER));
     if let Err(failure) = armed {
-        record::end()?;
+        let _ = record::end(); // it may have been written all the same
         disarm(&trial.id);
         return Err(failure);
     }

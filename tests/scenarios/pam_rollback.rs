@@ -131,13 +131,19 @@ fn a_power_cut_at_any_write_leaves_something_whole_and_a_rollback_brings_all_of_
 #[test]
 fn a_write_that_fails_puts_everything_back_at_once() {
     let machine = host().start();
+    // What lies beside is nobody's business.
+    machine.shell("cd /etc/pam.d; mkdir aaa; printf '# caf\\351\\nauth required pam_deny.so\\n' >aab");
+    let shipped = state(&machine);
     let command = rolls_out(&machine, "sudo sshd");
     fails_at_each(&machine, "rename", &command);
     machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
     fails_at_each(&machine, "fsync", &command);
-    // Nothing of a file system that cannot be written is touched.
+    machine.shell("printf '# \\351\\n' >>/etc/pam.d/sudo; echo '{' >/var/lib/mfactl/kept.json");
     machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
+    machine.shell("sed -i '$d' /etc/pam.d/sudo");
     let before = state(&machine);
+    assert_eq!(before, shipped);
+    // Nothing of a file system that cannot be written is touched.
     machine.shell("mount --bind /etc/pam.d /etc/pam.d; mount -o remount,ro,bind /etc/pam.d");
     let ran = machine.exec(&["sh", "-c", &command]).assert_exit(1);
     assert!(ran.stderr.contains("Read-only file system"), "{ran}");

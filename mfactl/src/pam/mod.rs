@@ -351,7 +351,7 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
         }
         Ok(())
     };
-    let with_sshd = names.iter().any(|name| name == "sshd");
+    let with_sshd = all || names.iter().any(|name| name == "sshd");
     if with_sshd {
         // Before the stack: or, for a moment, sshd would want a code that nobody asks for.
         let pid_file = sshd::Effective::of(std::path::Path::new(sshd::CONFIG), &sshd::Visitor::anybody())
@@ -361,21 +361,29 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
         let reloaded = sshd::reload(&pid_file.unwrap_or_else(|_| "/run/sshd.pid".into()));
         reloaded.map_err(|why| Failure::GivenUp(format!("sshd has not read its settings again: {why}")))?;
     }
+    // One file that cannot be written leaves no other as it is.
+    let mut failed = Ok(());
     for name in &names {
-        take(PathBuf::from("/etc/pam.d").join(name))?;
+        failed = take(PathBuf::from("/etc/pam.d").join(name)).and(failed);
     }
-    let mut kept = record::kept()?;
-    let before = kept.len();
+    if taken == 0 && failed.is_ok() {
+        say("no line of mfactl is there")?;
+    }
+    forget(&names, all).and(failed)?;
+    Ok(Exit::Done)
+}
+
+/// What is taken out is not kept any more.
+fn forget(names: &[String], all: bool) -> Result<(), Failure> {
+    let before = match record::kept() {
+        Err(_) if all => return record::keep(&record::AllKept::new()),
+        kept => kept?,
+    };
+    let mut kept = before.clone();
     kept.retain(|name, _| {
         !all && !names.iter().any(|gone| Family::of(name.as_ref()).is_ok_and(|of| of.has(gone)))
     });
-    if kept.len() < before {
-        record::keep(&kept)?;
-    }
-    if taken == 0 {
-        say("no line of mfactl is there")?;
-    }
-    Ok(Exit::Done)
+    if kept == before { Ok(()) } else { record::keep(&kept) }
 }
 
 #[cfg(test)]

@@ -159,6 +159,7 @@ impl Files {
             .filter_map(|folder| std::fs::read_dir(self.root.join(&folder[1..])).ok())
             .flatten()
             .flatten()
+            .filter(|entry| entry.path().is_file())
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|name| !name.starts_with('.') && !name.ends_with('~') && !name.contains(".dpkg-"))
             .collect();

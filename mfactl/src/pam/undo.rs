@@ -65,7 +65,8 @@ pub(crate) fn take_out(file: &Path) -> std::io::Result<bool> {
         record::remove(file)?;
         return Ok(true);
     }
-    let text = String::from_utf8(text).map_err(std::io::Error::other)?;
+    // Byte for byte, whatever the rest of the file is written in.
+    let text: String = text.into_iter().map(char::from).collect();
     let bare = if is_of_sshd(file) {
         let bare = without_blocks(&text);
         (bare != text).then_some(bare)
@@ -73,7 +74,8 @@ pub(crate) fn take_out(file: &Path) -> std::io::Result<bool> {
         without_us(&text)
     };
     let Some(bare) = bare else { return Ok(false) };
+    let bare: Vec<u8> = bare.chars().filter_map(|c| u8::try_from(c).ok()).collect();
     // Somebody may have made a link of it.
-    record::replace(&std::fs::canonicalize(file)?, bare.as_bytes(), record::mode_of(file))?;
+    record::replace(&std::fs::canonicalize(file)?, &bare, record::mode_of(file))?;
     Ok(true)
 }

@@ -26,8 +26,8 @@ const SETTINGS: &str = include_str!("../../packaging/files/mfad.toml");
 
 /// This host's own id. Source: machine-id(5).
 const MACHINE_ID: &str = "/etc/machine-id";
-/// Its copy in the state folder, made with the store.
-const MADE_FOR: &str = "machine-id";
+/// Its copy, made with the store.
+const MADE_FOR: &str = "/etc/mfad/machine-id";
 
 /// Makes what is missing; keeps what is there.
 pub(crate) fn run() -> Result<(), String> {
@@ -76,7 +76,7 @@ fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
     let key = keys::generate(&KernelEntropy).map_err(|error| error.to_string())?;
     place(&key, uid, gid)?;
     Sqlite::create(&database, &Keys::new(&key)).map_err(|error| error.to_string())?;
-    made_for(&Path::new(STATE_DIR).join(MADE_FOR))?;
+    made_for()?;
     for entry in fs::read_dir(STATE_DIR).map_err(|error| format!("{STATE_DIR}: {error}"))? {
         let path = entry.map_err(|error| format!("{STATE_DIR}: {error}"))?.path();
         chown(&path, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -108,17 +108,14 @@ fn say(what: &str) -> Result<(), String> {
 }
 
 /// Notes which host key and store were made for, so that `mfactl doctor` can tell a clone: machines that
-/// share seeds accept each other's spent codes. A host without an id is not told apart.
-fn made_for(path: &Path) -> Result<(), String> {
-    let id = match fs::read(MACHINE_ID) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        id => id.map_err(|error| format!("{MACHINE_ID}: {error}"))?,
-    };
-    let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-        file.write_all(&id)
-    };
-    write().map_err(|error| format!("{}: {error}", path.display()))
+/// share seeds accept each other's spent codes. A host without an id is not told apart. The copy is root's,
+/// beside the key: root reads nothing in the daemon's folder.
+fn made_for() -> Result<(), String> {
+    match fs::read(MACHINE_ID) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("{MACHINE_ID}: {error}")),
+        Ok(id) => fs::write(MADE_FOR, id).map_err(|error| format!("{MADE_FOR}: {error}")),
+    }
 }
 
 fn folder(path: &str, mode: u32, owner: Option<(u32, u32)>) -> Result<(), String> {

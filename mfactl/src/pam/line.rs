@@ -283,7 +283,12 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Line> {
         }
         let bare = raw.trim_start_matches(BLANK);
         if bare.is_empty() || bare.starts_with('#') {
-            continue; // a line that was to be continued still is
+            if open.is_some() {
+                // Older ones go on with the line after it, newer ones do not.
+                let why = "the line before is to be continued here, and what libpam does then is not defined";
+                lines.push(unreadable(number, why));
+            }
+            continue;
         }
         let (began, mut whole) = open.take().unwrap_or((number, String::new()));
         let (bare, commented) = bare.split_once('#').map_or((bare, false), |(bare, _)| (bare, true));
@@ -424,6 +429,22 @@ mod tests {
             let line = one(text);
             assert!(matches!(line.rule, Rule::Broken { .. } | Rule::Unreadable(_)), "{text}: {line:?}");
         }
+    }
+
+    #[test]
+    fn what_libpams_read_differently_is_unreadable() {
+        let long = format!("# {}\nauth required pam_unix.so\n", "x".repeat(LONGEST));
+        for text in [
+            &long,
+            "auth required \\\n",
+            "auth \\\n\nrequired pam_unix.so\n",
+            "auth\0 required pam_unix.so\n",
+        ] {
+            let lines = parse(text.as_bytes());
+            assert!(lines.iter().any(|line| matches!(line.rule, Rule::Unreadable(_))), "{text}: {lines:?}");
+        }
+        // A carriage return is a part of the word before it.
+        assert_eq!(one("@include common-auth\r\n").rule, Rule::IncludeAll("common-auth\r".into()));
     }
 
     #[test]

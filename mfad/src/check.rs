@@ -4,7 +4,7 @@
 use std::{io::Write, path::Path};
 
 use mfad::{crypto::Keys, keys, settings::Settings, store::sqlite::Sqlite};
-use nix::unistd::{User, geteuid};
+use nix::unistd::{Uid, User, geteuid, setgroups, setresgid, setresuid};
 
 use crate::{
     credential,
@@ -20,9 +20,18 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
     say(&format!("{}: in order, mode {}", path.display(), settings.rules.mode.word()))
 }
 
-/// Checks that the key opens the store, and that this program knows its schema.
+/// Checks that the key opens the store, and that this program knows its schema. Root takes the key, and looks at the
+/// store as the daemon's user: what that user may have put in the folder is not opened by root.
 pub(crate) fn store() -> Result<(), String> {
-    let key = key()?;
+    let key = if geteuid().is_root() {
+        let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
+        let user = user.ok_or(format!("there is no user {USER}: mfad init says how to make one"))?;
+        let key = key_for_root(user.uid)?;
+        step_down_to(&user).map_err(|error| format!("becoming {USER}: {error}"))?;
+        key
+    } else {
+        serve::key()?
+    };
     let database = Path::new(STATE_DIR).join(DATABASE);
     if !Sqlite::check(&database, &key).map_err(|error| error.to_string())? {
         // Serving goes on with it, and refuses who is not found: no reason to keep an older mfad.
@@ -34,17 +43,19 @@ pub(crate) fn store() -> Result<(), String> {
     say(&format!("{}: in order, and the key opens it", database.display()))
 }
 
-/// The key that the daemon would find. Root has no credentials folder, and opens what systemd would open for it.
-fn key() -> Result<Keys, String> {
-    if !geteuid().is_root() || serve::has_credential() {
-        return serve::key();
+/// The key that the daemon of `uid` would find. Root has no credentials folder, and opens what systemd would open.
+fn key_for_root(uid: Uid) -> Result<Keys, String> {
+    match credential::found() {
+        Some(sealed) => credential::open(&sealed),
+        None => keys::read(Path::new(keys::KEY_FILE), uid.as_raw()).map_err(|error| error.to_string()),
     }
-    if let Some(sealed) = credential::found() {
-        return credential::open(&sealed);
-    }
-    let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
-    let user = user.ok_or(format!("there is no user {USER}: mfad init says how to make one"))?;
-    keys::read(Path::new(keys::KEY_FILE), user.uid.as_raw()).map_err(|error| error.to_string())
+}
+
+/// Gives up root for good.
+fn step_down_to(user: &User) -> nix::Result<()> {
+    setgroups(&[])?;
+    setresgid(user.gid, user.gid, user.gid)?;
+    setresuid(user.uid, user.uid, user.uid)
 }
 
 fn say(line: &str) -> Result<(), String> {

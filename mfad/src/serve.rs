@@ -103,24 +103,14 @@ fn harden() -> Result<(), String> {
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(8192), hard).map_err(failed("RLIMIT_NOFILE"))
 }
 
-/// The folder in which systemd has put the key for this process.
+/// The key: systemd's credential, or the file.
 #[expect(
     clippy::disallowed_methods,
     reason = "systemd names the credentials folder so, and this is no login process"
 )]
-fn credential() -> Option<PathBuf> {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    folder.filter(|folder| folder.join(keys::CREDENTIAL).exists())
-}
-
-/// Whether systemd has put the key for this process.
-pub(crate) fn has_credential() -> bool {
-    credential().is_some()
-}
-
-/// The key: systemd's credential, or the file.
 pub(crate) fn key() -> Result<Keys, String> {
-    let read = match credential() {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let read = match folder.filter(|folder| folder.join(keys::CREDENTIAL).exists()) {
         Some(folder) => keys::read_credential(&folder),
         None => keys::read(Path::new(keys::KEY_FILE), geteuid().as_raw()),
     };

@@ -63,10 +63,11 @@ fn alice_and_bob() -> Blueprint {
     as_shipped().pam("sshd", debian_with_mfa()).pam("sudo", debian_with_mfa())
 }
 
-/// Alice begins a trial: she says yes, and then logs in by `proofs` in other terminals. `codes` are those that her own
-/// session asks for.
+/// Alice begins a trial of these services: she says yes, and then logs in by `proofs` in other terminals. `codes` are
+/// those that her own session asks for.
 pub(crate) fn on_trial<'a>(
     machine: &Machine,
+    services: &'static [&str],
     proofs: impl FnOnce() -> Vec<Attempt> + 'a,
     mut codes: impl FnMut(&str) -> String + 'a,
 ) -> impl FnMut(&str) -> String + 'a {
@@ -80,7 +81,9 @@ pub(crate) fn on_trial<'a>(
         }
         let (inside, proofs) = (inside.clone(), proofs.take().expect("one trial")());
         std::thread::spawn(move || {
-            let begun = || inside.exists("/var/lib/mfactl/trial.json");
+            let is_in_place =
+                |service: &&str| inside.read(format!("/etc/pam.d/{service}")).contains("pam_mfa.so");
+            let begun = || services.iter().all(is_in_place);
             wait::for_condition("the trial has begun", Duration::from_secs(20), begun);
             for proof in proofs {
                 let _ = proof.assert_granted();
@@ -93,18 +96,18 @@ pub(crate) fn on_trial<'a>(
 /// Alice puts the module in front of these services, and has it kept by those proofs.
 pub(crate) fn apply_on_trial(
     machine: &Machine,
-    services: &str,
+    services: &'static [&str],
     proofs: Vec<Attempt>,
     codes: impl FnMut(&str) -> String,
 ) {
-    let mut person = on_trial(machine, || proofs, codes);
+    let mut person = on_trial(machine, services, || proofs, codes);
     let mut terminal =
-        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {services}"));
+        Terminal::open(machine.inside(), "alice", &format!("sudo mfactl pam apply {}", services.join(" ")));
     loop {
         match terminal.next_within(Duration::from_secs(30)) {
             Next::Prompt(prompt) => terminal.answer(person(&prompt).as_bytes()),
             Next::Ended(exit) => break assert_eq!(exit, Some(0), "{}", terminal.transcript()),
-            Next::Silent => panic!("{}", terminal.transcript()),
+            Next::Silent => panic!("{}\n{}", terminal.transcript(), machine.log().lines().join("\n")),
         }
     }
 }
@@ -119,7 +122,7 @@ fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
     let alice = with_a_button(&machine, "alice");
     let proof = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&alice.code());
     let mut page = Page::of(PAGE, "break-glass");
-    page.play_next(&machine, &mut on_trial(&machine, || vec![proof], with(&alice)));
+    page.play_next(&machine, &mut on_trial(&machine, &["sshd"], || vec![proof], with(&alice)));
     page.play(&machine, &mut nobody);
     let _ = machine.ssh("alice").key("alice").assert_refused();
 }
@@ -144,7 +147,7 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
         machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&phone.code()),
         machine.sudo("alice").password("pw").code(&phone.code_at(1)),
     ];
-    page.play_next(&machine, &mut on_trial(&machine, || proofs, |_| "pw".into()));
+    page.play_next(&machine, &mut on_trial(&machine, &["sshd", "sudo"], || proofs, |_| "pw".into()));
     let bob = |offered: bool| {
         let outcome = machine.ssh("bob").password("pw").code("").run();
         assert_eq!(outcome.verdict == Verdict::Granted, offered, "{outcome}");
@@ -156,6 +159,10 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
     page.play_next(&machine, &mut nobody);
     page.play(&machine, &mut |_| paper.pop().expect("paper"));
     bob(false);
+
+    let other = served(as_shipped());
+    other.write("/root/proven", 0o600, machine.read("/root/proven"));
+    Page::of(PAGE, "another-host").play(&other, &mut nobody);
 }
 
 #[test]
@@ -165,10 +172,13 @@ fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
     machine.shell("userdel mfad"); // the other machines' image has it
     machine.take_in(&deb(Version::This));
     Page::of(PAGE, "install").play(&machine, &mut nobody);
+    // Debian's own jail looks for a log that is not there without a syslog.
+    machine.shell("rm /etc/fail2ban/jail.d/defaults-debian.conf");
+    Page::of(PAGE, "fail2ban").play(&machine, &mut nobody);
 
     let alice = with_a_button(&machine, "alice");
     let proof = machine.sudo("alice").password("pw").code(&alice.code());
-    apply_on_trial(&machine, "sudo", vec![proof], with(&alice));
+    apply_on_trial(&machine, &["sudo"], vec![proof], with(&alice));
     Page::of(PAGE, "remove").play(&machine, &mut nobody);
     let _ = machine.sudo("alice").password("pw").assert_granted();
     assert!(machine.exists("/var/lib/mfad/mfad.db"));
@@ -219,19 +229,22 @@ fn another_host_takes_the_store_once_it_has_the_key() {
 
 #[test]
 fn google_authenticator_moves_in_and_its_module_out() {
-    let stack = debian_with_mfa()
-        .text()
-        .replace("pam_mfa.so first_factor=requisite", "pam_google_authenticator.so nullok");
-    let machine =
-        served(alice_and_bob().pam("sshd", Stack::raw(&stack.replace("account required pam_mfa.so\n", ""))));
+    let machine = served(as_shipped());
+    let line = "/^@include common-auth/a auth required pam_google_authenticator.so nullok";
+    machine.exec(&["sed", "-i", line, "/etc/pam.d/sshd"]).stdout_of_success();
     let seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let file = "/home/alice/.google_authenticator";
     machine.write(file, 0o600, format!("{seed}\n\" HOTP_COUNTER 5\n24681357\n"));
     let (uid, gid) = machine.ids("alice");
     machine.give(file, uid, gid);
-    let token = Presses::after(mfa_tests::Token::of_secret(seed), 5);
-    let _ = machine.ssh("alice").password("pw").code(&token.code()).assert_granted(); // by the old module
-    Page::of(PAGE, "move-in").play(&machine, &mut with(&token));
+    let token = Presses::after(Token::of_secret(seed), 5);
+    let ssh = || machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code());
+    let _ = ssh().assert_granted(); // by the old module
+    Page::of(PAGE, "move-in")
+        .play(&machine, &mut on_trial(&machine, &["sshd"], || vec![ssh()], with(&token)));
+    assert!(
+        !machine.read("/etc/pam.d/sshd").lines().any(|line| line.starts_with("auth required pam_google"))
+    );
 }
 
 #[test]

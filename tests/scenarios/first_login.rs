@@ -54,7 +54,7 @@ fn three_commands_lead_to_the_first_protected_login() {
         let ssh = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw");
         vec![ssh.code(&phone.code()), machine.sudo("alice").password("pw").code(&phone.code_at(1))]
     };
-    Page::of(PAGE, "first-login").play(&machine, &mut on_trial(&machine, proofs, codes));
+    Page::of(PAGE, "first-login").play(&machine, &mut on_trial(&machine, &["sshd", "sudo"], proofs, codes));
     measured("mfad", 3, started.elapsed());
     let _ = machine.ssh("alice").password("pw").assert_refused();
 }

@@ -300,6 +300,12 @@ fn a_package_is_not_removed_while_pam_names_its_module() {
         machine.wait_active("mfad.service");
         let code = machine.token("alice").code();
         let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+
+        // What only an administrator's own hand can have put there is taken out by hand.
+        machine.shell("rm /etc/pam.d/continued /usr/lib/pam.d/vendor /etc/pam.conf");
+        machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
+        machine.dpkg(&["--remove", "mfad"]).stdout_of_success();
+        let _ = machine.ssh("alice").password("pw").assert_granted();
     });
 }
 
@@ -375,4 +381,22 @@ fn a_host_without_systemd_has_its_mfad_started_by_the_bus_and_replaced_by_an_upg
     unprotect_sshd(&machine);
     machine.dpkg(&["--remove", "mfad"]).stdout_of_success();
     assert_eq!(machine.mfad().pid(), None);
+}
+
+#[test]
+fn a_check_of_the_store_by_root_opens_nothing_as_root() {
+    let machine = installed(Suite::Usual);
+    let said = machine.exec(&["mfad", "--check", "--store"]).stdout_of_success();
+    assert!(said.contains("in order, and the key opens it"), "{said}");
+    let trace = "strace -f -o /root/trace -e trace=setresuid,openat mfad --check --store";
+    machine.shell(trace);
+    let trace = machine.read("/root/trace");
+    let (as_root, afterwards) = trace.split_once("setresuid(").expect("root is given up");
+    assert!(!as_root.contains("mfad.db") && afterwards.contains("mfad.db"), "{trace}");
+    let owners = machine.shell("stat -c '%U %a' /var/lib/mfad/mfad.db*");
+    assert!(owners.lines().all(|line| line == "mfad 600"), "{owners}");
+    // The daemon's user alone may look as well; anybody else may not.
+    machine.systemctl("stop mfad.service").stdout_of_success();
+    machine.shell("mfad --check --store; ls -l /var/lib/mfad; systemctl start mfad.service");
+    let _ = machine.exec_as("alice", &["mfad", "--check", "--store"]).assert_exit(1);
 }

@@ -13,11 +13,11 @@ const BOOT_UNIT: &str = "mfactl-pam-rollback.service";
 fn a_timer_puts_back_what_a_killed_command_left() {
     let machine = host().boot();
     let before = state(&machine);
-    let mut terminal = apply(&machine, "sudo --within 10");
+    let mut terminal = apply(&machine, "sudo --within 20");
     say_yes(&machine, &mut terminal);
     machine.shell("pkill -KILL -f 'mfactl pam apply'");
     assert_ne!(state(&machine), before, "nobody has put it back yet");
-    wait::for_condition("the timer has run", Duration::from_secs(40), || state(&machine) == before);
+    wait::for_condition("the timer has run", Duration::from_secs(60), || state(&machine) == before);
     wait::for_condition("nothing of it is left", PATIENCE, || {
         let units = machine.systemctl("list-units --all --plain --no-legend mfactl-pam-rollback*").stdout;
         units.is_empty() && !machine.exists(format!("/etc/systemd/system/{BOOT_UNIT}"))

@@ -153,7 +153,7 @@ fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
     let token = machine.token("alice");
     apply_on_trial(
         &machine,
-        "sshd",
+        &["sshd"],
         vec![machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code())],
         |_| "pw".into(),
     );

@@ -7,6 +7,7 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::Mend;
 use super::sshd::Sshd;
+use super::steps::is_for_root_alone;
 use crate::pam::glass::{console, roots_password};
 
 /// Looks for one.
@@ -14,8 +15,10 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     if !host.services.iter().any(Service::asks) {
         return;
     }
-    let by_key =
-        sshd.is_some_and(|sshd| sshd.root_by_key() && sshd.has_key("root")) && !host.enforced_at_sshd();
+    // An account phase that asks mfad about logins by key closes that way, but for a line of root's own before.
+    let lets_root = |service: &Service| service.account.first().is_some_and(is_for_root_alone);
+    let closed = host.enforced_at_sshd() && !host.service("sshd").is_some_and(lets_root);
+    let by_key = sshd.is_some_and(|sshd| sshd.root_by_key() && sshd.root_has_key()) && !closed;
     if by_key {
         return;
     }

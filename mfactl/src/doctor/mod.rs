@@ -23,6 +23,7 @@ mod settings;
 mod show;
 mod sshd;
 mod stacks;
+mod steps;
 mod store;
 mod sudo;
 mod unit;

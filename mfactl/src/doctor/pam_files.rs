@@ -10,7 +10,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use super::stacks::is_free;
+use super::steps::is_free;
 use crate::pam::family::Family;
 use crate::pam::line::{Rule, parse};
 use crate::pam::walk::OURS;

@@ -1,13 +1,16 @@
 //! The stacks that ask: whether they ask everybody, let in who is right, and say no more than is so.
 
+use std::path::Path;
+
 use super::finding::{Finding, Report, Spot};
 use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use crate::pam::line::{Action, Facility, IGNORE, Line, RENEW, Rule, SUCCESS, parse};
+use super::steps::{culprit, ends, is_free, own_file, reaches, refuses, without_roots_way};
+use crate::pam::line::{Facility, Line, Rule, parse};
 use crate::pam::proof::{is_attested, is_roots, way};
 use crate::pam::stack::{Act, Step};
-use crate::pam::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
+use crate::pam::walk::{End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
 
 /// Every argument of the module; a word that ends in `=` takes a value.
 const ARGUMENTS: [&str; 13] = [
@@ -242,23 +245,60 @@ impl Stack<'_> {
         let service = self.service;
         let steps = &service.account;
         if !steps.iter().any(asks_for_factor) {
-            let Ok(Some((file, _))) = self.host.files.of_service(&service.name) else { return };
-            let mend = Mend::Run(mend::sed(&file, "$a account required pam_mfa.so"));
+            let Ok(Some((file, text))) = self.host.files.of_service(&service.name) else { return };
+            let script = match self.first_account_line(&file, &text) {
+                Some(line) => format!("{line}i account required pam_mfa.so"),
+                None => "$a account required pam_mfa.so".to_owned(),
+            };
+            let mend = Mend::Run(mend::sed(&file, &script));
             return self.found(Kind::AccountLineMissing, Some(Spot::file(file)), "", mend);
         }
+        // Root's own way round, for the day on which mfad fails, is none that others can go.
+        let steps = &without_roots_way(steps);
         let walk = Walk::through(steps);
-        let Some(end) = walk.ends.iter().find(|end| end.granted && end.seen.ours == Ours::Unasked) else {
-            return;
-        };
+        // Who has to renew a password is let in once that is done.
+        let lets_in = |end: &&End| (end.granted || end.renews) && end.seen.ours == Ours::Unasked;
+        let Some(end) = walk.ends.iter().find(lets_in) else { return };
         let (spot, mend) = match culprit(steps, end) {
             Some((at, answer)) if own_file(&steps[at], &service.name) && ends(&steps[at], answer) => {
                 let spot = Spot::from(&steps[at].place);
                 (Some(spot.clone()), mend::control(&spot, "required"))
             }
-            Some((at, _)) => (Some(Spot::from(&steps[at].place)), Mend::apply(&service.name)),
+            Some((at, _)) => (Some(Spot::from(&steps[at].place)), self.account_line_first()),
             None => (None, Mend::apply(&service.name)),
         };
         self.found(Kind::AccountLineSkipped, spot, way(steps, end), mend);
+    }
+
+    /// Our account line ahead of all others, with its words.
+    fn account_line_first(&self) -> Mend {
+        let service = self.service;
+        let by_hand = || Mend::apply(&service.name);
+        let Some(step) = service.account.iter().find(|step| asks_for_factor(step)) else { return by_hand() };
+        let (Ok(Some((file, text))), Act::Ask { arguments, .. }) =
+            (self.host.files.of_service(&service.name), &step.act)
+        else {
+            return by_hand();
+        };
+        let Some(first) = self.first_account_line(&file, &text) else { return by_hand() };
+        let ours = step.place.line;
+        let is_one_word = |word: &String| !word.contains(char::is_whitespace);
+        if step.place.file != file || !is_free(&parse(&text), ours) || !arguments.iter().all(is_one_word) {
+            return by_hand();
+        }
+        let words: String = arguments.iter().map(|word| format!(" {word}")).collect();
+        let file = mend::quoted(&file.to_string_lossy());
+        let insert = mend::quoted(&format!("{first}i account required pam_mfa.so{words}"));
+        Mend::Run(format!("sed -i -e {ours}d -e {insert} {file}"))
+    }
+
+    /// The first line of a file that has a say in the account phase.
+    fn first_account_line(&self, file: &Path, text: &[u8]) -> Option<usize> {
+        let says = |line: &&Line| {
+            let steps = self.host.files.steps_of(line, file, Facility::Account);
+            steps.is_ok_and(|steps| !steps.is_empty())
+        };
+        parse(text).iter().find(says).map(|line| line.number)
     }
 
     /// Taking a line out; by hand where another counts lines over it.
@@ -269,54 +309,6 @@ impl Stack<'_> {
             _ => Mend::edit(spot),
         }
     }
-}
-
-/// Whether nothing jumps over that line.
-pub(super) fn is_free(lines: &[Line], number: usize) -> bool {
-    let Some(line) = lines.iter().find(|line| line.number == number) else { return false };
-    let facility = line.facility.unwrap_or(Facility::Auth);
-    let of_it: Vec<&Line> = lines.iter().filter(|line| line.is_for(facility)).collect();
-    let Some(at) = of_it.iter().position(|line| line.number == number) else { return false };
-    of_it[..at].iter().enumerate().all(|(from, line)| {
-        let Rule::Module { control, .. } = &line.rule else { return true };
-        !control
-            .all()
-            .iter()
-            .any(|action| matches!(action, Action::Jump(over) if from + usize::from(*over) >= at))
-    })
-}
-
-/// Whether no answer of such a line goes unheeded.
-fn refuses(actions: &[Action]) -> bool {
-    actions.iter().all(|action| matches!(action, Action::Bad | Action::Die))
-}
-
-/// Whether a step ends its stack by that answer.
-fn ends(step: &Step, answer: Answer) -> bool {
-    let Act::Ask { control, .. } = &step.act else { return false };
-    match answer {
-        Answer::Success => control.on(SUCCESS) == Action::Done,
-        Answer::Ignore => control.on(IGNORE) == Action::Done,
-        Answer::Renew => control.on(RENEW) == Action::Done,
-        Answer::Failure => control.others().contains(&Action::Done),
-    }
-}
-
-/// Whether a way went through the last of these steps, or over it, rather than ending before.
-fn reaches(steps: &[Step], end: &End) -> bool {
-    end.way.last().is_none_or(|&(at, answer)| steps.get(at).is_none_or(|step| !ends(step, answer)))
-}
-
-/// The step from which a way went past our line.
-fn culprit(steps: &[Step], end: &End) -> Option<(usize, Answer)> {
-    let ours = steps.iter().position(asks_for_factor)?;
-    let next = end.way.iter().skip(1).map(|&(at, _)| at).chain([steps.len()]);
-    end.way.iter().copied().zip(next).find(|&((at, _), next)| at < ours && next > ours).map(|(step, _)| step)
-}
-
-/// Whether a step stands in the file of that name.
-fn own_file(step: &Step, service: &str) -> bool {
-    step.place.file.file_name().is_some_and(|name| name == service)
 }
 
 /// Whether the module knows that word.
@@ -360,12 +352,5 @@ mod tests {
         for word in ["", "Echo", "digits=5", "prompt", "prompt=", "first_factor=required", "nullok"] {
             assert!(!is_argument(word), "{word}");
         }
-    }
-
-    #[test]
-    fn a_line_that_is_jumped_over_is_not_simply_taken_out() {
-        let lines = parse(b"auth [success=2 default=ignore] pam_a.so\nauth required pam_b.so\nsession required pam_s.so\nauth required pam_c.so\nauth required pam_d.so\n");
-        let free = |number| is_free(&lines, number);
-        assert_eq!([1, 2, 4, 5].map(free), [true, false, false, true]);
     }
 }

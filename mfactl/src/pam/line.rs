@@ -149,7 +149,7 @@ impl Control {
     }
 
     /// The actions on success and on a wish for a new password, on `ignore`, and on all others.
-    fn of(success: Action, ignore: Action, others: Action) -> Self {
+    pub(crate) fn of(success: Action, ignore: Action, others: Action) -> Self {
         let mut actions = [others; CODES.len()];
         (actions[SUCCESS], actions[RENEW], actions[IGNORE]) = (success, success, ignore);
         Self(actions)

@@ -7,6 +7,7 @@ mod people;
 mod sshd;
 mod stacks;
 mod sudo;
+mod truth;
 
 use std::fs;
 
@@ -52,7 +53,7 @@ const RIGHT: &str = "
     cp -a /usr/share/pam-as-shipped/. /etc/pam.d/
     for service in sshd sudo sudo-i su; do
       sed -i -e '/^@include common-auth/a auth required pam_mfa.so first_factor=requisite' \
-             -e '/^@include common-account/a account required pam_mfa.so' /etc/pam.d/$service
+             -e '/^@include common-account/i account required pam_mfa.so' /etc/pam.d/$service
     done
     # As timesyncd does once it has set the clock, which no machine of the tests may.
     mkdir -p /run/systemd/timesync /etc/ssh/sshd_config.d; touch /run/systemd/timesync/synchronized
@@ -151,11 +152,12 @@ fn doctor_finds_nothing_on_a_machine_that_was_set_up_right() {
 }
 
 /// Puts the second factor before sshd, sudo and su as a fleet does it, without a trial.
-fn apply(machine: &Machine) {
-    let plan = machine.exec(&["mfactl", "pam", "plan", "sshd", "sudo", "su", "--json"]).assert_exit(7);
+fn apply(machine: &Machine, further: &str) {
+    let words = format!("sshd sudo su {further}");
+    let plan = machine.mfactl("root", &format!("pam plan {words} --json")).assert_exit(7);
     let plan: Value = serde_json::from_str(&plan.stdout).expect("JSON");
     let hash = plan["hash"].as_str().expect("a hash");
-    machine.shell(&format!("mfactl pam apply sshd sudo su --no-confirm --proven {hash}"));
+    machine.shell(&format!("mfactl pam apply {words} --no-confirm --proven {hash}"));
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn doctor_finds_nothing_where_mfactl_pam_apply_was_and_sees_what_is_lost_of_it_l
         let machine = set_up_right(suite);
         machine
             .shell("cp -a /usr/share/pam-as-shipped/. /etc/pam.d/; rm /etc/ssh/sshd_config.d/00-mfad.conf");
-        apply(&machine);
+        apply(&machine, "");
         found(&machine, &[]);
         machine.shell("sed -i 's/^auth.*pam_mfa.so.*/& debug/' /etc/pam.d/su");
         found(&machine, &["protection-differs:su"]);
@@ -172,7 +174,15 @@ fn doctor_finds_nothing_where_mfactl_pam_apply_was_and_sees_what_is_lost_of_it_l
         found(&machine, &[]);
         machine.shell("cp /usr/share/pam-as-shipped/sudo* /etc/pam.d/");
         found(&machine, &["protection-gone:sudo", "door-here:sudo"]);
-        apply(&machine);
+        apply(&machine, "");
+        found(&machine, &[]);
+        // Root's key from one network, in place of a password at the console.
+        machine.shell(
+            "passwd -l root; mkdir -p -m 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/key
+             cp /root/key.pub /root/.ssh/authorized_keys",
+        );
+        found(&machine, &["no-break-glass:root", "root-answers-replaced:sshd"]);
+        apply(&machine, "--break-glass-from 10.1.2.0/24");
         found(&machine, &[]);
     }
 }

@@ -2,7 +2,7 @@
 
 use mfa_tests::Suite;
 
-use super::{By, ByDoctor, doctor, each_is_found_and_mended, fault, names, set_up_right};
+use super::{By, ByDoctor, each_is_found_and_mended, fault, found, set_up_right};
 
 /// Puts PAM's files back as they were.
 const PAM_BACK: &str = "rm -rf /etc/pam.d; cp -a /root/pam.d /etc/pam.d";
@@ -83,11 +83,20 @@ fn doctor_finds_and_mends_what_is_wrong_with_a_stack() {
         ),
         fault(
             "account-line-skipped:sshd",
-            "sed -i '/^@include common-account/i account sufficient pam_unix.so' /etc/pam.d/sshd",
+            "sed -i '/^account required pam_mfa/i account sufficient pam_unix.so' /etc/pam.d/sshd",
             FILE,
             "account sufficient",
             ByDoctor,
         ),
+            // Who has to renew a password: Debian's common-account is done with them.
+            fault(
+                "account-line-skipped:sudo",
+                "sed -i -e '/^account required pam_mfa/d' \
+                        -e '/^@include common-account/a account required pam_mfa.so debug' /etc/pam.d/sudo",
+                "/etc/pam.d/common-account",
+                "new_authtok_reqd=done",
+                ByDoctor,
+            ),
         fault(
             "asked-twice:sudo-i",
             "sed -i '/^auth required pam_mfa/a auth requisite pam_mfa.so first_factor=requisite' /etc/pam.d/sudo-i",
@@ -206,6 +215,14 @@ fn doctor_finds_services_that_do_not_ask() {
          cp /root/key.pub /root/.ssh/authorized_keys
          printf 'Match User root Address 10.1.2.0/24\\n AuthenticationMethods publickey\\n' >>/etc/ssh/sshd_config",
     );
-    // Elsewhere root's answers are thrown away: that is so, and said.
-    assert_eq!(names(&doctor(&machine)), ["root-answers-replaced:sshd"]);
+    found(&machine, &[]);
+    // As the guide for administrators has it: a line that leaves root out of all that may hang on mfad.
+    machine.shell(
+        "sed -i '0,/^account/s//account sufficient pam_succeed_if.so quiet user = root\\n&/' /etc/pam.d/sshd
+         sed -i 's/^#enforce_account = .*/enforce_account = [\"sshd\"]/' /etc/mfad/mfad.toml
+         sed -i '/^account/s/pam_mfa.so/& account_enforce/' /etc/pam.d/sshd",
+    );
+    found(&machine, &[]);
+    machine.shell("sed -i '/^account sufficient/d' /etc/pam.d/sshd");
+    found(&machine, &["no-break-glass:root"]);
 }

@@ -136,7 +136,11 @@ impl Look<'_> {
     /// Root's answers are replaced by junk where root may come by key only.
     fn root(&mut self, guest: &Guest, holds: &Holds) {
         let by_key_only = matches!(holds.get("permitrootlogin"), "prohibit-password" | "without-password");
-        if guest.block.is_none() && by_key_only && holds.wants_an_answer() && self.sshd.has_key("root") {
+        if guest.block.is_none()
+            && by_key_only
+            && holds.wants_an_answer()
+            && self.sshd.roots_key_is_of_no_use()
+        {
             self.found(
                 Kind::RootAnswersReplaced,
                 "PermitRootLogin",
@@ -151,18 +155,12 @@ impl Look<'_> {
     fn key_alone(&mut self, guest: &Guest, holds: &Holds, anybody: &Holds) {
         let Some(method) = holds.skips().filter(|_| !self.host.enforced_at_sshd()) else { return };
         let is_root = guest.visitor.user == "root";
-        if is_root && (guest.block.is_some() || !holds.root_by_key() || !self.sshd.has_key("root")) {
+        if is_root && (guest.block.is_some() || !holds.root_by_key() || !self.sshd.root_has_key()) {
             return; // the way in for the day on which mfad fails, or none at all
         }
         let Some(number) = guest.block else {
-            let keys = self.host.people.iter().filter_map(|person| std::str::from_utf8(&person.name).ok());
-            let keys = keys.filter(|name| self.sshd.has_key(name)).count();
-            let detail = match method {
-                "publickey" => format!("{keys} of {} people have a key here", self.host.people.len()),
-                other => other.to_owned(),
-            };
             let both = "publickey,keyboard-interactive keyboard-interactive";
-            return self.found(Kind::KeySkipsCode, "AuthenticationMethods", holds, both, &detail);
+            return self.found(Kind::KeySkipsCode, "AuthenticationMethods", holds, both, method);
         };
         if anybody.skips() == Some(method) {
             return; // told of already

@@ -7,9 +7,7 @@ mod guests;
 mod holds;
 mod look;
 
-use std::path::{Path, PathBuf};
-
-use nix::unistd::User;
+use std::path::Path;
 
 use self::change::set;
 use self::config::Config;
@@ -22,6 +20,9 @@ use super::kind::Kind;
 use super::mend::Mend;
 use super::run;
 use crate::pam::sshd::{CONFIG, Effective};
+
+/// Where root's keys are looked for.
+const ROOTS_HOME: &str = "/root";
 
 /// What sshd told, for everyone who was asked about.
 pub(super) struct Sshd {
@@ -52,25 +53,22 @@ impl Sshd {
         self.asked.iter().any(|(guest, holds)| guest.visitor.user == "root" && holds.root_by_key())
     }
 
-    /// The files in which the keys of that user may be.
-    fn key_files(&self, user: &User) -> Vec<PathBuf> {
-        let patterns = self.asked.first().map_or("", |(_, holds)| holds.get("authorizedkeysfile"));
-        let expand = |pattern: &str| {
-            let path = pattern.replace("%h", &user.dir.to_string_lossy()).replace("%u", &user.name);
-            user.dir.join(path.replace("%%", "%"))
-        };
-        patterns.split_whitespace().filter(|pattern| *pattern != "none").map(expand).collect()
+    /// Whether root has a key here, and comes in by it from nowhere.
+    fn roots_key_is_of_no_use(&self) -> bool {
+        self.root_has_key() && !self.root_by_key()
     }
 
-    /// Whether that user has a key here.
-    pub(super) fn has_key(&self, user: &str) -> bool {
-        let Ok(Some(user)) = User::from_name(user) else { return false };
-        let holds = |path: &PathBuf| {
-            std::fs::read_to_string(path).is_ok_and(|text| {
-                text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-            })
-        };
-        self.key_files(&user).iter().any(holds)
+    /// Whether root has a key here. Root's home is root's own: those of others are not looked into, where a link or
+    /// a FIFO may wait for a root who reads.
+    pub(super) fn root_has_key(&self) -> bool {
+        let Some((_, holds)) = self.asked.first() else { return false };
+        let is_key = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let mut patterns = holds.get("authorizedkeysfile").split_whitespace();
+        patterns.any(|pattern| {
+            let path = pattern.replace("%h", ROOTS_HOME).replace("%u", "root").replace("%U", "0");
+            let text = std::fs::read_to_string(Path::new(ROOTS_HOME).join(path));
+            text.is_ok_and(|text| text.lines().any(is_key))
+        })
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) struct PamWish {
     /// The services: sshd, sudo (with sudo-i), su (with su-l), login, polkit, or any other by its name
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// What comes before the code at sshd [default: either]
+    /// What comes before the code at sshd [default: either; key, where sshd takes no passwords]
     #[arg(long)]
     pub(crate) first: Option<First>,
     /// The module that makes way, in its own place

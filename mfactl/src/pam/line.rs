@@ -235,8 +235,8 @@ impl Line {
     /// Whether it has a say in that facility, in a file that is read for all of them.
     pub(crate) fn is_for(&self, facility: Facility) -> bool {
         match (self.facility, &self.rule) {
+            (_, Rule::Unreadable(_)) | (None, Rule::IncludeAll(_)) => true,
             (Some(of), _) => of == facility,
-            (None, Rule::IncludeAll(_) | Rule::Unreadable(_)) => true,
             // Where the facility is no word that libpam knows, it takes the one that matters most.
             (None, _) => facility == Facility::Auth,
         }
@@ -260,6 +260,12 @@ impl Line {
 pub(crate) fn module_name(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.strip_suffix(".so").unwrap_or(file)
+}
+
+/// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.
+fn is_nameless(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    matches!(file.rsplit_once('.').map_or(file, |(name, _)| name), "" | "?")
 }
 
 /// What stands between words. A carriage return does not: libpam takes it for a part of the word.
@@ -325,6 +331,9 @@ fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
             return whole(None, Rule::Unreadable("it includes, and names no file"));
         };
         return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
+    }
+    if module.as_deref().is_some_and(is_nameless) {
+        return whole(facility, Rule::Unreadable("a module without a name"));
     }
     let Some(control) = Control::parse(&control) else {
         return broken("no control that libpam knows", Action::Bad);

@@ -235,8 +235,8 @@ impl Line {
     /// Whether it has a say in that facility, in a file that is read for all of them.
     pub(crate) fn is_for(&self, facility: Facility) -> bool {
         match (self.facility, &self.rule) {
+            (_, Rule::Unreadable(_)) | (None, Rule::IncludeAll(_)) => true,
             (Some(of), _) => of == facility,
-            (None, Rule::IncludeAll(_) | Rule::Unreadable(_)) => true,
             // Where the facility is no word that libpam knows, it takes the one that matters most.
             (None, _) => facility == Facility::Auth,
         }
@@ -262,6 +262,12 @@ pub(crate) fn module_name(path: &str) -> &str {
     file.strip_suffix(".so").unwrap_or(file)
 }
 
+/// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.
+fn is_nameless(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    matches!(file.rsplit_once('.').map_or(file, |(name, _)| name), "" | "?")
+}
+
 /// What stands between words. A carriage return does not: libpam takes it for a part of the word.
 const BLANK: [char; 2] = [' ', '\t'];
 /// The longest line, with those that continue it, that every libpam reads as one, in bytes. Older ones cut
@@ -283,7 +289,12 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Line> {
         }
         let bare = raw.trim_start_matches(BLANK);
         if bare.is_empty() || bare.starts_with('#') {
-            continue; // a line that was to be continued still is
+            if open.is_some() {
+                // Older ones go on with the line after it, newer ones do not.
+                let why = "the line before is to be continued here, and what libpam does then is not defined";
+                lines.push(unreadable(number, why));
+            }
+            continue;
         }
         let (began, mut whole) = open.take().unwrap_or((number, String::new()));
         let (bare, commented) = bare.split_once('#').map_or((bare, false), |(bare, _)| (bare, true));
@@ -320,6 +331,9 @@ fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
             return whole(None, Rule::Unreadable("it includes, and names no file"));
         };
         return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
+    }
+    if module.as_deref().is_some_and(is_nameless) {
+        return whole(facility, Rule::Unreadable("a module without a name"));
     }
     let Some(control) = Control::parse(&control) else {
         return broken("no control that libpam knows", Action::Bad);
@@ -424,6 +438,22 @@ mod tests {
             let line = one(text);
             assert!(matches!(line.rule, Rule::Broken { .. } | Rule::Unreadable(_)), "{text}: {line:?}");
         }
+    }
+
+    #[test]
+    fn what_libpams_read_differently_is_unreadable() {
+        let long = format!("# {}\nauth required pam_unix.so\n", "x".repeat(LONGEST));
+        for text in [
+            &long,
+            "auth required \\\n",
+            "auth \\\n\nrequired pam_unix.so\n",
+            "auth\0 required pam_unix.so\n",
+        ] {
+            let lines = parse(text.as_bytes());
+            assert!(lines.iter().any(|line| matches!(line.rule, Rule::Unreadable(_))), "{text}: {lines:?}");
+        }
+        // A carriage return is a part of the word before it.
+        assert_eq!(one("@include common-auth\r\n").rule, Rule::IncludeAll("common-auth\r".into()));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(crate) fn status(shape: Shape, only_bad: bool, now: u64) -> Result<Exit, Fai
     if only_bad && record::trial()?.is_some() {
         return Ok(Exit::Done); // who tries it sees how it stands
     }
+    // Who changes the stack now is waited for: what is half done would be an alarm.
+    let _alone = record::lock()?;
     let mut kept = record::kept()?;
     let before = kept.clone();
     let views = views(&mut kept, now);

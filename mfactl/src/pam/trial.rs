@@ -193,16 +193,28 @@ pub(crate) fn keep(trial: &Trial, plan: &Plan, now: u64) -> Result<(), Failure> 
     if !is_on(trial)? {
         return Err(Failure::GivenUp("it was put back meanwhile".into()));
     }
+    remember(plan, now)?;
+    record::end()?;
+    disarm(&trial.id);
+    Ok(())
+}
+
+/// Keeps what was in place already, where it is what was proven elsewhere.
+pub(crate) fn keep_as_it_is(plan: &Plan, now: u64) -> Result<(), Failure> {
+    let _alone = record::lock()?;
+    remember(plan, now)
+}
+
+/// Remembers each family as it is, from now on; since when, where it was kept so already.
+fn remember(plan: &Plan, now: u64) -> Result<(), Failure> {
     holds(plan)?;
     let mut kept = record::kept()?;
     for family in &plan.families {
         let hash = super::plan::hash_now(family);
-        kept.insert(family.name.clone(), Kept { hash, since: now, gone: 0 });
+        let since = kept.get(&family.name).filter(|kept| kept.hash == hash).map_or(now, |kept| kept.since);
+        kept.insert(family.name.clone(), Kept { hash, since, gone: 0 });
     }
-    record::keep(&kept)?;
-    record::end()?;
-    disarm(&trial.id);
-    Ok(())
+    record::keep(&kept)
 }
 
 /// A line on the terminal, at once.

@@ -15,6 +15,10 @@ use crate::failure::Failure;
 pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
     // Whoever holds the lock for so long will not write any more, and the stack has to go back.
     let _alone = record::lock();
+    // Kept meanwhile, or put back: there is nothing to undo any more.
+    if !record::trial()?.is_some_and(|on| on.id == trial.id) {
+        return Ok(Vec::new());
+    }
     let mut told = Vec::new();
     let mut failed = false;
     // In the opposite order: sshd goes back to its old methods before the stack asks nobody any more.

@@ -6,22 +6,12 @@ use std::time::Duration;
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::package::{Version, deb};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Attempt, Blueprint, Booted, Machine, Presses, Stack, Token, User, Verdict, wait};
+use mfa_tests::{Attempt, Blueprint, Machine, Presses, Stack, Token, User, Verdict, wait};
 
 use crate::people::{backup_codes, not_enrolled};
+use crate::rescue::{booted, remove_module};
 
-const PAGE: &str = "packaging/doc/administration.md";
-
-/// Boots it, calls it `server`, and starts an sshd that clients know.
-fn served(blueprint: Blueprint) -> Booted {
-    let machine = blueprint.sshd("ListenAddress 192.0.2.1").boot();
-    machine
-        .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");
-    let key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
-    machine.write("/etc/ssh/ssh_known_hosts", 0o644, format!("server {key}"));
-    machine.start_sshd();
-    machine
-}
+pub(crate) const PAGE: &str = "packaging/doc/administration.md";
 
 /// Gives `user` a token with a button: nobody waits for the next code of it.
 fn with_a_button(machine: &Machine, user: &str) -> Presses {
@@ -114,7 +104,7 @@ pub(crate) fn apply_on_trial(
 
 #[test]
 fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
-    let machine = served(as_shipped());
+    let machine = booted(as_shipped());
     machine.shell(
         "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
          install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
@@ -123,13 +113,18 @@ fn break_glass_is_set_up_as_the_guide_says_and_needs_no_mfad() {
     let proof = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&alice.code());
     let mut page = Page::of(PAGE, "break-glass");
     page.play_next(&machine, &mut on_trial(&machine, &["sshd"], || vec![proof], with(&alice)));
+    page.play_next(&machine, &mut nobody);
+    let root = || machine.exec_as("alice", &["ssh", "-o", "BatchMode=yes", "root@server", "id", "-un"]);
+    remove_module(&machine);
+    assert!(!root().status.success(), "the account line alone refuses root");
     page.play(&machine, &mut nobody);
-    let _ = machine.ssh("alice").key("alice").assert_refused();
+    assert_eq!(root().stdout_of_success(), "root\n");
+    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
 }
 
 #[test]
 fn a_roll_out_goes_from_optional_over_grace_to_required() {
-    let machine = served(as_shipped());
+    let machine = booted(as_shipped());
     let mut page = Page::of(PAGE, "roll-out");
     let (mut phone, mut paper) = (None, Vec::new());
     page.play_next(&machine, &mut |prompt| {
@@ -159,7 +154,7 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
     page.play(&machine, &mut |_| paper.pop().expect("paper"));
     bob(false);
 
-    let other = served(as_shipped());
+    let other = booted(as_shipped());
     other.write("/root/proven", 0o600, machine.read("/root/proven"));
     Page::of(PAGE, "another-host").play(&other, &mut nobody);
 }
@@ -185,14 +180,14 @@ fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
 
 #[test]
 fn the_helpdesk_recovers_locks_unlocks_and_resets() {
-    let machine = served(alice_and_bob());
+    let machine = booted(alice_and_bob());
     let (alice, _bob) = (with_a_button(&machine, "alice"), with_a_button(&machine, "bob"));
     Page::of(PAGE, "recover").play(&machine, &mut with(&alice));
 }
 
 #[test]
 fn a_backup_is_taken_while_mfad_runs_and_restored() {
-    let machine = served(alice_and_bob());
+    let machine = booted(alice_and_bob());
     let alice = with_a_button(&machine, "alice");
     let (spent, since) = (alice.code(), alice.code());
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
@@ -208,11 +203,11 @@ fn a_backup_is_taken_while_mfad_runs_and_restored() {
 
 #[test]
 fn another_host_takes_the_store_once_it_has_the_key() {
-    let machine = served(alice_and_bob());
+    let machine = booted(alice_and_bob());
     let alice = with_a_button(&machine, "alice");
     Page::of(PAGE, "backup").play(&machine, &mut nobody);
 
-    let other = served(alice_and_bob());
+    let other = booted(alice_and_bob());
     other.shell("systemctl stop mfad.socket mfad.service; rm -r /var/lib/mfad/* /etc/credstore.encrypted; mkdir /root/backup");
     for file in ["key", "mfad.db"] {
         let bytes = std::fs::read(machine.path(format!("/root/backup/{file}"))).expect("it was copied");
@@ -228,7 +223,7 @@ fn another_host_takes_the_store_once_it_has_the_key() {
 
 #[test]
 fn google_authenticator_moves_in_and_its_module_out() {
-    let machine = served(as_shipped());
+    let machine = booted(as_shipped());
     let line = "/^@include common-auth/a auth required pam_google_authenticator.so nullok";
     machine.exec(&["sed", "-i", line, "/etc/pam.d/sshd"]).stdout_of_success();
     let seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -249,7 +244,7 @@ fn google_authenticator_moves_in_and_its_module_out() {
 #[test]
 fn programs_that_log_in_do_as_the_guide_says() {
     let stack = Stack::key_passed_or_password();
-    let machine = served(
+    let machine = booted(
         Machine::new()
             .user(not_enrolled("alice").ssh_key())
             .user(User::named("deploy"))

@@ -1,15 +1,16 @@
 //! `packaging/doc/rescue.md`, for somebody in a panic: each fault planted, and each step of the page done.
 //!
 //! Every machine of that page is made here. Before its steps alice is refused, or something worse; after them she
-//! logs in.
+//! logs in. The machines boot, as the usual host does, but where systemd would be in the way of the fault itself: a
+//! disk that is read-only, a clock of mfad's own, and no systemd.
 
 use std::time::Duration;
 
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Blueprint, Machine, Stack, User, wait};
+use mfa_tests::{Blueprint, Booted, Machine, Stack, User, wait};
 
-use crate::administration::apply_on_trial;
+use crate::administration::{self, apply_on_trial};
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
 
 const PAGE: &str = "packaging/doc/rescue.md";
@@ -17,15 +18,26 @@ const PAGE: &str = "packaging/doc/rescue.md";
 /// How long a program may take to ask.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Calls it `server`, as the page does, with an sshd that clients know.
+/// Calls it `server`, as the page does, with an sshd that clients know, and without systemd.
 pub(crate) fn served(blueprint: Blueprint) -> Machine {
     let machine = blueprint.sshd("ListenAddress 192.0.2.1").start();
+    called_server(&machine);
+    machine
+}
+
+/// The same with systemd.
+pub(crate) fn booted(blueprint: Blueprint) -> Booted {
+    let machine = blueprint.sshd("ListenAddress 192.0.2.1").boot();
+    called_server(&machine);
+    machine
+}
+
+fn called_server(machine: &Machine) {
     machine
         .shell("ip address add 192.0.2.1/24 dev lo; hostname server; echo '192.0.2.1 server' >>/etc/hosts");
     let key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
     machine.write("/etc/ssh/ssh_known_hosts", 0o644, format!("server {key}"));
     machine.start_sshd();
-    machine
 }
 
 /// Waits until sshd accepts again, which has been told to read its settings anew.
@@ -35,7 +47,7 @@ pub(crate) fn sshd_listens(machine: &Machine) {
 }
 
 /// The module's file is taken away, as when its package is removed.
-fn remove_module(machine: &Machine) {
+pub(crate) fn remove_module(machine: &Machine) {
     machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount $file; rm $file");
 }
 
@@ -52,43 +64,56 @@ fn logs_in(machine: &Machine) {
     assert_eq!(outcome.prompts().len(), 2, "{outcome}");
 }
 
-/// Key and store are kept in a backup, made while mfad does not run.
+/// Key and store are kept in a backup, as the guide for administrators has it.
 fn backed_up(machine: &Machine) {
-    machine.mfad().stop();
-    machine.shell("mkdir /root/backup; cp -a /etc/mfad/key /root/backup/; cp -a /var/lib/mfad /root/backup/");
+    Page::of(administration::PAGE, "backup").play(machine, &mut nobody);
 }
 
-/// What a set-up with break-glass has for sshd: alice needs key and code, root from one network a key.
-pub(crate) fn with_break_glass() -> Machine {
-    let machine = served(
-        Machine::new()
-            .user(User::named("root").password("root's"))
-            .user(enrolled("alice").ssh_key())
-            .pam("sshd", Stack::key_passed_or_password())
-            .pam("login", Stack::password_only())
-            .settings(REQUIRED)
-            .sshd("Include /etc/ssh/sshd_config.d/*.conf")
-            .file(
-                "/etc/ssh/sshd_config.d/00-mfad.conf",
-                0o644,
-                "AuthenticationMethods publickey,keyboard-interactive\n\
-                 Match User root Address 192.0.2.0/24\n\
-                 AuthenticationMethods publickey\n\
-                 PermitRootLogin prohibit-password\n\
-                 Match all\n",
-            ),
-    );
-    // Here alice holds the key of break-glass.
+/// The key is in a file and no credential, as where systemd has none.
+fn with_key_file(blueprint: Blueprint) -> Booted {
+    let machine = booted(blueprint);
     machine.shell(
-        "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
-         install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
+        "systemd-creds decrypt --name=mfad.key /etc/credstore.encrypted/mfad.key /root/key
+         install -o mfad -g mfad -m 400 /root/key /etc/mfad/key
+         rm /root/key /etc/credstore.encrypted/mfad.key; systemctl restart mfad",
     );
     machine
 }
 
+/// What a set-up with break-glass has for sshd: alice needs key and code, root from one network a key.
+fn with_break_glass() -> Blueprint {
+    Machine::new()
+        .user(User::named("root").password("root's"))
+        .user(enrolled("alice").ssh_key())
+        .pam("sshd", Stack::key_passed_or_password())
+        .pam("login", Stack::password_only())
+        .settings(REQUIRED)
+        .file(
+            "/etc/ssh/sshd_config.d/00-mfad.conf",
+            0o644,
+            "AuthenticationMethods publickey,keyboard-interactive\n\
+             Match User root Address 192.0.2.0/24\n\
+             AuthenticationMethods publickey\n\
+             PermitRootLogin prohibit-password\n\
+             Match all\n",
+        )
+}
+
+/// What Debian's own settings say, which a machine without systemd does not have.
+const INCLUDE: &str = "Include /etc/ssh/sshd_config.d/*.conf";
+
+/// Here alice holds the key of break-glass.
+fn give_key(machine: &Machine) {
+    machine.shell(
+        "install -o alice -g alice -m 600 /root/keys/alice /home/alice/.ssh/id_ed25519
+         install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys",
+    );
+}
+
 #[test]
 fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
-    let machine = with_break_glass();
+    let machine = served(with_break_glass().sshd(INCLUDE));
+    give_key(&machine);
     machine.mfad().remove();
     let code = machine.token("alice").code();
     let _ = machine.ssh("alice").key("alice").code(&code).assert_refused();
@@ -127,7 +152,8 @@ fn with_neither_module_nor_mfad_there_are_ways_to_a_root_shell() {
 
 #[test]
 fn break_glass_is_root_s_by_key_from_its_network_and_nobody_else_s() {
-    let machine = with_break_glass();
+    let machine = served(with_break_glass().sshd(INCLUDE));
+    give_key(&machine);
     let root = |from: &str| {
         let line = format!(
             "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -i /root/keys/alice {from} id -un"
@@ -141,7 +167,8 @@ fn break_glass_is_root_s_by_key_from_its_network_and_nobody_else_s() {
 
 #[test]
 fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
-    let machine = with_break_glass();
+    let machine = booted(with_break_glass());
+    give_key(&machine);
     machine.mfad().remove();
     remove_module(&machine);
     let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
@@ -155,8 +182,8 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
 }
 
 #[test]
-fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
-    let machine = served(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
+fn a_module_that_is_gone_is_seen_and_mfactl_takes_out_what_it_put_in_without_it() {
+    let machine = booted(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
     let token = machine.token("alice");
     apply_on_trial(
         &machine,
@@ -167,55 +194,61 @@ fn mfactl_takes_out_what_it_put_in_with_neither_module_nor_mfad() {
     machine.mfad().remove();
     remove_module(&machine);
     let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_refused();
+    machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
+    Page::of(PAGE, "module-gone").play(&machine, &mut nobody);
     Page::of(PAGE, "applied").play(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").assert_granted();
 }
 
 #[test]
-fn a_healthy_mfad_answers_what_it_is_asked_in_a_rescue() {
-    let machine = served(alice_at_sshd_and_sudo());
-    Page::of(PAGE, "healthy").play(&machine, &mut nobody);
-    logs_in(&machine);
-}
-
-#[test]
-fn a_module_that_is_gone_is_seen() {
-    let machine = served(alice_at_sshd_and_sudo());
-    remove_module(&machine);
-    refused(&machine);
-    machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
-    Page::of(PAGE, "module-gone").play(&machine, &mut nobody);
-}
-
-#[test]
-fn an_mfad_that_does_not_start_says_why_to_who_starts_it_by_hand() {
-    let machine = served(alice_at_sshd_and_sudo());
+fn an_mfad_that_does_not_start_is_asked_why_and_mended() {
+    let machine = booted(alice_at_sshd_and_sudo());
     machine.mfad().stop();
-    machine.shell("chmod 0640 /etc/mfad/key");
+    machine.shell("chown root:root /var/lib/mfad/mfad.db");
     refused(&machine);
     Page::of(PAGE, "daemon-dead").play(&machine, &mut nobody);
     logs_in(&machine);
 }
 
 #[test]
-fn a_lost_key_is_put_back() {
+fn without_systemd_mfad_is_started_by_hand_and_its_store_put_back() {
     let machine = served(alice_at_sshd_and_sudo());
-    backed_up(&machine);
-    machine.shell("rm /etc/mfad/key");
+    machine.shell("mkdir /root/backup; sqlite3 /var/lib/mfad/mfad.db '.backup /root/backup/mfad.db'");
+    machine.mfad().stop();
+    machine.shell("chmod 0640 /etc/mfad/key");
     refused(&machine);
+    let mut page = Page::of(PAGE, "no-systemd");
+    page.play_next(&machine, &mut nobody);
+    page.play_next(&machine, &mut nobody);
+    damage_store(&machine);
+    refused(&machine);
+    page.play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+/// Writes nonsense over its beginning, and over what was not yet written back into it.
+fn damage_store(machine: &Machine) {
+    machine.mfad().stop();
+    machine.shell("dd if=/dev/urandom of=/var/lib/mfad/mfad.db bs=1k count=64 conv=notrunc status=none");
+}
+
+#[test]
+fn a_lost_key_is_put_back() {
+    let machine = with_key_file(alice_at_sshd_and_sudo());
+    machine.shell("install -D -m 600 /etc/mfad/key /root/backup/key; rm /etc/mfad/key");
+    let _ = machine.systemctl("restart --no-block mfad.service");
+    refused(&machine);
+    machine.log().wait_for("/etc/mfad/key: No such file");
     Page::of(PAGE, "key-lost").play(&machine, &mut nobody);
     logs_in(&machine);
 }
 
 #[test]
 fn a_credential_that_does_not_open_here_is_sealed_again() {
-    let machine = alice_at_sshd_and_sudo().boot();
+    let machine = booted(alice_at_sshd_and_sudo());
     assert!(machine.exists("/etc/credstore.encrypted/mfad.key"), "here systemd has credentials");
-    machine.shell(
-        "mkdir /root/backup
-         systemd-creds decrypt --name=mfad.key /etc/credstore.encrypted/mfad.key /root/backup/key
-         rm /var/lib/systemd/credential.secret; systemctl restart mfad || true",
-    );
+    backed_up(&machine);
+    machine.shell("rm /var/lib/systemd/credential.secret; systemctl restart mfad || true");
     refused(&machine);
     machine.log().wait_for("243/CREDENTIALS");
     Page::of(PAGE, "credential-lost").play(&machine, &mut nobody);
@@ -224,9 +257,9 @@ fn a_credential_that_does_not_open_here_is_sealed_again() {
 
 #[test]
 fn with_a_key_that_is_lost_for_good_all_begin_anew() {
-    let machine = served(alice_at_sshd_and_sudo().settings(REQUIRED));
-    machine.shell("rm /etc/mfad/key");
-    machine.mfad().stop();
+    let machine = booted(alice_at_sshd_and_sudo().settings(REQUIRED));
+    machine.shell("rm /etc/credstore.encrypted/mfad.key");
+    let _ = machine.systemctl("restart --no-block mfad.service");
     refused(&machine);
     Page::of(PAGE, "key-gone-for-good").play(&machine, &mut nobody);
     refused(&machine); // the old factor
@@ -236,9 +269,9 @@ fn with_a_key_that_is_lost_for_good_all_begin_anew() {
 
 #[test]
 fn a_damaged_store_is_replaced_by_its_backup() {
-    let machine = served(alice_at_sshd_and_sudo());
+    let machine = booted(alice_at_sshd_and_sudo());
     backed_up(&machine);
-    machine.shell("dd if=/dev/urandom of=/var/lib/mfad/mfad.db bs=1k count=64 conv=notrunc status=none");
+    damage_store(&machine);
     refused(&machine);
     Page::of(PAGE, "store-damaged").play(&machine, &mut nobody);
     logs_in(&machine);
@@ -246,7 +279,7 @@ fn a_damaged_store_is_replaced_by_its_backup() {
 
 #[test]
 fn an_account_that_was_altered_is_ended_and_enrolled_again() {
-    let machine = served(alice_at_sshd_and_sudo().settings(REQUIRED));
+    let machine = booted(alice_at_sshd_and_sudo().settings(REQUIRED));
     let alter = "UPDATE factor SET sealed = randomblob(length(sealed))";
     machine.exec(&["sqlite3", "-cmd", ".timeout 5000", "/var/lib/mfad/mfad.db", alter]).stdout_of_success();
     refused(&machine);
@@ -258,7 +291,7 @@ fn an_account_that_was_altered_is_ended_and_enrolled_again() {
 
 #[test]
 fn a_full_disk_is_found_and_emptied() {
-    let machine = served(alice_at_sshd_and_sudo());
+    let machine = booted(alice_at_sshd_and_sudo());
     crate::disk::on_a_small_disk(&machine);
     // What weeks of logins on a full disk use up of the reserve and of the log's room is gone at once.
     machine.mfad().stop();
@@ -272,10 +305,11 @@ fn a_full_disk_is_found_and_emptied() {
 }
 
 #[test]
-fn settings_that_are_broken_are_named_and_replaced() {
-    let machine = served(alice_at_sshd_and_sudo());
+fn a_healthy_mfad_answers_and_settings_that_are_broken_are_named_and_replaced() {
+    let machine = booted(alice_at_sshd_and_sudo());
+    Page::of(PAGE, "healthy").play(&machine, &mut nobody);
     machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"reqired\"\n");
-    machine.mfad().stop();
+    machine.mfad().restart();
     let mut page = Page::of(PAGE, "settings-broken");
     page.play_next(&machine, &mut nobody);
     logs_in(&machine); // by the last good ones
@@ -301,7 +335,7 @@ fn what_a_clock_ahead_has_done_is_mended() {
 
 #[test]
 fn who_is_locked_out_by_wrong_codes_is_let_in_again() {
-    let machine = served(alice_at_sshd_and_sudo().user(enrolled("bob")));
+    let machine = booted(alice_at_sshd_and_sudo().user(enrolled("bob")));
     for user in ["alice", "bob"] {
         let wrong = machine.token(user).wrong_code();
         for _ in 0..2 {

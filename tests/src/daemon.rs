@@ -120,6 +120,9 @@ impl<'a> Mfad<'a> {
     pub fn remove(self) {
         let _ = self.0.exec(&["rm", "-f", ACTIVATION]).assert_exit(0);
         let _ = self.0.bus().reload(); // no bus starts nothing either
+        if self.is_a_unit() {
+            self.0.systemctl("mask --quiet --runtime --now mfad.socket mfad.service").stdout_of_success();
+        }
         self.kill();
     }
 

@@ -98,4 +98,17 @@ mod tests {
         let text = text(&entry(), &"alice".into(), &showing(true));
         assert!(text.is_ascii() && text.contains("####"), "{text}");
     }
+
+    // As mfad.toml(5) says.
+    #[test]
+    fn issuer_and_label_of_21_letters_fit_a_window_of_24_rows() {
+        let rows = |issuer: &str, label: &str| {
+            let entry = Entry { issuer: issuer.into(), label: label.into() };
+            text(&entry, &"alice".into(), &showing(false)).lines().count()
+        };
+        assert_eq!(rows("abcdefghijklmnop", "{user}"), 24);
+        assert_eq!(rows("abcdefghijklmnopq", "{user}"), 26);
+        assert_eq!(rows("abcdef", "{user}@abcdefg"), 24);
+        assert_eq!(rows("abcdef", "{user}@abcdefgh"), 26);
+    }
 }

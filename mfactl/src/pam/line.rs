@@ -256,10 +256,16 @@ impl Line {
     }
 }
 
-/// A module's name without folder and ending: `pam_unix`.
+/// A module's name without ending, and without the folder where modules are: `pam_unix`. One from elsewhere
+/// keeps its folder: it only calls itself so.
 pub(crate) fn module_name(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.strip_suffix(".so").unwrap_or(file)
+    let is_of_modules = |folder: &str| {
+        let below = folder.starts_with("/lib") || folder.starts_with("/usr/lib");
+        below && folder.ends_with("/security") && !folder.contains("..")
+    };
+    let name =
+        path.rsplit_once('/').filter(|(folder, _)| is_of_modules(folder)).map_or(path, |(_, file)| file);
+    name.strip_suffix(".so").unwrap_or(name)
 }
 
 /// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.

@@ -13,6 +13,7 @@ mod block;
 pub(crate) mod clock;
 mod effect;
 pub(crate) mod family;
+mod fingerprint;
 pub(crate) mod gate;
 pub(crate) mod glass;
 pub(crate) mod line;

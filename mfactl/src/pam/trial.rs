@@ -20,6 +20,7 @@ use mfa_proto::identity::escaped;
 use super::arm::{arm, disarm};
 use super::clock::Stopwatch;
 use super::family::Family;
+use super::fingerprint;
 use super::gate::Gate;
 use super::plan::Plan;
 use super::proof::prove;
@@ -210,7 +211,7 @@ fn remember(plan: &Plan, now: u64) -> Result<(), Failure> {
     holds(plan)?;
     let mut kept = record::kept()?;
     for family in &plan.families {
-        let hash = super::plan::hash_now(family);
+        let hash = fingerprint::now(family);
         let since = kept.get(&family.name).filter(|kept| kept.hash == hash).map_or(now, |kept| kept.since);
         kept.insert(family.name.clone(), Kept { hash, since, gone: 0 });
     }

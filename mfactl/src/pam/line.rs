@@ -268,6 +268,9 @@ pub(crate) fn module_name(path: &str) -> &str {
     name.strip_suffix(".so").unwrap_or(name)
 }
 
+/// Older libpams do not always survive it.
+const NAMELESS: &str = "a module without a name, and what libpam does then is not defined";
+
 /// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.
 fn is_nameless(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -339,7 +342,7 @@ fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
         return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
     }
     if module.as_deref().is_some_and(is_nameless) {
-        return whole(facility, Rule::Unreadable("a module without a name"));
+        return whole(facility, Rule::Unreadable(NAMELESS));
     }
     let Some(control) = Control::parse(&control) else {
         return broken("no control that libpam knows", Action::Bad);

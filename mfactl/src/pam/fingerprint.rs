@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn it_is_what_it_was_in_releases_before() {
-        assert_eq!(of(SUDO, "UsePAM yes\n"), "2f2faf5e3ee80e87cc0d39129d3b0644bafd36c0c68691cd1fbabe6f500dfc7f");
+        assert_eq!(
+            of(SUDO, "UsePAM yes\n"),
+            "2f2faf5e3ee80e87cc0d39129d3b0644bafd36c0c68691cd1fbabe6f500dfc7f"
+        );
     }
 
     #[test]

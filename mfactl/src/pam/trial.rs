@@ -194,8 +194,12 @@ pub(crate) fn keep(trial: &Trial, plan: &Plan, now: u64) -> Result<(), Failure> 
     if !is_on(trial)? {
         return Err(Failure::GivenUp("it was put back meanwhile".into()));
     }
+    let before = record::kept()?;
     remember(plan, now)?;
-    record::end()?;
+    if let Err(failure) = record::end() {
+        let _ = record::keep(&before); // it is put back, and what was kept before still is
+        return Err(failure);
+    }
     disarm(&trial.id);
     Ok(())
 }

@@ -64,7 +64,16 @@ fn a_later_loss_is_an_alarm_at_once() {
         machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
     });
     assert_eq!(machine.unit("mfad-pam-status.service", "Result"), "success");
-    // As a package or a configuration tool does it.
+    // As a configuration tool does it, file by file.
+    for number in 0..10 {
+        let run = || machine.unit("mfad-pam-status.service", "InvocationID");
+        let before = run();
+        machine.write(format!("/etc/pam.d/other{number}"), 0o644, "auth required pam_deny.so\n");
+        wait::for_condition("each file that is written is looked at", PATIENCE, || run() != before);
+        wait::for_condition("it has looked", PATIENCE, || {
+            machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
+        });
+    }
     machine.write("/etc/pam.d/sudo", 0o644, &shipped);
     wait::for_condition("the loss is seen", PATIENCE, || {
         machine.unit("mfad-pam-status.service", "Result") == "exit-code"

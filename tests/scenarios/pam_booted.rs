@@ -26,15 +26,11 @@ fn a_timer_puts_back_what_a_killed_command_left() {
 
 #[test]
 fn the_next_boot_puts_back_what_was_not_kept() {
-    let machine = host().boot();
+    let mut machine = host().on_disk().boot();
     let before = state(&machine);
     let mut terminal = apply(&machine, "sudo");
     say_yes(&machine, &mut terminal);
-    // The power is cut: neither the command nor its timer is there any more.
-    machine.shell("pkill -KILL -f 'mfactl pam apply'");
-    machine.shell("systemctl stop 'mfactl-pam-rollback-*.timer'; systemctl daemon-reload");
-    let wanted = machine.unit("sysinit.target", "Wants");
-    assert!(wanted.contains(BOOT_UNIT), "{wanted}");
+    machine.shell("systemctl daemon-reload");
     // Before anybody can come in, also where a socket waits for them.
     let before_logins = machine.unit(BOOT_UNIT, "Before");
     assert!(before_logins.contains("sysinit.target") && before_logins.contains("sockets.target"));
@@ -42,7 +38,7 @@ fn the_next_boot_puts_back_what_was_not_kept() {
     let verified = machine.exec(&["systemd-analyze", "verify", "--man=no", "default.target"]);
     assert!(!verified.stderr.contains("cycle"), "{verified}");
     assert_ne!(state(&machine), before);
-    machine.shell(&format!("systemctl start {BOOT_UNIT}"));
+    machine.reboot();
     assert_eq!(state(&machine), before);
     assert!(!machine.exists(format!("/etc/systemd/system/{BOOT_UNIT}")));
     assert!(!machine.exists("/var/lib/mfactl/trial.json"));
@@ -77,7 +73,16 @@ fn a_later_loss_is_an_alarm_at_once() {
     });
     let alarms = machine.journal(&["SYSLOG_IDENTIFIER=mfactl", "PRIORITY=1"]);
     assert!(alarms.is_empty(), "{alarms:?}");
-    // As a package or a configuration tool does it.
+    // As a configuration tool does it, file by file.
+    for number in 0..10 {
+        let run = || machine.unit("mfad-pam-status.service", "InvocationID");
+        let before = run();
+        machine.write(format!("/etc/pam.d/other{number}"), 0o644, "auth required pam_deny.so\n");
+        wait::for_condition("each file that is written is looked at", PATIENCE, || run() != before);
+        wait::for_condition("it has looked", PATIENCE, || {
+            machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
+        });
+    }
     machine.write("/etc/pam.d/sudo", 0o644, &shipped);
     wait::for_condition("the loss is seen", PATIENCE, || {
         machine.unit("mfad-pam-status.service", "Result") == "exit-code"

@@ -6,7 +6,7 @@
 //! ```console machine=full-disk          a session: `# command` by root, `$ command` by alice, and what it shows
 //! ```console machine=full-disk fails    the same, where every command is to fail
 //! ```toml machine=full-disk file=/etc/…  a file, which is written there
-//! ```console tried=NAME                 run by that other test, or by that script
+//! ```console tried=NAME                 each command is a line of that script, or a string of that other test
 //! ```text                               no command: a picture, a line of output
 //! ~~~
 //!

@@ -26,6 +26,7 @@ mod pam;
 mod print;
 mod reason;
 mod rehearse;
+mod run;
 mod status;
 mod step_up;
 mod user;

@@ -27,8 +27,8 @@ const SETTINGS: &str = include_str!("../../packaging/files/mfad.toml");
 
 /// This host's own id. Source: machine-id(5).
 const MACHINE_ID: &str = "/etc/machine-id";
-/// Its copy in the state folder, made with the store.
-const MADE_FOR: &str = "machine-id";
+/// Its copy, made with the store.
+const MADE_FOR: &str = "/etc/mfad/machine-id";
 
 /// Makes what is missing; keeps what is there. What is in the daemon's own folder comes last, by the daemon's user: it
 /// may have put links there.
@@ -72,9 +72,9 @@ fn make_key_and_store(user: &User) -> Result<(), String> {
     }
     let key = keys::generate(&KernelEntropy).map_err(|error| error.to_string())?;
     place(&key, user.uid.as_raw(), user.gid.as_raw())?;
+    made_for()?;
     user::step_down_to(user)?;
-    Sqlite::create(&database, &Keys::new(&key)).map_err(|error| error.to_string())?;
-    made_for(&Path::new(STATE_DIR).join(MADE_FOR))
+    Sqlite::create(&database, &Keys::new(&key)).map(drop).map_err(|error| error.to_string())
 }
 
 /// Puts the key where the daemon finds it: a credential where systemd has them, else a file.
@@ -101,21 +101,14 @@ fn say(what: &str) -> Result<(), String> {
 }
 
 /// Notes which host key and store were made for, so that `mfactl doctor` can tell a clone: machines that
-/// share seeds accept each other's spent codes. A host without an id is not told apart.
-fn made_for(path: &Path) -> Result<(), String> {
-    let id = match fs::read(MACHINE_ID) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        id => id.map_err(|error| format!("{MACHINE_ID}: {error}"))?,
-    };
-    let write = || {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {} // there may be one of the store before
-        }
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-        file.write_all(&id)
-    };
-    write().map_err(|error| format!("{}: {error}", path.display()))
+/// share seeds accept each other's spent codes. A host without an id is not told apart. The copy is root's,
+/// beside the key: root reads nothing in the daemon's folder.
+fn made_for() -> Result<(), String> {
+    match fs::read(MACHINE_ID) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("{MACHINE_ID}: {error}")),
+        Ok(id) => fs::write(MADE_FOR, id).map_err(|error| format!("{MADE_FOR}: {error}")),
+    }
 }
 
 fn folder(path: &str, mode: u32, owner: Option<(u32, u32)>) -> Result<(), String> {

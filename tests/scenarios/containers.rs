@@ -5,12 +5,12 @@
 use std::fs;
 use std::io::Write;
 
+use mfa_tests::Token;
 use mfa_tests::docker::Engine;
 use mfa_tests::document::{Page, repository};
 use mfa_tests::package::{Version, deb};
 use mfa_tests::terminal::Terminal;
 use mfa_tests::transcript::Stage;
-use mfa_tests::{Token, clock};
 
 const PAGE: &str = "packaging/docker/README.md";
 
@@ -52,7 +52,6 @@ fn the_containers_to_try_stacks_on_are_built_and_log_in() {
         fs::create_dir_all(&folder).and_then(|()| fs::copy(deb(Version::This), folder.join("mfad.deb")));
     package.expect("a package below target");
     let (mut phone, mut steps) = (None, [-1, 0].into_iter());
-    clock::with_seconds_left(20);
     Page::of(PAGE, "containers").play_session(&host, &mut |prompt| {
         if prompt.contains("assword") {
             return "swordfish".into();

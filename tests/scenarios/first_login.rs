@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mfa_tests::document::{Page, repository};
 use mfa_tests::package::{Version, deb};
-use mfa_tests::{Booted, Machine, Token, User, clock};
+use mfa_tests::{Booted, Machine, Token, User};
 
 use crate::administration::{on_trial, phone_that_reads};
 use crate::people::{backup_codes, not_enrolled};
@@ -38,7 +38,6 @@ fn three_commands_lead_to_the_first_protected_login() {
     let machine = clean();
     machine.take_in(&deb(Version::This));
     let phone = RefCell::new(None::<Token>);
-    clock::with_seconds_left(25);
     let started = Instant::now();
     let codes = |prompt: &str| {
         if prompt.contains("assword") {

@@ -18,7 +18,7 @@ fn the_picture_of_a_login_is_what_a_terminal_shows() {
     laptop.shell("hostname laptop");
     let sits = laptop.inside().at_the_network_of(server.inside());
     let token = server.token("alice");
-    clock::with_seconds_left(15);
+    clock::with_seconds_left(8);
 
     let window = Window::open(&sits, "alice", "cd; exec bash -i");
     window.until(LAPTOP);

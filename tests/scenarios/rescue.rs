@@ -28,6 +28,12 @@ pub(crate) fn served(blueprint: Blueprint) -> Machine {
     machine
 }
 
+/// Waits until sshd accepts again, which has been told to read its settings anew.
+pub(crate) fn sshd_listens(machine: &Machine) {
+    let connect = ["bash", "-c", "exec 3<>/dev/tcp/192.0.2.1/22"];
+    wait::for_condition("sshd listens", SOON, || machine.exec(&connect).status.success());
+}
+
 /// The module's file is taken away, as when its package is removed.
 fn remove_module(machine: &Machine) {
     machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount $file; rm $file");
@@ -143,6 +149,7 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
     page.play_next(&machine, &mut nobody);
     page.play_next(&machine, &mut nobody);
     machine.shell("rm /home/alice/.ssh/id_ed25519"); // neither a key nor a code
+    sshd_listens(&machine);
     page.play(&machine, &mut |_| "pw".into());
     let _ = machine.ssh("alice").password("wrong").assert_refused();
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use mfa_tests::document::Page;
-use mfa_tests::{Stack, Token, clock};
+use mfa_tests::{Stack, Token};
 
 use crate::people::{backup_codes, not_enrolled};
 
@@ -47,7 +47,6 @@ fn a_user_does_all_that_the_page_for_users_says() {
     let machine = crate::rescue::served(
         mfa_tests::Machine::new().user(not_enrolled("alice")).pam("sshd", Stack::password_then_mfa()),
     );
-    clock::with_seconds_left(10);
     // A login by the telephone, one by paper, new paper for old, then the telephone again.
     let mut hands = Hands { steps: [Some(0), None, None, Some(1)].into(), ..Hands::default() };
     Page::of(PAGE, "user").play(&machine, &mut |prompt| hands.answer(prompt));

@@ -80,7 +80,7 @@ pub(crate) struct PamWish {
     /// The services: sshd, sudo (with sudo-i), su (with su-l), login, polkit, or any other by its name
     #[arg(required = true, value_name = "SERVICE")]
     pub(crate) services: Vec<OsString>,
-    /// What comes before the code at sshd [default: either]
+    /// What comes before the code at sshd [default: either; key, where sshd takes no passwords]
     #[arg(long)]
     pub(crate) first: Option<First>,
     /// The module that makes way, in its own place
@@ -91,12 +91,13 @@ pub(crate) struct PamWish {
     pub(crate) break_glass_from: Option<String>,
 }
 
-/// An address, or one with a prefix length.
+/// An address, or one with a prefix length; not everything there is.
 fn network(text: &str) -> Result<String, &'static str> {
-    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let (address, length) =
+        text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let address: std::net::IpAddr =
         address.parse().map_err(|_| "an address, or a network as 192.0.2.0/24")?;
     let most = if address.is_ipv4() { 32 } else { 128 };
-    let whole = length.parse::<u8>().is_ok_and(|length| length <= most);
-    if whole { Ok(text.to_owned()) } else { Err("a network as 192.0.2.0/24") }
+    let is_network = |length: &str| length.parse::<u8>().is_ok_and(|length| (1..=most).contains(&length));
+    if length.is_none_or(is_network) { Ok(text.to_owned()) } else { Err("a network as 192.0.2.0/24") }
 }

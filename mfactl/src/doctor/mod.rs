@@ -18,7 +18,6 @@ mod mfad;
 mod names;
 mod pam_files;
 mod people;
-mod run;
 mod settings;
 mod show;
 mod sshd;
@@ -28,6 +27,7 @@ mod store;
 mod sudo;
 mod unit;
 
+use crate::run;
 use std::process::ExitCode;
 
 use nix::unistd::geteuid;

@@ -10,7 +10,7 @@ use super::mend::Mend;
 
 const STATE: &str = "/var/lib/mfad";
 /// The host that key and store were made for: `mfad init` writes it.
-const MADE_FOR: &str = "/var/lib/mfad/machine-id";
+const MADE_FOR: &str = "/etc/mfad/machine-id";
 const MACHINE_ID: &str = "/etc/machine-id";
 /// File systems that are gone at the next boot.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -102,7 +102,7 @@ fn made_for(report: &mut Report) {
             subject: here,
             spot: Some(Spot::file(MADE_FOR)),
             detail: format!("made for {made_for}; if this is the only host with that store, say so"),
-            mend: Mend::Run(format!("install -o mfad -g mfad -m 0400 {MACHINE_ID} {MADE_FOR}")),
+            mend: Mend::Run(format!("install -m 0444 {MACHINE_ID} {MADE_FOR}")),
         }),
         (Ok(_), Ok(_)) => {}
         (Err(error), _) => report.cannot_look("machine-id", format!("{MADE_FOR}: {error}"), look()),

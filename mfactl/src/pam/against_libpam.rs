@@ -5,6 +5,7 @@
 //! The files are in a folder of their own (`pam_start_confdir`); those of this host are not read.
 //! `MFA_SEED=7 MFA_STACKS=100000 cargo test -p mfactl against_libpam` goes further.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -106,7 +107,8 @@ fn answer(control: &Control, module: &str, arguments: &[String], facility: Facil
     (answer, control.on(code))
 }
 
-fn same(stacks: &Stacks) -> Result<(), TestCaseError> {
+/// Whether both come to the same, as far as it is defined what libpam comes to.
+fn same(stacks: &Stacks) -> Result<bool, TestCaseError> {
     let host = Host::of(stacks);
     let undefined = |facility| {
         let steps = host.steps("service", facility);
@@ -117,7 +119,7 @@ fn same(stacks: &Stacks) -> Result<(), TestCaseError> {
     };
     // libpam may not survive it.
     if [Facility::Auth, Facility::Account, Facility::Password, Facility::Session].into_iter().any(undefined) {
-        return Ok(());
+        return Ok(false);
     }
     for service in ["service", "nothing"] {
         for facility in [Facility::Auth, Facility::Account] {
@@ -133,7 +135,7 @@ fn same(stacks: &Stacks) -> Result<(), TestCaseError> {
             prop_assert_eq!(walked, real, "{} {}: (walked, real); {}", service, facility, shown(stacks));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn shown(stacks: &Stacks) -> String {
@@ -191,7 +193,7 @@ fn facility() -> impl Strategy<Value = String> {
 
 /// A line of a file whose includes are `below`.
 fn line(below: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let blank = || word(&[" ", " ", " ", "\t", "   ", " \\\n", "\t\\ \n\t", " \\\n\n# between\n"]);
+    let blank = || word(&[" ", " ", " ", "\t", "   ", " \\\n", "\t\\ \n\t"]);
     let module = prop_oneof![
         20 => word(&["pam_debug.so"]),
         1 => word(&["pam_not_there.so", "[pam_debug.so]", "pam_debug.so\r", "pam_debug"]),
@@ -259,6 +261,11 @@ fn the_walk_comes_to_what_libpam_comes_to() {
     let (cases, seed) = (number("MFA_STACKS").unwrap_or(2000), number("MFA_SEED").unwrap_or(1));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(8));
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let ran = TestRunner::new_with_rng(config, rng).run(&stacks(), |stacks| same(&stacks));
+    let compared = Cell::new(0);
+    let ran = TestRunner::new_with_rng(config, rng).run(&stacks(), |stacks| {
+        compared.set(compared.get() + u32::from(same(&stacks)?));
+        Ok(())
+    });
     ran.unwrap_or_else(|failure| panic!("MFA_SEED={seed} MFA_STACKS={cases}: {failure}"));
+    assert!(compared.get() > cases / 2, "{} of {cases} compared", compared.get());
 }

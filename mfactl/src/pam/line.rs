@@ -235,8 +235,8 @@ impl Line {
     /// Whether it has a say in that facility, in a file that is read for all of them.
     pub(crate) fn is_for(&self, facility: Facility) -> bool {
         match (self.facility, &self.rule) {
+            (_, Rule::Unreadable(_)) | (None, Rule::IncludeAll(_)) => true,
             (Some(of), _) => of == facility,
-            (None, Rule::IncludeAll(_) | Rule::Unreadable(_)) => true,
             // Where the facility is no word that libpam knows, it takes the one that matters most.
             (None, _) => facility == Facility::Auth,
         }
@@ -256,10 +256,25 @@ impl Line {
     }
 }
 
-/// A module's name without folder and ending: `pam_unix`.
+/// A module's name without ending, and without the folder where modules are: `pam_unix`. One from elsewhere
+/// keeps its folder: it only calls itself so.
 pub(crate) fn module_name(path: &str) -> &str {
+    let is_of_modules = |folder: &str| {
+        let below = folder.starts_with("/lib") || folder.starts_with("/usr/lib");
+        below && folder.ends_with("/security") && !folder.contains("..")
+    };
+    let name =
+        path.rsplit_once('/').filter(|(folder, _)| is_of_modules(folder)).map_or(path, |(_, file)| file);
+    name.strip_suffix(".so").unwrap_or(name)
+}
+
+/// Older libpams do not always survive it.
+const NAMELESS: &str = "a module without a name, and what libpam does then is not defined";
+
+/// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.
+fn is_nameless(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
-    file.strip_suffix(".so").unwrap_or(file)
+    matches!(file.rsplit_once('.').map_or(file, |(name, _)| name), "" | "?")
 }
 
 /// What stands between words. A carriage return does not: libpam takes it for a part of the word.
@@ -283,7 +298,12 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Line> {
         }
         let bare = raw.trim_start_matches(BLANK);
         if bare.is_empty() || bare.starts_with('#') {
-            continue; // a line that was to be continued still is
+            if open.is_some() {
+                // Older ones go on with the line after it, newer ones do not.
+                let why = "the line before is to be continued here, and what libpam does then is not defined";
+                lines.push(unreadable(number, why));
+            }
+            continue;
         }
         let (began, mut whole) = open.take().unwrap_or((number, String::new()));
         let (bare, commented) = bare.split_once('#').map_or((bare, false), |(bare, _)| (bare, true));
@@ -320,6 +340,9 @@ fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
             return whole(None, Rule::Unreadable("it includes, and names no file"));
         };
         return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
+    }
+    if module.as_deref().is_some_and(is_nameless) {
+        return whole(facility, Rule::Unreadable(NAMELESS));
     }
     let Some(control) = Control::parse(&control) else {
         return broken("no control that libpam knows", Action::Bad);
@@ -424,6 +447,22 @@ mod tests {
             let line = one(text);
             assert!(matches!(line.rule, Rule::Broken { .. } | Rule::Unreadable(_)), "{text}: {line:?}");
         }
+    }
+
+    #[test]
+    fn what_libpams_read_differently_is_unreadable() {
+        let long = format!("# {}\nauth required pam_unix.so\n", "x".repeat(LONGEST));
+        for text in [
+            &long,
+            "auth required \\\n",
+            "auth \\\n\nrequired pam_unix.so\n",
+            "auth\0 required pam_unix.so\n",
+        ] {
+            let lines = parse(text.as_bytes());
+            assert!(lines.iter().any(|line| matches!(line.rule, Rule::Unreadable(_))), "{text}: {lines:?}");
+        }
+        // A carriage return is a part of the word before it.
+        assert_eq!(one("@include common-auth\r\n").rule, Rule::IncludeAll("common-auth\r".into()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod block;
 pub(crate) mod clock;
 mod effect;
 pub(crate) mod family;
+mod fingerprint;
 pub(crate) mod gate;
 pub(crate) mod glass;
 pub(crate) mod line;
@@ -73,6 +74,10 @@ fn wished(wish: PamWish) -> Result<Wish, Failure> {
         }
     }
     let PamWish { first, replace, break_glass_from, .. } = wish;
+    let at_sshd = families.iter().any(|family| family.name == "sshd");
+    if !at_sshd && (first.is_some() || break_glass_from.is_some()) {
+        return Err(Failure::Usage("--first and --break-glass-from are for sshd, which is not named".into()));
+    }
     Ok(Wish { families, first, replace, glass_from: break_glass_from })
 }
 
@@ -287,12 +292,13 @@ fn roll_out(wish: PamWish, proven: &str) -> Result<Exit, Failure> {
         say(&format!("this host would differ from what was proven: it would come to {}", plan.hash))?;
         return Ok(Exit::Differs);
     }
+    let now = clock::now();
     if plan.changes.is_empty() {
+        trial::keep_as_it_is(&plan, now)?;
         say("nothing to change: it is so already")?;
         return Ok(Exit::Done);
     }
     refuse_unsafe(&plan)?;
-    let now = clock::now();
     let trial = put_in_place(&plan, ROLLED_OUT, now)?;
     if let Err(failure) = keep(&trial, &plan, now) {
         undo::undo(&trial)?;
@@ -308,6 +314,9 @@ const ROLLED_OUT: u32 = 60;
 /// `mfactl pam rollback`, by a person, a timer or a boot.
 fn rollback(armed: Option<&str>, after: u64) -> Result<Exit, Failure> {
     if after > 0 {
+        if let Some(id) = armed {
+            arm::stand_by(id).map_err(|error| Failure::File(record::ARMED.into(), error))?;
+        }
         std::thread::sleep(std::time::Duration::from_secs(after));
     }
     let trial = record::trial()?.filter(|trial| armed.is_none_or(|id| id == trial.id));
@@ -317,7 +326,7 @@ fn rollback(armed: Option<&str>, after: u64) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Done);
     };
-    for line in undo::undo(&trial)? {
+    for line in undo::undo_while_on(&trial)? {
         let _ = say(&line); // nobody may be listening
     }
     Ok(Exit::Done)
@@ -343,6 +352,7 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
         names = Files::of_this_host().services();
     }
     let mut taken = 0;
+    // One file that cannot be written, or an sshd that does not hear, leaves no other as it is.
     let mut take = |file: PathBuf| -> Result<(), Failure> {
         let failed = |error| Failure::File(file.display().to_string(), error);
         if undo::take_out(&file).map_err(failed)? {
@@ -351,18 +361,17 @@ fn remove(services: &[OsString], all: bool) -> Result<Exit, Failure> {
         }
         Ok(())
     };
+    let mut failed = Ok(());
     let with_sshd = all || names.iter().any(|name| name == "sshd");
     if with_sshd {
         // Before the stack: or, for a moment, sshd would want a code that nobody asks for.
         let pid_file = sshd::Effective::of(std::path::Path::new(sshd::CONFIG), &sshd::Visitor::anybody())
             .map(|effective| sshd::pid_file(&effective));
-        take(gate::OURS.into())?;
-        take(sshd::CONFIG.into())?;
+        failed = take(sshd::CONFIG.into()).and(take(gate::OURS.into()));
         let reloaded = sshd::reload(&pid_file.unwrap_or_else(|_| "/run/sshd.pid".into()));
-        reloaded.map_err(|why| Failure::GivenUp(format!("sshd has not read its settings again: {why}")))?;
+        let unheard = |why| Failure::GivenUp(format!("sshd has not read its settings again: {why}"));
+        failed = failed.and(reloaded.map_err(unheard));
     }
-    // One file that cannot be written leaves no other as it is.
-    let mut failed = Ok(());
     for name in &names {
         failed = take(PathBuf::from("/etc/pam.d").join(name)).and(failed);
     }

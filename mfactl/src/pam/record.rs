@@ -28,6 +28,8 @@ const FOLDER: &str = "/var/lib/mfactl";
 pub(crate) const TRIAL: &str = "/var/lib/mfactl/trial.json";
 /// What was kept.
 const KEPT: &str = "/var/lib/mfactl/kept.json";
+/// Which trial a process of its own stands by to put back, where there is no systemd.
+pub(crate) const ARMED: &str = "/var/lib/mfactl/armed";
 /// What is locked while files are changed or put back.
 const LOCK: &str = "/var/lib/mfactl/lock";
 /// How long another command is waited for. It takes less: nobody is asked for anything meanwhile.
@@ -126,7 +128,11 @@ pub(crate) fn lock() -> Result<Option<Flock<File>>, Failure> {
 }
 
 fn make_folder() -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(FOLDER)
+    if Path::new(FOLDER).is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(FOLDER)?;
+    File::open(folder_of(Path::new(FOLDER))?)?.sync_all()
 }
 
 /// The trial that is not over.

@@ -20,6 +20,7 @@ use mfa_proto::identity::escaped;
 use super::arm::{arm, disarm};
 use super::clock::Stopwatch;
 use super::family::Family;
+use super::fingerprint;
 use super::gate::Gate;
 use super::plan::Plan;
 use super::proof::prove;
@@ -193,16 +194,32 @@ pub(crate) fn keep(trial: &Trial, plan: &Plan, now: u64) -> Result<(), Failure> 
     if !is_on(trial)? {
         return Err(Failure::GivenUp("it was put back meanwhile".into()));
     }
+    let before = record::kept()?;
+    remember(plan, now)?;
+    if let Err(failure) = record::end() {
+        let _ = record::keep(&before); // it is put back, and what was kept before still is
+        return Err(failure);
+    }
+    disarm(&trial.id);
+    Ok(())
+}
+
+/// Keeps what was in place already, where it is what was proven elsewhere.
+pub(crate) fn keep_as_it_is(plan: &Plan, now: u64) -> Result<(), Failure> {
+    let _alone = record::lock()?;
+    remember(plan, now)
+}
+
+/// Remembers each family as it is, from now on; since when, where it was kept so already.
+fn remember(plan: &Plan, now: u64) -> Result<(), Failure> {
     holds(plan)?;
     let mut kept = record::kept()?;
     for family in &plan.families {
-        let hash = super::plan::hash_now(family);
-        kept.insert(family.name.clone(), Kept { hash, since: now, gone: 0 });
+        let hash = fingerprint::now(family);
+        let since = kept.get(&family.name).filter(|kept| kept.hash == hash).map_or(now, |kept| kept.since);
+        kept.insert(family.name.clone(), Kept { hash, since, gone: 0 });
     }
-    record::keep(&kept)?;
-    record::end()?;
-    disarm(&trial.id);
-    Ok(())
+    record::keep(&kept)
 }
 
 /// A line on the terminal, at once.

@@ -41,7 +41,7 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
         fault(
             "host-cloned:00000000000000000000000000000001",
             "chmod u+w /etc/machine-id; echo 00000000000000000000000000000001 >/etc/machine-id",
-            "/var/lib/mfad/machine-id",
+            "/etc/mfad/machine-id",
             "",
             ByDoctor,
         ),

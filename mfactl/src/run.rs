@@ -13,22 +13,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a program said.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Whether it ended well.
-    pub(super) well: bool,
+    pub(crate) well: bool,
     /// Its standard output.
-    pub(super) out: String,
+    pub(crate) out: String,
     /// Its standard error.
-    pub(super) err: String,
+    pub(crate) err: String,
 }
 
 /// The program of that name, where there is one.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     FOLDERS.iter().map(|folder| PathBuf::from(folder).join(name)).find(|path| path.is_file())
 }
 
 /// Runs it; an error says why it could not be asked.
-pub(super) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
+pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
     let program = find(name).ok_or_else(|| format!("there is no {name}"))?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", FOLDERS.join(":")).env("LC_ALL", "C");

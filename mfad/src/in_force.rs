@@ -35,47 +35,53 @@ pub(crate) fn take_at_each_signal(store: &Store, policy: &Policy, log: &Log) {
 /// with an alarm, else none: then everybody is refused.
 pub(crate) async fn take(store: &Store, policy: &Policy, log: &Log) {
     let host = crate::host_name();
-    let fault = match Settings::read(Path::new(settings::FILE), &host) {
+    let read = Settings::read(Path::new(settings::FILE), &host).map_err(|error| error.to_string());
+    put(read, &host, store, policy, &|notice, text| log.tell(notice, text)).await;
+}
+
+/// The same with settings that were read, or why not.
+async fn put(
+    read: Result<Settings, String>,
+    host: &str,
+    store: &Store,
+    policy: &Policy,
+    tell: &dyn Fn(Notice, &str),
+) {
+    let fault = match read {
         Ok(settings) => {
             let mode = settings.rules.mode.word();
             policy.set(Some(settings.rules.clone()));
-            log.tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
+            tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
-                log.tell(Notice::SettingsRenamed, warning);
+                tell(Notice::SettingsRenamed, warning);
             }
             if let Err(error) = grace::keep_date(store, &settings.rules).await {
                 let text = format!("the date from which grace runs was not kept: {error}");
-                log.tell(Notice::SettingsNotKept, &text);
+                tell(Notice::SettingsNotKept, &text);
             }
             if let Err(error) = keep(store, settings.text).await {
                 let text = format!("the settings are in force, but were not kept for a bad day: {error}");
-                log.tell(Notice::SettingsNotKept, &text);
+                tell(Notice::SettingsNotKept, &text);
             }
             return;
         }
-        Err(error) => error.to_string(),
+        Err(fault) => fault,
     };
-    match kept(store).await.ok().flatten().map(|text| Settings::parse(&text, &host)) {
-        Some(Ok(settings)) => {
-            policy.set(Some(settings.rules));
-            let text = format!("broken settings, the last good ones are in force: {fault}");
-            log.tell(Notice::SettingsBroken, &text);
-            let event = Event::SettingsKept { fault };
-            let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
-            if let Err(error) = told.await.map(Committed::into_inner) {
-                log.tell(Notice::AuditFails, &format!("the audit does not take records: {error}"));
-            }
-        }
-        // Those that are in force stay so, where the store cannot be asked for them.
-        _ if policy.get().is_some() => {
-            let text = format!("broken settings, those that were in force stay so: {fault}");
-            log.tell(Notice::SettingsBroken, &text);
-        }
-        _ => {
-            let text =
-                format!("broken settings and none that were good before: everybody is refused: {fault}");
-            log.tell(Notice::SettingsBroken, &text);
-        }
+    // Those that are in force stay so: what is kept may be older, where keeping them failed.
+    if policy.get().is_none() {
+        let kept = kept(store).await.ok().flatten();
+        let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
+        policy.set(kept.map(|settings| settings.rules));
+    }
+    if policy.get().is_none() {
+        let text = format!("broken settings and none that were good before: everybody is refused: {fault}");
+        return tell(Notice::SettingsBroken, &text);
+    }
+    tell(Notice::SettingsBroken, &format!("broken settings, the last good ones are in force: {fault}"));
+    let event = Event::SettingsKept { fault };
+    let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
+    if let Err(error) = told.await.map(Committed::into_inner) {
+        tell(Notice::AuditFails, &format!("the audit does not take records: {error}"));
     }
 }
 
@@ -96,4 +102,77 @@ async fn kept(store: &Store) -> Result<Option<String>, StoreError> {
     };
     let text = store.keys().open(KEPT, &sealed).ok();
     Ok(text.and_then(|text| String::from_utf8(text.expose().clone()).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use mfa_proto::secret::Secret;
+    use mfad::{
+        crypto::{KEY_BYTES, Keys},
+        policy::Mode,
+        store::{Engine, Job, Look, sqlite::Sqlite},
+        world::{KernelClock, KernelEntropy, Names, World},
+    };
+
+    use super::*;
+
+    /// A store on a disk that is full when it is said to be.
+    struct Disk(Sqlite, Arc<AtomicBool>);
+
+    impl Engine for Disk {
+        fn submit(&self, job: Box<dyn Job>) {
+            if self.1.load(Ordering::Relaxed) {
+                job.settle(Err(StoreError::Full));
+            } else {
+                self.0.submit(job);
+            }
+        }
+
+        fn look(&self, look: Box<dyn Look>) {
+            self.0.look(look);
+        }
+    }
+
+    // S23
+    #[test]
+    fn broken_settings_leave_those_in_force_that_could_not_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
+        Sqlite::create(&path, &keys).unwrap();
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Disk(Sqlite::open(&path, &keys).unwrap().0, Arc::clone(&full));
+        let clock = Arc::new(KernelClock::new().unwrap());
+        let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
+        let store = Store::new(disk, keys, world, Arc::new(|_| {}));
+        let put = |text: &str, policy: &Policy| {
+            let told = std::sync::Mutex::new(Vec::new());
+            let tell = |notice: Notice, _: &str| told.lock().unwrap().push(notice);
+            zbus::block_on(put(Settings::parse(text, "host"), "host", &store, policy, &tell));
+            let mode = policy.get().map(|rules| rules.mode);
+            (mode, told.into_inner().unwrap())
+        };
+        let (policy, broken) = (Policy::default(), "[policy]\nmode = \"of\"\n");
+        let (mode, told) = put(broken, &policy);
+        assert_eq!(mode, None);
+        assert!(matches!(told[..], [Notice::SettingsBroken]), "everybody is refused");
+
+        let (mode, told) = put("[policy]\nmode = \"optional\"\n", &policy);
+        assert!(mode == Some(Mode::Optional) && matches!(told[..], [Notice::SettingsTaken]));
+        full.store(true, Ordering::Relaxed);
+        let (mode, told) = put("[policy]\nmode = \"required\"\n", &policy);
+        assert_eq!(mode, Some(Mode::Required));
+        assert!(told.iter().any(|notice| matches!(notice, Notice::SettingsNotKept)));
+        for disk_is_full in [true, false] {
+            full.store(disk_is_full, Ordering::Relaxed);
+            assert_eq!(put(broken, &policy).0, Some(Mode::Required), "full: {disk_is_full}");
+        }
+        // Only who has none in force takes those that were kept.
+        assert_eq!(put(broken, &Policy::default()).0, Some(Mode::Optional));
+    }
 }

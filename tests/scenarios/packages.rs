@@ -301,11 +301,28 @@ fn a_package_is_not_removed_while_pam_names_its_module() {
         let code = machine.token("alice").code();
         let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 
+        // Who cannot look finds nothing: that is no reason to remove it.
+        for tool in ["find", "awk", "sort"] {
+            machine.write(format!("/root/without/{tool}"), 0o755, "#!/bin/sh\nexit 127\n");
+            let without = "PATH=/root/without:/usr/sbin:/usr/bin:/sbin:/bin";
+            let said = machine.exec(&["env", without, "dpkg", "--remove", "mfad"]).assert_exit(1);
+            assert!(said.stderr.contains("whether PAM names its module cannot be told"), "{tool}: {said}");
+            assert_eq!(machine.package_state("mfad"), "installed", "{tool}");
+            machine.shell(&format!("rm /root/without/{tool}"));
+        }
+
         // What only an administrator's own hand can have put there is taken out by hand.
         machine.shell("rm /etc/pam.d/continued /usr/lib/pam.d/vendor /etc/pam.conf");
         machine.exec(&["mfactl", "pam", "remove", "--all"]).stdout_of_success();
         machine.dpkg(&["--remove", "mfad"]).stdout_of_success();
         let _ = machine.ssh("alice").password("pw").assert_granted();
+
+        // Who takes all that was left away, and installs it again, begins anew.
+        machine.shell("rm -r /var/lib/mfad /etc/mfad; rm -f /etc/credstore.encrypted/mfad.key");
+        assert_eq!(machine.package_state("mfad"), "config-files");
+        machine.install(&deb(Version::This)).stdout_of_success();
+        machine.wait_active("mfad.service");
+        assert_eq!(machine.factor_labels("alice").len(), 0);
     });
 }
 

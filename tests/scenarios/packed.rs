@@ -110,6 +110,8 @@ fn each_program_has_a_bill_of_all_that_it_is_made_of() {
 fn installed() -> Booted {
     let machine = Machine::bare().user(User::named("alice").password("pw")).boot();
     machine.shell("userdel mfad"); // the other machines' image has it
+    // As Fedora has it, and those that come of it: what no preset names is not enabled.
+    machine.write("/usr/lib/systemd/system-preset/99-default-disable.preset", 0o644, "disable *\n");
     let package = machine.take_in(&rpm(Version::This));
     machine.exec(&["rpm", "--install", "--nodeps", &package]).stdout_of_success();
     machine
@@ -125,10 +127,15 @@ fn the_package_of_rpm_systems_holds_what_it_should_and_needs_what_it_uses() {
     };
     assert_holds(
         &ask("--list"),
-        &[MODULE, "/usr/share/zsh/site-functions/_mfactl", "/usr/share/licenses/mfad/LICENSE-MIT"],
+        &[
+            MODULE,
+            "/usr/lib/systemd/system-preset/90-mfad.preset",
+            "/usr/share/zsh/site-functions/_mfactl",
+            "/usr/share/licenses/mfad/LICENSE-MIT",
+        ],
     );
     let needs = ask("--requires");
-    for need in ["dbus", "pam", "shadow-utils", "/bin/sh"] {
+    for need in ["coreutils", "dbus", "findutils", "gawk", "pam", "shadow-utils", "/bin/sh"] {
         assert!(needs.contains(need), "{need}: {needs:?}");
     }
     assert!(needs.iter().any(|need| need.starts_with("libc.so.6")), "{needs:?}");
@@ -139,7 +146,10 @@ fn the_package_of_rpm_systems_holds_what_it_should_and_needs_what_it_uses() {
 #[test]
 fn the_scripts_of_rpm_install_upgrade_and_refuse_as_those_of_debian_do() {
     let machine = installed();
-    machine.wait_active("mfad.service");
+    for unit in ["mfad.socket", "mfad.service", "mfad-pam-status.path", "mfad-pam-status.timer"] {
+        machine.wait_active(unit);
+        assert_eq!(machine.systemctl(&format!("is-enabled {unit}")).stdout.trim(), "enabled", "{unit}");
+    }
     mfa_tests::clock::with_seconds_left(10);
     let token = machine.enrol("alice", &Totp::sha1());
     machine.shell(&format!(

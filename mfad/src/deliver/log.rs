@@ -10,7 +10,6 @@ use std::{
         mpsc,
     },
     thread,
-    time::Duration,
 };
 
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
@@ -24,8 +23,6 @@ use crate::{audit::Record, store::Sink};
 
 /// Entries that wait.
 const QUEUE: usize = 1024;
-/// How long to leave a log alone that does not take entries.
-const REST: Duration = Duration::from_secs(1);
 
 /// Takes entries; never blocks. Cheap to clone.
 #[derive(Clone)]
@@ -97,7 +94,6 @@ fn deliver(reader: &mut Option<Reader>, entry: &Entry) {
     }
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "mfad: {}", entry.text);
-    thread::sleep(if reader.is_none() { Duration::ZERO } else { REST });
 }
 
 /// Who reads the log on this host.

@@ -42,7 +42,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
                 modes(&module, Kind::ModuleWritable, "0644", report);
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                report.cannot_look("module", error, Mend::ByHand(format!("ls -l {}", module.display())));
+                report.cannot_look("module", error, Mend::list(&module));
             }
             _ => report.found(Finding {
                 kind: Kind::ModuleMissing,
@@ -70,7 +70,7 @@ fn modes(file: &Path, kind: Kind, mode: &str, report: &mut Report) {
             });
         }
         Ok(_) => {}
-        Err(error) => report.cannot_look(&subject, error, Mend::ByHand(format!("ls -l {}", file.display()))),
+        Err(error) => report.cannot_look(&subject, error, Mend::list(file)),
     }
 }
 

@@ -141,13 +141,16 @@ impl Look<'_> {
             && holds.wants_an_answer()
             && self.sshd.roots_key_is_of_no_use()
         {
-            self.found(
-                Kind::RootAnswersReplaced,
-                "PermitRootLogin",
-                holds,
-                "yes",
-                holds.get("permitrootlogin"),
-            );
+            let now = holds.get("permitrootlogin");
+            let (spot, _) = set(&self.sshd.config, "PermitRootLogin", now, now);
+            self.report.found(Finding {
+                kind: Kind::RootAnswersReplaced,
+                subject: "sshd".into(),
+                spot: Some(spot),
+                detail: now.into(),
+                // With `PermitRootLogin yes` a root without a factor would come in by password alone, from anywhere.
+                mend: Mend::ByHand("mfactl pam apply sshd --break-glass-from NETWORK".into()),
+            });
         }
     }
 

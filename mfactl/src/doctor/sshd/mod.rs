@@ -18,8 +18,8 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::Mend;
-use super::run;
 use crate::pam::sshd::{CONFIG, Effective};
+use crate::run;
 
 /// Where root's keys are looked for.
 const ROOTS_HOME: &str = "/root";

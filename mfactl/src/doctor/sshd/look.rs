@@ -8,6 +8,7 @@ use crate::doctor::finding::{Finding, Report, Spot};
 use crate::doctor::host::{Host, Service};
 use crate::doctor::kind::Kind;
 use crate::doctor::mend::{self, Mend};
+use crate::pam::glass::lets_root_in;
 use crate::pam::sshd::Setting;
 use crate::pam::stack::Act;
 use crate::pam::walk::{OURS, asks_for_factor};
@@ -141,6 +142,7 @@ impl Look<'_> {
         if guest.block.is_none()
             && by_key_only
             && holds.wants_an_answer()
+            && lets_root_in(&holds.0)
             && self.sshd.roots_key_is_of_no_use()
         {
             let now = holds.get("permitrootlogin");

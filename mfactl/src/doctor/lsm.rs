@@ -39,7 +39,7 @@ pub(super) fn look(report: &mut Report) {
         Ok(None) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            report.cannot_look("lsm", format!("{AUDIT}: {error}"), Mend::ByHand("sudo mfactl doctor".into()))
+            report.cannot_look("lsm", format!("{AUDIT}: {error}"), Mend::ByHand("sudo mfactl doctor".into()));
         }
     }
     if !Path::new(JOURNAL).exists() {

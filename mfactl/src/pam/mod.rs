@@ -21,6 +21,7 @@ pub(crate) mod place;
 mod plan;
 pub(crate) mod proof;
 pub(crate) mod record;
+pub(crate) mod root;
 pub(crate) mod sshd;
 pub(crate) mod stack;
 pub(crate) mod status;

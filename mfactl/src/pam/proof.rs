@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::line::Facility;
+use super::root::Root;
 use super::stack::{Act, Files, Place, Step};
 use super::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor};
 
@@ -79,14 +80,14 @@ const ROOT_IS_THE_CALLER: [&str; 4] = ["su", "su-l", "chsh", "chfn"];
 /// for it: whoever says that they are root has to have shown a first factor.
 pub(crate) fn is_roots(service: &str, end: &End) -> bool {
     let shown = end.seen.first || end.seen.key;
-    end.seen.root && ROOT_IS_THE_CALLER.contains(&service)
-        || end.seen.for_root && shown && end.seen.ours == Ours::Unasked
+    end.seen.root == Root::Asks && ROOT_IS_THE_CALLER.contains(&service)
+        || end.seen.root == Root::Enters && shown && end.seen.ours == Ours::Unasked
 }
 
 /// A way through the account phase that others than root can go, and on which we are not asked. Who has to renew a
 /// password is let in once that is done. Root's own way, for the day on which mfad fails, is no flaw.
 pub(crate) fn skips_account(walk: &Walk) -> Option<&End> {
-    let lets_in = |end: &&End| (end.granted || end.renews) && !end.seen.for_root;
+    let lets_in = |end: &&End| (end.granted || end.renews) && end.seen.root != Root::Enters;
     walk.ends.iter().filter(lets_in).find(|end| end.seen.ours == Ours::Unasked)
 }
 

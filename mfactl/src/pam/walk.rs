@@ -15,6 +15,7 @@
 use std::collections::HashMap;
 
 use super::line::{Action, Control, IGNORE, RENEW, SUCCESS};
+use super::root::Root;
 use super::stack::{Act, Step};
 
 /// What a module answers, as far as a stack can tell.
@@ -95,10 +96,8 @@ pub(crate) struct Seen {
     pub(crate) key: bool,
     /// A module that knows a first factor has found it right.
     pub(crate) first: bool,
-    /// It is root who asks.
-    pub(crate) root: bool,
-    /// It is root who is to be let in: a line has seen to it.
-    pub(crate) for_root: bool,
+    /// What lines have found of root.
+    pub(crate) root: Root,
 }
 
 /// How far a way has come.
@@ -168,19 +167,6 @@ pub(crate) fn asks_for_factor(step: &Step) -> bool {
     step.asks(OURS) && !step.has_argument("key-passed")
 }
 
-/// Words of `pam_succeed_if` that are no condition.
-const FLAGS: [&str; 5] = ["debug", "quiet", "quiet_fail", "quiet_success", "audit"];
-
-/// Whether a step succeeds for root alone: `pam_succeed_if.so user = root`; further conditions only narrow it.
-/// With `use_uid` it asks who runs the server, which is root, whoever comes.
-pub(crate) fn is_for_root_alone(step: &Step) -> bool {
-    let Act::Ask { module, arguments, .. } = &step.act else { return false };
-    let words: Vec<&str> =
-        arguments.iter().map(String::as_str).filter(|word| !FLAGS.contains(word)).collect();
-    let root = |condition: &[&str]| matches!(condition, ["user", "=", "root"] | ["uid", "=" | "eq", "0"]);
-    module == "pam_succeed_if" && !words.contains(&"use_uid") && words.chunks(3).any(root)
-}
-
 /// Whether a module can say who it is.
 pub(crate) fn knows_first_factor(module: &str) -> bool {
     FIRST_FACTORS.contains(&module)
@@ -213,7 +199,7 @@ impl Walk {
         steps: &[Step],
         answers: impl Fn(&Control, &str, &[String]) -> Vec<(Answer, Action)>,
     ) -> Self {
-        let seen = Seen { ours: Ours::Unasked, key: false, first: false, root: false, for_root: false };
+        let seen = Seen { ours: Ours::Unasked, key: false, first: false, root: Root::Unsaid };
         let start = At { next: 0, standing: Standing::START, before: Vec::new(), seen };
         let mut from: HashMap<At, Option<(At, Answer)>> = HashMap::from([(start.clone(), None)]);
         let mut open = vec![start];
@@ -325,10 +311,10 @@ fn seen(mut seen: Seen, step: &Step, answer: Answer) -> Seen {
         };
     } else if module == OURS {
         seen.key |= success;
-    } else if module == "pam_rootok" {
-        seen.root |= success;
-    } else if is_for_root_alone(step) {
-        seen.for_root |= success;
+    } else if let Some(root) = Root::found_by(step) {
+        if success {
+            seen.root = seen.root.max(root);
+        }
     } else if knows_first_factor(module) {
         seen.first |= success;
     }
@@ -436,24 +422,8 @@ mod tests {
         let walk = walk(&format!("auth sufficient pam_rootok.so\n@include common-auth\n{ASKS}"));
         let unasked: Vec<_> =
             walk.ends.iter().filter(|end| end.granted && end.seen.ours == Ours::Unasked).collect();
-        assert!(!unasked.is_empty() && unasked.iter().all(|end| end.seen.root));
+        assert!(!unasked.is_empty() && unasked.iter().all(|end| end.seen.root == Root::Asks));
         assert_eq!(unasked[0].way, [(0, Answer::Success)]);
-    }
-
-    #[test]
-    fn a_line_for_root_alone_is_known() {
-        let alone = |line: &str| {
-            let host = host(&[("x", format!("account sufficient pam_succeed_if.so {line}\n").as_str())]);
-            is_for_root_alone(&host.stack("x", Facility::Account).unwrap()[0])
-        };
-        for line in ["quiet user = root", "uid eq 0 quiet_success", "shell = /bin/sh user = root"] {
-            assert!(alone(line), "{line}");
-        }
-        for line in
-            ["user != root", "use_uid user = root", "uid >= 0", "user = rooty", "shell = user = root", ""]
-        {
-            assert!(!alone(line), "{line}");
-        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Visitor {
                 ("host", Some(first)) => self.host = Some(filled(first, "x")),
                 ("address", Some(first)) => self.address = in_network(first),
                 ("localaddress", Some(first)) => self.to = in_network(first),
-                ("localport", Some(first)) => self.port = first.to_owned(),
+                ("localport", Some(first)) => first.clone_into(&mut self.port),
                 (other, _) => return Err(format!("what holds for Match {other} cannot be asked of sshd")),
             }
         }

@@ -17,12 +17,18 @@ install_what_is_missing() { # install_what_is_missing PACKAGE...
   [ ${#installed[@]} = 0 ] && return
   echo "installing ${installed[*]}"
   apt-get update -qq
-  # Nothing that is installed is started by that: no service of this host is the tests'.
-  local policy=/usr/sbin/policy-rc.d
-  if [ -e "$policy" ]; then policy=''; else printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; fi
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${installed[@]}" >/dev/null ||
-    { [ -z "$policy" ] || rm -f "$policy"; return 1; }
-  [ -z "$policy" ] || rm -f "$policy"
+  # Nothing that is installed is started by that: no service of this host is the tests'. Whatever ends it, what says so
+  # is taken away again.
+  (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      trap 'exit 130' HUP INT TERM
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${installed[@]}" >/dev/null
+  )
 }
 
 # Before cargo, which would make it six times as slow. Prints where they are: of both releases of Debian, since

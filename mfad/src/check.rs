@@ -4,11 +4,12 @@
 use std::{io::Write, path::Path};
 
 use mfad::{crypto::Keys, keys, settings::Settings, store::sqlite::Sqlite};
-use nix::unistd::{Uid, User, geteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Uid, geteuid};
 
 use crate::{
     credential,
-    serve::{self, DATABASE, STATE_DIR, USER},
+    serve::{self, DATABASE, STATE_DIR},
+    user,
 };
 
 /// Checks the settings, and says which mode they ask for.
@@ -24,10 +25,9 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
 /// store as the daemon's user: what that user may have put in the folder is not opened by root.
 pub(crate) fn store() -> Result<(), String> {
     let key = if geteuid().is_root() {
-        let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
-        let user = user.ok_or(format!("there is no user {USER}: mfad init says how to make one"))?;
+        let user = user::find()?;
         let key = key_for_root(user.uid)?;
-        step_down_to(&user).map_err(|error| format!("becoming {USER}: {error}"))?;
+        user::step_down_to(&user)?;
         key
     } else {
         serve::key()?
@@ -49,13 +49,6 @@ fn key_for_root(uid: Uid) -> Result<Keys, String> {
         Some(sealed) => credential::open(&sealed),
         None => keys::read(Path::new(keys::KEY_FILE), uid.as_raw()).map_err(|error| error.to_string()),
     }
-}
-
-/// Gives up root for good.
-fn step_down_to(user: &User) -> nix::Result<()> {
-    setgroups(&[])?;
-    setresgid(user.gid, user.gid, user.gid)?;
-    setresuid(user.uid, user.uid, user.uid)
 }
 
 fn say(line: &str) -> Result<(), String> {

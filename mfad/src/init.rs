@@ -18,7 +18,8 @@ use nix::unistd::{User, geteuid};
 
 use crate::{
     credential,
-    serve::{STATE_DIR, USER},
+    serve::{DATABASE, STATE_DIR},
+    user,
 };
 
 /// The sample settings, every key explained.
@@ -29,21 +30,17 @@ const MACHINE_ID: &str = "/etc/machine-id";
 /// Its copy, made with the store.
 const MADE_FOR: &str = "/etc/mfad/machine-id";
 
-/// Makes what is missing; keeps what is there.
+/// Makes what is missing; keeps what is there. What is in the daemon's own folder comes last, by the daemon's user: it
+/// may have put links there.
 pub(crate) fn run() -> Result<(), String> {
     if !geteuid().is_root() {
         return Err("init is root's: it makes folders and a key for the daemon's user".into());
     }
-    let user = User::from_name(USER).map_err(|error| format!("looking for user {USER}: {error}"))?;
-    let hint = format!(
-        "there is no user {USER}: useradd --system --home-dir {STATE_DIR} --shell /usr/sbin/nologin {USER}"
-    );
-    let user = user.ok_or(hint)?;
+    let user = user::find()?;
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
     folder("/etc/mfad", 0o755, None)?;
     folder(STATE_DIR, 0o700, Some((uid, gid)))?;
     folder(RUN_DIR, 0o755, Some((uid, gid)))?;
-    make_key_and_store(uid, gid)?;
     if !Path::new(settings::FILE).exists() {
         let write = || {
             let mut file =
@@ -52,13 +49,13 @@ pub(crate) fn run() -> Result<(), String> {
         };
         write().map_err(|error| format!("{}: {error}", settings::FILE))?;
     }
-    Ok(())
+    make_key_and_store(&user)
 }
 
 /// Key and store are made together, and only together: another key would open none of the rows,
-/// and a new store under an old key would say that nobody is enrolled.
-fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
-    let database = Path::new(STATE_DIR).join(crate::serve::DATABASE);
+/// and a new store under an old key would say that nobody is enrolled. Ends as that user.
+fn make_key_and_store(user: &User) -> Result<(), String> {
+    let database = Path::new(STATE_DIR).join(DATABASE);
     let there = Some(PathBuf::from(keys::KEY_FILE)).filter(|file| file.exists()).or_else(credential::found);
     let gone = |gone: &Path, left: &Path| {
         let (gone, left) = (gone.display(), left.display());
@@ -74,14 +71,10 @@ fn make_key_and_store(uid: u32, gid: u32) -> Result<(), String> {
         (None, false) => {}
     }
     let key = keys::generate(&KernelEntropy).map_err(|error| error.to_string())?;
-    place(&key, uid, gid)?;
-    Sqlite::create(&database, &Keys::new(&key)).map_err(|error| error.to_string())?;
+    place(&key, user.uid.as_raw(), user.gid.as_raw())?;
     made_for()?;
-    for entry in fs::read_dir(STATE_DIR).map_err(|error| format!("{STATE_DIR}: {error}"))? {
-        let path = entry.map_err(|error| format!("{STATE_DIR}: {error}"))?.path();
-        chown(&path, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    Ok(())
+    user::step_down_to(user)?;
+    Sqlite::create(&database, &Keys::new(&key)).map(drop).map_err(|error| error.to_string())
 }
 
 /// Puts the key where the daemon finds it: a credential where systemd has them, else a file.

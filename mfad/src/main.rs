@@ -7,6 +7,7 @@ mod in_force;
 mod init;
 mod serve;
 mod systemd;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("credential", 6),
     ("in_force", 6),
     ("systemd", 6),
+    ("user", 6),
     ("lib", 6),
     ("settings", 6),
     ("bus", 5),

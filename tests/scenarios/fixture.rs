@@ -186,3 +186,19 @@ fn nothing_in_a_booted_machine_may_set_the_clock_and_nothing_of_it_is_left() {
 
     assert_eq!((running(), exists()), (0, false));
 }
+
+#[test]
+fn a_machine_boots_again_with_what_it_wrote_and_without_what_ran() {
+    let mut machine = Machine::bare().user(alice()).on_disk().boot();
+    machine.start_sshd();
+    machine.shell("echo kept >/root/written; echo lost >/run/written; systemd-run --unit=once sleep 1000");
+    let first = machine.pid();
+
+    machine.reboot();
+
+    assert!(!Path::new(&format!("/proc/{first}")).exists() && machine.pid() != first);
+    assert_eq!(machine.read("/root/written"), "kept\n");
+    assert!(!machine.exists("/run/written"));
+    assert_eq!(machine.unit("once.service", "ActiveState"), "inactive");
+    let _ = machine.ssh("alice").password("alice's password").assert_granted();
+}

@@ -206,7 +206,7 @@ fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
             "/etc/ssh/sshd_config",
             0o644,
             format!("AuthorizedKeysFile /etc/keys/%u\n{line}\n{sshd}"),
-        )
+        );
     };
     at("AllowUsers alice");
     refused(&machine, "alice", from, "must let root in by name");
@@ -332,8 +332,58 @@ fn a_later_loss_is_seen_and_dated() {
     assert!(gone["gone"].as_u64() > Some(0));
     let told = machine.exec(&["mfactl", "pam", "status"]).assert_exit(1);
     assert!(told.stdout.contains("GONE, seen since 20"), "{told}");
-    // And a change that still protects differs.
-    machine.shell("mfactl pam plan sudo --json || :");
+}
+
+#[test]
+fn a_change_that_still_protects_differs_from_what_was_kept() {
+    let machine = host().start();
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    machine.shell("sed -i 's/pam_unix.so nullok/pam_unix.so nullok nodelay/' /etc/pam.d/common-auth");
+    assert_eq!(status(&machine, 7)[0]["state"], "differs");
+    machine.shell("sed -i 's/nullok nodelay/nullok/' /etc/pam.d/common-auth");
+    assert_eq!(status(&machine, 0)[0]["state"], "kept");
+}
+
+#[test]
+fn what_a_configuration_tool_put_there_is_kept_by_its_hash_and_its_loss_is_seen() {
+    let machine = host().start();
+    let shipped = machine.read("/etc/pam.d/sudo");
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let hash = status(&machine, 0)[0]["hash"].as_str().expect("a hash").to_owned();
+    // The files are there, and nothing is known of them.
+    machine.shell("rm /var/lib/mfactl/kept.json");
+    assert_eq!(status(&machine, 0)[0]["state"], "by_hand");
+    let again = ["mfactl", "pam", "apply", "sudo", "--no-confirm", "--proven", &hash];
+    assert!(machine.exec(&again).assert_exit(0).stdout.contains("it is so already"));
+    assert_eq!(status(&machine, 0)[0]["state"], "kept");
+    machine.write("/etc/pam.d/sudo", 0o644, &shipped);
+    assert_eq!(status(&machine, 1)[0]["state"], "gone");
+}
+
+#[test]
+fn everything_is_taken_out_where_sshd_cannot_read_its_settings() {
+    let machine = host().start();
+    machine.start_sshd();
+    let mut terminal = apply(&machine, "sshd sudo");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    machine.shell("echo 'NoSuchSetting yes' >>/etc/ssh/sshd_config");
+    let removed = machine.exec(&["mfactl", "pam", "remove", "--all"]).assert_exit(1);
+    assert!(removed.stderr.contains("sshd has not read its settings again"), "{removed}");
+    let named = machine.exec(&["grep", "-rl", "pam_mfa", "/etc/pam.d"]).assert_exit(1);
+    assert_eq!(named.stdout, "");
+    let _ = machine.sudo("alice").password("pw").assert_granted();
 }
 
 #[test]

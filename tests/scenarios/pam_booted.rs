@@ -26,19 +26,19 @@ fn a_timer_puts_back_what_a_killed_command_left() {
 
 #[test]
 fn the_next_boot_puts_back_what_was_not_kept() {
-    let machine = host().boot();
+    let mut machine = host().on_disk().boot();
     let before = state(&machine);
     let mut terminal = apply(&machine, "sudo");
     say_yes(&machine, &mut terminal);
-    // The power is cut: neither the command nor its timer is there any more.
-    machine.shell("pkill -KILL -f 'mfactl pam apply'");
-    machine.shell("systemctl stop 'mfactl-pam-rollback-*.timer'; systemctl daemon-reload");
-    let wanted = machine.unit("multi-user.target", "Wants");
-    assert!(wanted.contains(BOOT_UNIT), "{wanted}");
+    machine.shell("systemctl daemon-reload");
+    // Before anybody can come in, also where a socket waits for them.
     let before_logins = machine.unit(BOOT_UNIT, "Before");
-    assert!(before_logins.contains("systemd-user-sessions.service") && before_logins.contains("ssh.service"));
+    assert!(before_logins.contains("sysinit.target") && before_logins.contains("sockets.target"));
+    machine.shell("systemctl enable ssh.socket");
+    let verified = machine.exec(&["systemd-analyze", "verify", "--man=no", "default.target"]);
+    assert!(!verified.stderr.contains("cycle"), "{verified}");
     assert_ne!(state(&machine), before);
-    machine.shell(&format!("systemctl start {BOOT_UNIT}"));
+    machine.reboot();
     assert_eq!(state(&machine), before);
     assert!(!machine.exists(format!("/etc/systemd/system/{BOOT_UNIT}")));
     assert!(!machine.exists("/var/lib/mfactl/trial.json"));
@@ -64,7 +64,25 @@ fn a_later_loss_is_an_alarm_at_once() {
         machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
     });
     assert_eq!(machine.unit("mfad-pam-status.service", "Result"), "success");
-    // As a package or a configuration tool does it.
+    // What is taken out on purpose is no alarm either, and is put in place again.
+    let hash = machine.shell("mfactl pam status --json | sed 's/.*\"hash\":\"\\([0-9a-f]*\\)\".*/\\1/'");
+    machine.shell("mfactl pam remove sudo");
+    machine.shell(&format!("mfactl pam apply sudo --no-confirm --proven {}", hash.trim()));
+    wait::for_condition("the change was looked at", PATIENCE, || {
+        machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
+    });
+    let alarms = machine.journal(&["SYSLOG_IDENTIFIER=mfactl", "PRIORITY=1"]);
+    assert!(alarms.is_empty(), "{alarms:?}");
+    // As a configuration tool does it, file by file.
+    for number in 0..10 {
+        let run = || machine.unit("mfad-pam-status.service", "InvocationID");
+        let before = run();
+        machine.write(format!("/etc/pam.d/other{number}"), 0o644, "auth required pam_deny.so\n");
+        wait::for_condition("each file that is written is looked at", PATIENCE, || run() != before);
+        wait::for_condition("it has looked", PATIENCE, || {
+            machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
+        });
+    }
     machine.write("/etc/pam.d/sudo", 0o644, &shipped);
     wait::for_condition("the loss is seen", PATIENCE, || {
         machine.unit("mfad-pam-status.service", "Result") == "exit-code"

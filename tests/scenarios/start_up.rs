@@ -86,6 +86,34 @@ fn init_makes_neither_key_nor_store_where_one_of_them_is_missing() {
     let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
 }
 
+// S33: a daemon that was taken over owns its folder, and whoever begins anew is root.
+#[test]
+fn init_follows_no_link_in_the_folder_of_the_daemon() {
+    let machine = alice_at_sshd_and_sudo().start();
+    machine.mfad().stop();
+    machine.shell(&format!("mv {KEY} /root/key; mv {DATABASE} /root/"));
+    let shadow = || machine.shell("stat -c '%U %G %a %h' /etc/shadow; sha256sum /etc/shadow");
+    let before = shadow();
+    let plant = |name: &str, target: &str| {
+        let link = format!("/var/lib/mfad/{name}");
+        machine.exec_as("mfad", &["ln", "-sfn", target, &link]).stdout_of_success();
+    };
+    plant("machine-id", "/etc/shadow");
+    plant("harmless", "/etc/shadow");
+    plant("mfad.db", "/etc/cron.d/planted");
+
+    let ran = machine.exec(&["mfad", "init"]).assert_exit(1);
+    assert!(ran.stderr.contains(DATABASE) && !machine.exists("/etc/cron.d/planted"), "{ran}");
+    machine.shell(&format!("rm {DATABASE} {KEY}"));
+    machine.exec(&["mfad", "init"]).stdout_of_success();
+
+    assert_eq!(shadow(), before);
+    let made = machine.shell(&format!("stat -c '%U %G %a' {KEY} {DATABASE}"));
+    let file = |mode: u32| format!("mfad mfad {mode}");
+    assert_eq!(made.lines().collect::<Vec<_>>(), [file(400), file(600)]);
+    assert_eq!(machine.factor_labels("alice").len(), 0, "it serves, with none of the store before");
+}
+
 // S30, S33
 #[test]
 fn under_another_key_mfad_does_not_start() {

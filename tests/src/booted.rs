@@ -27,6 +27,13 @@ impl Booted {
     pub fn with_pam_host(self) -> Self {
         Self(self.0.with_pam_host())
     }
+
+    /// Boots it again, after its power was cut: nothing that runs there is told. It must have been made with
+    /// [`on_disk`](crate::Blueprint::on_disk), and has another name and process id then.
+    pub fn reboot(&mut self) {
+        self.0.switch_off_and_on();
+        wait_until_booted(&self.0);
+    }
 }
 
 impl Deref for Booted {

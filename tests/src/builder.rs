@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::booted::{self, Booted};
 use crate::clock;
 use crate::image::{self, Suite};
-use crate::machine::{Init, Machine};
+use crate::machine::{Hardware, Init, Machine};
 use crate::product;
 use crate::rights;
 use crate::stack::Stack;
@@ -82,7 +82,8 @@ impl Blueprint {
         self.file(&name, 0o440, format!("{line}\n"))
     }
 
-    /// With what it writes on this host's disk, below `target`, where fsync costs what it costs.
+    /// With what it writes on this host's disk, below `target`, where fsync costs what it costs, and from where it can
+    /// boot again.
     pub fn on_disk(mut self) -> Self {
         self.on_disk = true;
         self
@@ -121,7 +122,8 @@ impl Blueprint {
 
         let bound = if product { product::bound() } else { Vec::new() };
         let root = image::root(self.suite);
-        let machine = Machine::new_over(&root, self.on_disk.then(new_folder), init, &bound);
+        let knows_penalties = knows_penalties(&root);
+        let machine = Machine::new_on(Hardware { init, root, disk: self.on_disk.then(new_folder), bound });
         for (path, mode, content) in &self.files {
             machine.write(path, *mode, content);
         }
@@ -132,7 +134,7 @@ impl Blueprint {
             Init::Idle => "/etc/ssh/sshd_config",
             Init::Systemd => "/etc/ssh/sshd_config.d/90-machine.conf", // ahead of what Debian says
         };
-        machine.write(sshd, 0o644, sshd_config(&self.sshd, knows_penalties(&root)));
+        machine.write(sshd, 0o644, sshd_config(&self.sshd, knows_penalties));
         machine.add_users(&self.users);
         if init == Init::Systemd {
             booted::wait_until_booted(&machine);

@@ -38,30 +38,41 @@ pub(crate) enum Init {
 /// A disposable machine. Dropping it ends everything in it.
 #[derive(Debug)]
 pub struct Machine {
-    inside: Inside,
-    init: Init,
-    process: Child,
-    /// The machine lives until this is closed.
-    lifeline: Option<ChildStdin>,
+    hardware: Hardware,
+    power: Power,
     sshd: OnceLock<()>,
     tokens: Mutex<HashMap<String, Token>>,
     backup_codes: Mutex<HashMap<String, Vec<String>>>,
-    /// Where it writes, if not to memory; removed with it.
-    disk: Option<PathBuf>,
 }
 
-impl Machine {
-    /// Starts a machine over `root` with files from outside bound in. Under [`Init::Idle`] nothing runs in it yet,
-    /// under [`Init::Systemd`] it has begun to boot.
-    pub(crate) fn new_over(
-        root: &Path,
-        disk: Option<PathBuf>,
-        init: Init,
-        bound: &[(PathBuf, String)],
-    ) -> Self {
+/// What stays of a machine while it is off.
+#[derive(Debug)]
+pub(crate) struct Hardware {
+    pub init: Init,
+    /// The files that it begins with.
+    pub root: PathBuf,
+    /// Where it writes, if not to memory; removed with it.
+    pub disk: Option<PathBuf>,
+    /// Files of the outside, each with its path inside.
+    pub bound: Vec<(PathBuf, String)>,
+}
+
+/// What there is only while a machine is on.
+#[derive(Debug)]
+struct Power {
+    inside: Inside,
+    process: Child,
+    /// The machine lives until this is closed.
+    lifeline: Option<ChildStdin>,
+}
+
+impl Power {
+    /// Under [`Init::Idle`] nothing runs in it yet, under [`Init::Systemd`] it has begun to boot.
+    fn on(hardware: &Hardware) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(1);
         let name = format!("machine{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        let mut process = outside(init, &name)
+        let Hardware { init, root, disk, bound } = hardware;
+        let mut process = outside(*init, &name)
             .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"])
             .args(["--fork", "--kill-child=KILL", "--propagation", "private", "--"])
             .args(["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"])
@@ -69,7 +80,7 @@ impl Machine {
             .arg(root)
             .arg(name)
             .arg(disk.as_deref().unwrap_or(Path::new("")))
-            .arg(if init == Init::Systemd { "systemd" } else { "idle" })
+            .arg(if *init == Init::Systemd { "systemd" } else { "idle" })
             .args(bound.iter().map(|(outside, inside)| format!("{}={inside}", outside.display())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -86,27 +97,49 @@ impl Machine {
             Init::Idle => Log::listen(&PathBuf::from(format!("/proc/{pid}/root/dev/log"))),
             Init::Systemd => Log::of_the_journal(pid),
         };
+        Self { inside: Inside::new(pid, log), process, lifeline }
+    }
+
+    /// Ends all that runs there: what is off already stays so.
+    fn cut(&mut self) {
+        self.inside.log().stop();
+        drop(self.lifeline.take());
+        // Process 1 ends by itself and the kernel ends the rest before it is reaped; if not, by force.
+        if wait::until(PATIENCE, || self.process.try_wait().transpose()).is_none() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}
+
+impl Machine {
+    pub(crate) fn new_on(hardware: Hardware) -> Self {
         Self {
-            inside: Inside::new(pid, log),
-            init,
-            process,
-            lifeline,
+            power: Power::on(&hardware),
+            hardware,
             sshd: OnceLock::new(),
             tokens: Mutex::default(),
             backup_codes: Mutex::default(),
-            disk,
         }
+    }
+
+    /// Cuts its power and switches it on again, with what it wrote to its disk.
+    pub(crate) fn switch_off_and_on(&mut self) {
+        assert!(self.hardware.disk.is_some(), "a machine that writes to memory alone forgets it: on_disk()");
+        self.power.cut();
+        self.power = Power::on(&self.hardware);
+        self.sshd = OnceLock::new();
     }
 
     /// A way into it for what outlives a borrow.
     pub fn inside(&self) -> &Inside {
-        &self.inside
+        &self.power.inside
     }
 
     /// Starts sshd where none runs yet, and waits until it accepts.
     pub fn start_sshd(&self) {
         self.sshd.get_or_init(|| {
-            let start: &[&str] = match self.init {
+            let start: &[&str] = match self.hardware.init {
                 Init::Idle => &["/usr/sbin/sshd"],
                 Init::Systemd => &["systemctl", "start", "ssh.service"],
             };
@@ -218,20 +251,14 @@ impl Deref for Machine {
     type Target = Inside;
 
     fn deref(&self) -> &Inside {
-        &self.inside
+        &self.power.inside
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        self.inside.log().stop();
-        drop(self.lifeline.take());
-        // Process 1 ends by itself and the kernel ends the rest before it is reaped; if not, by force.
-        if wait::until(PATIENCE, || self.process.try_wait().transpose()).is_none() {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
-        if let Some(disk) = &self.disk {
+        self.power.cut();
+        if let Some(disk) = &self.hardware.disk {
             let _ = fs::remove_dir_all(disk); // the next run makes another one
         }
     }

@@ -13,7 +13,7 @@ root=$1 name=$2 disk=$3 init=$4
 shift 4
 
 if [ -n "$disk" ]; then mount --bind "$disk" /mnt; else mount -t tmpfs -o size=1g,mode=755 machine /mnt; fi
-mkdir /mnt/upper /mnt/scratch /mnt/m
+mkdir -p /mnt/upper /mnt/scratch /mnt/m # they are there when it boots again
 mount -t overlay overlay -o lowerdir="$root",upperdir=/mnt/upper,workdir=/mnt/scratch /mnt/m
 cd /mnt/m
 

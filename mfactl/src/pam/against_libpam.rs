@@ -196,7 +196,7 @@ fn line(below: &'static [&'static str]) -> impl Strategy<Value = String> {
     let blank = || word(&[" ", " ", " ", "\t", "   ", " \\\n", "\t\\ \n\t"]);
     let module = prop_oneof![
         20 => word(&["pam_debug.so"]),
-        1 => word(&["pam_not_there.so", "[pam_debug.so]", "pam_debug.so\r", "pam_debug", "[]", ".so"]),
+        1 => word(&["pam_not_there.so", "[pam_debug.so]", "pam_debug.so\r", "pam_debug"]),
     ];
     let asks = (facility(), blank(), control(), blank(), module, code(), code()).prop_map(
         |(facility, a, control, b, module, auth, account)| {

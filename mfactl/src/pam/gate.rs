@@ -25,6 +25,8 @@ pub(crate) struct Gate {
     pub(crate) exceptions: Vec<Block>,
     /// What holds for everybody else.
     pub(crate) methods: &'static str,
+    /// The text of our file.
+    pub(crate) told: String,
     /// Where the server that runs keeps its process id.
     pub(crate) pid_file: String,
 }
@@ -105,7 +107,7 @@ pub(crate) fn gate(first: First, glass_from: Option<&str>) -> Result<Gate, Strin
         copy.check_glass(network)?;
     }
     let pid_file = super::sshd::pid_file(&anybody);
-    Ok(Gate { changes, exceptions, methods: first.methods(), pid_file })
+    Ok(Gate { changes, exceptions, methods: first.methods(), told: text, pid_file })
 }
 
 /// The method that comes to the stack.

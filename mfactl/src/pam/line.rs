@@ -256,11 +256,20 @@ impl Line {
     }
 }
 
-/// A module's name without folder and ending: `pam_unix`.
+/// A module's name without ending, and without the folder where modules are: `pam_unix`. One from elsewhere
+/// keeps its folder: it only calls itself so.
 pub(crate) fn module_name(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.strip_suffix(".so").unwrap_or(file)
+    let is_of_modules = |folder: &str| {
+        let below = folder.starts_with("/lib") || folder.starts_with("/usr/lib");
+        below && folder.ends_with("/security") && !folder.contains("..")
+    };
+    let name =
+        path.rsplit_once('/').filter(|(folder, _)| is_of_modules(folder)).map_or(path, |(_, file)| file);
+    name.strip_suffix(".so").unwrap_or(name)
 }
+
+/// Older libpams do not always survive it.
+const NAMELESS: &str = "a module without a name, and what libpam does then is not defined";
 
 /// Whether nothing is left of a module without folder and ending; libpam takes no such name for its log.
 fn is_nameless(path: &str) -> bool {
@@ -333,7 +342,7 @@ fn line(number: usize, lines: usize, text: &str) -> Option<Line> {
         return whole(facility, if include { Rule::Include(other) } else { Rule::Substack(other) });
     }
     if module.as_deref().is_some_and(is_nameless) {
-        return whole(facility, Rule::Unreadable("a module without a name"));
+        return whole(facility, Rule::Unreadable(NAMELESS));
     }
     let Some(control) = Control::parse(&control) else {
         return broken("no control that libpam knows", Action::Bad);

@@ -13,6 +13,7 @@ mod block;
 pub(crate) mod clock;
 mod effect;
 pub(crate) mod family;
+mod fingerprint;
 pub(crate) mod folder;
 pub(crate) mod gate;
 pub(crate) mod glass;
@@ -316,7 +317,7 @@ fn rollback(armed: Option<&str>, after: u64) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Done);
     };
-    for line in undo::undo(&trial)? {
+    for line in undo::undo_while_on(&trial)? {
         let _ = say(&line); // nobody may be listening
     }
     Ok(Exit::Done)

@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-
 use super::family::Family;
+use super::fingerprint::{Gatekeeper, fingerprint};
 use super::gate::{self, Gate, gate};
 use super::glass::{Way, ways};
-use super::line::Facility;
 use super::place::{Change, First, place};
 use super::proof::Proof;
-use super::stack::{Act, Files};
+use super::stack::Files;
 use crate::failure::Failure;
 
 /// What is wanted.
@@ -85,7 +82,10 @@ impl Plan {
         let gate = gate.transpose()?;
         changes.extend(gate.iter().flat_map(|gate| gate.changes.iter().cloned()));
         let glass = ways(&files, sshd.is_some(), wish.glass_from.as_deref());
-        let hash = hash(&files, &services, gate.as_ref().map(|gate| gate.methods));
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let keeper =
+            gate.as_ref().map(|gate| Gatekeeper { methods: gate.methods.into(), told: gate.told.clone() });
+        let hash = fingerprint(&files, &names, keeper.as_ref());
         Ok(Self { families: wish.families.clone(), changes, services, gate, glass, hash })
     }
 
@@ -102,51 +102,6 @@ fn first_of(wish: &Wish, family: &Family) -> First {
 
 fn unread(name: &str, error: std::io::Error) -> Failure {
     Failure::Unread(format!("the PAM file of {name}"), error)
-}
-
-/// The hash of what a host does with those services, now.
-pub(crate) fn hash_now(family: &Family) -> String {
-    let files = Files::of_this_host();
-    let there = |name: &&String| files.of_service(name).is_ok_and(|found| found.is_some());
-    let services: Vec<Service> = family
-        .services
-        .iter()
-        .filter(there)
-        .map(|name| Service { name: name.clone(), proof: Proof { attested: false, root_passes: false } })
-        .collect();
-    let methods = (family.name == "sshd").then(|| {
-        let visitor = super::sshd::Visitor::anybody();
-        let effective = super::sshd::Effective::of(Path::new(super::sshd::CONFIG), &visitor);
-        effective.map(|effective| effective.methods()).unwrap_or_default()
-    });
-    hash(&files, &services, methods.as_deref())
-}
-
-/// SHA-256 over every line that has a say, as libpam comes to it, and sshd's methods with whom it lets in
-/// otherwise: 64 hexadecimal digits.
-/// Where a line is written makes no difference.
-fn hash(files: &Files, services: &[Service], methods: Option<&str>) -> String {
-    let mut hash = Sha256::new();
-    for service in services {
-        hash.update(format!("service {}\n", service.name));
-        for facility in [Facility::Auth, Facility::Account] {
-            for step in files.stack(&service.name, facility).unwrap_or_default() {
-                let said = match &step.act {
-                    Act::Ask { control, module, arguments } => format!("{control:?} {module} {arguments:?}"),
-                    Act::Enter => "substack".into(),
-                    Act::Fail { .. } => "broken".into(),
-                };
-                hash.update(format!("{facility} {} {said}\n", step.level));
-            }
-        }
-    }
-    if let Some(methods) = methods {
-        hash.update(format!("sshd {methods}\n"));
-        for block in gate::exceptions().unwrap_or_default() {
-            hash.update(format!("except {} {:?}\n", block.criteria, block.methods));
-        }
-    }
-    HEXLOWER.encode(&hash.finalize())
 }
 
 /// What changes, as `diff -u` shows it; text that is no UTF-8 is shown as far as it is.

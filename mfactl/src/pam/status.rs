@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::family::Family;
+use super::fingerprint;
 use super::gate;
 use super::place::asks_us;
-use super::plan::hash_now;
 use super::proof::prove;
 use super::record::{self, AllKept, Kept};
 use super::stack::Files;
@@ -99,7 +99,7 @@ pub(crate) fn views(kept: &mut AllKept, now: u64) -> Vec<View> {
 }
 
 fn view(files: &Files, family: &Family, kept: Option<&mut Kept>, now: u64) -> View {
-    let hash = hash_now(family);
+    let hash = fingerprint::now(family);
     let there = |name: &&String| files.of_service(name).is_ok_and(|found| found.is_some());
     let asked: Vec<&String> = family.services.iter().filter(there).collect();
     let flaws: Vec<String> = asked

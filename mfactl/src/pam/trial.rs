@@ -20,6 +20,7 @@ use mfa_proto::identity::escaped;
 use super::arm::{arm, disarm};
 use super::clock::Stopwatch;
 use super::family::Family;
+use super::fingerprint;
 use super::gate::Gate;
 use super::plan::Plan;
 use super::proof::prove;
@@ -193,8 +194,12 @@ pub(crate) fn keep(trial: &Trial, plan: &Plan, now: u64) -> Result<(), Failure> 
     if !is_on(trial)? {
         return Err(Failure::GivenUp("it was put back meanwhile".into()));
     }
+    let before = record::kept()?;
     remember(plan, now)?;
-    record::end()?;
+    if let Err(failure) = record::end() {
+        let _ = record::keep(&before); // it is put back, and what was kept before still is
+        return Err(failure);
+    }
     disarm(&trial.id);
     Ok(())
 }
@@ -210,7 +215,7 @@ fn remember(plan: &Plan, now: u64) -> Result<(), Failure> {
     holds(plan)?;
     let mut kept = record::kept()?;
     for family in &plan.families {
-        let hash = super::plan::hash_now(family);
+        let hash = fingerprint::now(family);
         let since = kept.get(&family.name).filter(|kept| kept.hash == hash).map_or(now, |kept| kept.since);
         kept.insert(family.name.clone(), Kept { hash, since, gone: 0 });
     }

@@ -11,14 +11,22 @@ use super::record::{self, Saved, Trial};
 use super::sshd;
 use crate::failure::Failure;
 
-/// Undoes a trial; what was done, for people. What fails is told and the rest is done all the same.
+/// Undoes a trial of one's own that cannot be kept; what was done, for people. What fails is told and the rest
+/// is done all the same.
 pub(crate) fn undo(trial: &Trial) -> Result<Vec<String>, Failure> {
     // Whoever holds the lock for so long will not write any more, and the stack has to go back.
     let _alone = record::lock();
-    // Kept meanwhile, or put back: there is nothing to undo any more.
-    if !record::trial()?.is_some_and(|on| on.id == trial.id) {
-        return Ok(Vec::new());
-    }
+    put_back(trial)
+}
+
+/// Undoes somebody's trial, unless it was kept meanwhile, or put back.
+pub(crate) fn undo_while_on(trial: &Trial) -> Result<Vec<String>, Failure> {
+    let _alone = record::lock();
+    let is_on = record::trial()?.is_some_and(|on| on.id == trial.id);
+    if is_on { put_back(trial) } else { Ok(Vec::new()) }
+}
+
+fn put_back(trial: &Trial) -> Result<Vec<String>, Failure> {
     let mut told = Vec::new();
     let mut failed = false;
     // In the opposite order: sshd goes back to its old methods before the stack asks nobody any more.

@@ -194,6 +194,44 @@ fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
     refused(&machine, "alice", "sudo", "asks nobody");
     machine.shell("usermod -p '!' root");
     refused(&machine, "alice", "sudo", "there is no way in that needs no mfad");
+    // A key of root's, where sshd looks for it, opens only where sshd lets root in by name.
+    machine.shell(
+        "mkdir -p /etc/keys; ssh-keygen -q -t ed25519 -N '' -f /root/key; cp /root/key.pub /etc/keys/root",
+    );
+    let sshd = machine.read("/etc/ssh/sshd_config");
+    let from = "sshd --break-glass-from 127.0.0.0/30";
+    refused(&machine, "alice", from, "there is no way in that needs no mfad");
+    let at = |line: &str| {
+        machine.write(
+            "/etc/ssh/sshd_config",
+            0o644,
+            format!("AuthorizedKeysFile /etc/keys/%u\n{line}\n{sshd}"),
+        );
+    };
+    at("AllowUsers alice");
+    refused(&machine, "alice", from, "must let root in by name");
+    at("");
+    machine.shell(&format!("mfactl pam plan {from} || [ $? = 7 ]"));
+    // sshd is asked about whom each block is for; where it cannot be, that is said.
+    at(
+        "Match Host *.example.org LocalPort 2222 LocalAddress 10.0.0.1\nAuthenticationMethods publickey\nMatch all",
+    );
+    let planned = machine.shell(&format!("mfactl pam plan {from} || [ $? = 7 ]"));
+    assert!(planned.contains("Match Host *.example.org LocalPort 2222 LocalAddress 10.0.0.1"), "{planned}");
+    at("Match User bob\nBanner none\nMatch RDomain blue\nBanner none\nMatch all");
+    refused(
+        &machine,
+        "alice",
+        from,
+        "/etc/ssh/sshd_config:4: Match RDomain blue: what holds for Match rdomain cannot be asked of sshd",
+    );
+    // A line of root's own in the account phase, as the guide for administrators has it, is no flaw.
+    at("");
+    machine.shell(
+        "sed -i '0,/^account/s//account sufficient pam_succeed_if.so quiet user = root\\n&/' /etc/pam.d/sshd",
+    );
+    machine.shell(&format!("mfactl pam plan {from} || [ $? = 7 ]"));
+    machine.write("/etc/ssh/sshd_config", 0o644, sshd);
     machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"optional\"\n");
     machine.mfad().restart();
     // Without a terminal it never waits.

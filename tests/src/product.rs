@@ -85,6 +85,7 @@ pub(crate) fn start_units(inside: &Inside) {
 pub(crate) fn install(inside: &Inside, settings: Option<&str>) {
     inside.write("/usr/share/dbus-1/system.d/org.mfad1.conf", 0o644, shipped("org.mfad1.conf"));
     inside.write(ACTIVATION, 0o644, shipped("org.mfad1.service"));
+    inside.write("/usr/lib/mfad/steps", 0o755, shipped("steps"));
     if let Some(settings) = settings {
         inside.write(SETTINGS, 0o644, settings);
     }

@@ -7,8 +7,8 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::Mend;
 use super::sshd::Sshd;
-use super::steps::is_for_root_alone;
 use crate::pam::glass::{console, roots_password};
+use crate::pam::root::is_for_root_alone;
 
 /// Looks for one.
 pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {

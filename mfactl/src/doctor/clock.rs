@@ -5,7 +5,7 @@ use std::path::Path;
 use super::finding::{Finding, Report};
 use super::kind::Kind;
 use super::mend::Mend;
-use super::run;
+use crate::run;
 
 /// systemd-timesyncd makes this file once it has set the clock. Source: systemd-timesyncd.service(8).
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";

@@ -1,4 +1,7 @@
 //! `SELinux` and `AppArmor`: what they denied of late that has to do with mfad.
+//!
+//! Read is what the kernel itself wrote, and no log that anybody may write to (`logger(1)`). A denial is explained and
+//! not allowed from here: whoever is denied something chooses the names in it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -6,32 +9,68 @@ use std::path::Path;
 use super::finding::{Finding, Report, Spot};
 use super::kind::Kind;
 use super::mend::Mend;
+use crate::run;
 
-/// Where the kernel's denials are written.
-const LOGS: [&str; 3] = ["/var/log/audit/audit.log", "/var/log/kern.log", "/var/log/syslog"];
-/// How much of a log's end is read, in bytes.
+/// Where auditd writes what the kernel tells it.
+const AUDIT: &str = "/var/log/audit/audit.log";
+/// How much of its end is read, in bytes.
 const END: u64 = 4 << 20;
+/// Where journald is, if it runs.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+/// What the kernel has told journald since the machine started: fields with a `_` are journald's own word.
+const OF_THE_KERNEL: [&str; 8] = [
+    "--quiet",
+    "--boot",
+    "--lines=20000",
+    "--no-pager",
+    "--output=cat",
+    "_TRANSPORT=kernel",
+    "+",
+    "_AUDIT_TYPE=1400",
+];
 
-/// Looks at the logs that there are.
+/// Looks at what the kernel wrote.
 pub(super) fn look(report: &mut Report) {
-    for log in LOGS {
-        match last(Path::new(log)) {
-            Ok(Some((line, number))) => report.found(Finding {
-                kind: Kind::LsmDenies,
-                subject: if line.contains("apparmor=") { "apparmor".into() } else { "selinux".into() },
-                spot: Some(Spot { file: log.into(), line: number }),
-                detail: line.chars().take(200).collect(),
-                mend: Mend::ByHand(if line.contains("apparmor=") {
-                    "aa-logprof".into()
-                } else {
-                    "ausearch -m avc -ts today --raw | grep mfa | audit2allow -M mfad-local && semodule -i mfad-local.pp".into()
-                }),
-            }),
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => report.cannot_look("lsm", format!("{log}: {error}"), Mend::ByHand("sudo mfactl doctor".into())),
+    match last(Path::new(AUDIT)) {
+        Ok(Some((line, number))) => {
+            let spot = Spot { file: AUDIT.into(), line: number };
+            return found(&line, Some(spot), report);
+        }
+        Ok(None) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            report.cannot_look("lsm", format!("{AUDIT}: {error}"), Mend::ByHand("sudo mfactl doctor".into()));
         }
     }
+    if !Path::new(JOURNAL).exists() {
+        return;
+    }
+    match run::ask("journalctl", &OF_THE_KERNEL) {
+        Ok(said) if said.well => {
+            if let Some(line) = said.out.lines().rfind(|line| denies(line)) {
+                found(line, None, report);
+            }
+        }
+        Ok(said) => report.cannot_look("lsm", said.err.trim(), Mend::ByHand("journalctl -k".into())),
+        Err(why) => report.cannot_look("lsm", why, Mend::ByHand("journalctl -k".into())),
+    }
+}
+
+fn found(line: &str, spot: Option<Spot>, report: &mut Report) {
+    let apparmor = line.contains("apparmor=");
+    let explains = match (apparmor, spot.is_some()) {
+        (true, true) => "grep 'apparmor=\"DENIED\"' /var/log/audit/audit.log",
+        (true, false) => "journalctl -b -k --grep=apparmor=.DENIED",
+        (false, true) => "ausearch -m avc -ts boot | audit2allow -w",
+        (false, false) => "journalctl -b -k | audit2allow -w",
+    };
+    report.found(Finding {
+        kind: Kind::LsmDenies,
+        subject: if apparmor { "apparmor".into() } else { "selinux".into() },
+        spot,
+        detail: line.chars().take(200).collect(),
+        mend: Mend::ByHand(explains.into()),
+    });
 }
 
 /// The last denial since the machine started, and its line where the whole log was read.
@@ -47,11 +86,13 @@ fn last(log: &Path) -> io::Result<Option<(String, Option<usize>)>> {
     Ok(found.map(|(number, line)| (line.to_owned(), (skipped == 0).then_some(number))))
 }
 
-/// A denial that was enforced, of mfad or on the way to it.
+/// A denial that was enforced, of mfad or on the way to it. Programs send records of other types, in their own words.
 fn denies(line: &str) -> bool {
+    let of_the_kernel =
+        ["type=AVC ", "audit: type=1400 ", "AVC "].iter().any(|begins| line.starts_with(begins));
     let denied = line.contains("avc:  denied") && !line.contains("permissive=1")
         || line.contains("apparmor=\"DENIED\"");
-    denied && (line.contains("mfad") || line.contains("pam_mfa"))
+    of_the_kernel && denied && (line.contains("mfad") || line.contains("pam_mfa"))
 }
 
 /// `audit(1795424700.123:45)`: Unix seconds. What says no time is taken for new.
@@ -78,7 +119,31 @@ mod tests {
         assert!(!denies(&line.replace("permissive=0", "permissive=1")));
         assert!(!denies(&line.replace("/run/mfad/", "/run/other/")));
         assert!(denies(
-            "audit: apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/sshd\" name=\"/run/mfad/\""
+            "audit: type=1400 audit(1795424700.1:2): apparmor=\"DENIED\" operation=\"open\" profile=\"/usr/sbin/sshd\" name=\"/run/mfad/\""
         ));
+    }
+
+    #[test]
+    fn what_a_program_says_is_no_word_of_the_kernels() {
+        for line in [
+            "Nov 25 20:00:00 host bob: type=AVC avc:  denied  { x } for comm=\"mfad\" permissive=0",
+            "type=USER_AVC msg=audit(1795424700.1:2): msg='avc:  denied  { x } for mfad permissive=0'",
+            "kernel: apparmor=\"DENIED\" mfad",
+        ] {
+            assert!(!denies(line), "{line}");
+        }
+    }
+
+    /// Whoever is denied something has a say in what stands there.
+    #[test]
+    fn nothing_is_allowed_from_here() {
+        for line in ["type=AVC avc:  denied mfad", "type=AVC apparmor=\"DENIED\" mfad"] {
+            for spot in [None, Some(Spot::file(AUDIT))] {
+                let mut report = Report::default();
+                found(line, spot, &mut report);
+                let Mend::ByHand(command) = &report.findings[0].mend else { panic!("it is run") };
+                assert!(!command.contains("-M") && !command.contains("semodule"), "{command}");
+            }
+        }
     }
 }

@@ -30,6 +30,11 @@ impl Mend {
         })
     }
 
+    /// Who owns a file, and who may do what with it.
+    pub(super) fn list(file: &Path) -> Self {
+        Self::ByHand(format!("ls -l {}", quoted(&file.to_string_lossy())))
+    }
+
     /// Sets a service up anew.
     pub(super) fn apply(service: &str) -> Self {
         Self::ByHand(format!("mfactl pam apply {}", quoted(service)))
@@ -97,6 +102,11 @@ mod tests {
         assert_eq!(quoted("/etc/pam.d/sshd"), "/etc/pam.d/sshd");
         assert_eq!(quoted("a b'c"), r"'a b'\''c'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_file_of_any_name_is_one_word_of_the_command() {
+        assert_eq!(Mend::list(Path::new("/etc/a;reboot")).command(), "ls -l '/etc/a;reboot'");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::Mend;
-use super::run;
+use crate::run;
 
 /// The daemon's user.
 const USER: &str = "mfad";
@@ -153,8 +153,8 @@ fn restart() -> &'static str {
     if Path::new("/run/systemd/system").exists() {
         "systemctl restart mfad.socket mfad.service"
     } else {
-        // The bus starts it at the next call.
-        "pkill -TERM -x -U mfad mfad; while pgrep -x -U mfad mfad; do sleep 0.1; done"
+        // The bus starts it at the next call. Never by its name alone: that may be one of a container.
+        "/usr/lib/mfad/steps restart"
     }
 }
 
@@ -170,11 +170,7 @@ fn policy(report: &mut Report) {
             let text = match std::fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(error) => {
-                    report.cannot_look(
-                        "bus-policy",
-                        error,
-                        Mend::ByHand(format!("ls -l {}", path.display())),
-                    );
+                    report.cannot_look("bus-policy", error, Mend::list(&path));
                     continue;
                 }
             };

@@ -27,7 +27,6 @@ mod store;
 mod sudo;
 mod unit;
 
-use crate::run;
 use std::process::ExitCode;
 
 use nix::unistd::geteuid;
@@ -109,7 +108,7 @@ async fn examine() -> Report {
 fn say(asked: &Doctor, mut findings: Vec<Finding>) -> Result<ExitCode, Failure> {
     let ignored = Ignored::read().unwrap_or_else(|why| {
         let mut report = Report::default();
-        report.cannot_look("ignored", why, Mend::ByHand(format!("ls -l {}", ignored::FILE)));
+        report.cannot_look("ignored", why, Mend::list(ignored::FILE.as_ref()));
         findings.append(&mut report.findings);
         Ignored::default()
     });

@@ -10,7 +10,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use super::run;
+use crate::run;
 
 /// How many are asked about: what one of a directory shows holds for the others.
 const FEW: usize = 5;

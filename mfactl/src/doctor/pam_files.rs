@@ -12,17 +12,9 @@ use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::steps::is_free;
 use crate::pam::family::Family;
+use crate::pam::folder::module_file;
 use crate::pam::line::{Rule, parse};
 use crate::pam::walk::OURS;
-
-/// Where libpam looks for modules; `*` is the machine's triplet.
-const FOLDERS: [&str; 5] = [
-    "/usr/lib64/security",
-    "/usr/lib/security",
-    "/lib64/security",
-    "/lib/security",
-    "/usr/local/lib/security",
-];
 
 /// Looks at the files of every service that names us.
 pub(super) fn look(host: &Host, report: &mut Report) {
@@ -42,7 +34,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
                 modes(&module, Kind::ModuleWritable, "0644", report);
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                report.cannot_look("module", error, Mend::ByHand(format!("ls -l {}", module.display())));
+                report.cannot_look("module", error, Mend::list(&module));
             }
             _ => report.found(Finding {
                 kind: Kind::ModuleMissing,
@@ -70,7 +62,7 @@ fn modes(file: &Path, kind: Kind, mode: &str, report: &mut Report) {
             });
         }
         Ok(_) => {}
-        Err(error) => report.cannot_look(&subject, error, Mend::ByHand(format!("ls -l {}", file.display()))),
+        Err(error) => report.cannot_look(&subject, error, Mend::list(file)),
     }
 }
 
@@ -81,24 +73,13 @@ fn modules<'a>(host: &Host, files: impl Iterator<Item = &'a Path>) -> Vec<PathBu
         let text = host.files.read(file).ok().flatten().unwrap_or_default();
         for line in parse(&text).into_iter().filter(|line| line.module() == Some(OURS)) {
             let Rule::Module { module, .. } = line.rule else { continue };
-            let path = if module.starts_with('/') { PathBuf::from(module) } else { default_module(&module) };
+            let path = if module.starts_with('/') { PathBuf::from(module) } else { module_file(&module) };
             if !found.contains(&path) {
                 found.push(path);
             }
         }
     }
     found
-}
-
-/// Where a module of that name is, or would be.
-fn default_module(name: &str) -> PathBuf {
-    let triplets = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let triplets =
-        triplets.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
-    let folders = triplets.map(|path| path.join("security")).chain(FOLDERS.iter().map(PathBuf::from));
-    let mut there =
-        folders.filter(|folder| folder.join("pam_unix.so").exists() || folder.join(name).exists());
-    there.next().unwrap_or_else(|| PathBuf::from(FOLDERS[1])).join(name)
 }
 
 /// Our lines in files that are for others to include, or whose service nobody sits at.

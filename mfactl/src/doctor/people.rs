@@ -57,12 +57,13 @@ pub(super) async fn look(host: &Host, report: &mut Report) {
                     Mend::ByHand(format!("getent passwd {whose}")),
                 );
             }
+            // Not by root in their name: that would run their login files, and show root their codes.
             OnHost::Here if row.factors == 1 && row.codes == 0 => report.found(Finding {
                 kind: Kind::SingleFactor,
                 subject: name,
                 spot: None,
                 detail: String::new(),
-                mend: Mend::ByHand(format!("su - {whose} -c 'mfactl codes renew'")),
+                mend: Mend::ByHand(format!("ask {whose} to run: mfactl codes renew")),
             }),
             OnHost::Here => {}
         }

@@ -9,8 +9,8 @@ use super::finding::{Finding, Report, Spot};
 use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use super::run;
 use crate::pam::walk::asks_for_factor;
+use crate::run;
 
 const FILE: &str = "/etc/mfad/mfad.toml";
 const FOLDER: &str = "/etc/mfad/mfad.toml.d";
@@ -139,7 +139,7 @@ fn reload() -> &'static str {
     if Path::new("/run/systemd/system").exists() {
         "systemctl reload mfad"
     } else {
-        "pkill -HUP -x -U mfad mfad"
+        "/usr/lib/mfad/steps reload"
     }
 }
 

@@ -6,9 +6,9 @@ use super::finding::{Finding, Report, Spot};
 use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use super::steps::{culprit, ends, is_free, own_file, reaches, refuses, without_roots_way};
+use super::steps::{culprit, ends, is_free, own_file, reaches, refuses};
 use crate::pam::line::{Facility, Line, Rule, parse};
-use crate::pam::proof::{is_attested, is_roots, way};
+use crate::pam::proof::{is_attested, is_roots, skips_account, way};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{End, OURS, Ours, Walk, asks_for_factor, knows_first_factor};
 
@@ -253,12 +253,8 @@ impl Stack<'_> {
             let mend = Mend::Run(mend::sed(&file, &script));
             return self.found(Kind::AccountLineMissing, Some(Spot::file(file)), "", mend);
         }
-        // Root's own way round, for the day on which mfad fails, is none that others can go.
-        let steps = &without_roots_way(steps);
         let walk = Walk::through(steps);
-        // Who has to renew a password is let in once that is done.
-        let lets_in = |end: &&End| (end.granted || end.renews) && end.seen.ours == Ours::Unasked;
-        let Some(end) = walk.ends.iter().find(lets_in) else { return };
+        let Some(end) = skips_account(&walk) else { return };
         let (spot, mend) = match culprit(steps, end) {
             Some((at, answer)) if own_file(&steps[at], &service.name) && ends(&steps[at], answer) => {
                 let spot = Spot::from(&steps[at].place);

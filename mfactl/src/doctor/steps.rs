@@ -1,31 +1,8 @@
 //! What one step does in a stack, and which step leads a way past our line.
 
-use crate::pam::line::{Action, Control, Facility, IGNORE, Line, RENEW, Rule, SUCCESS};
+use crate::pam::line::{Action, Facility, IGNORE, Line, RENEW, Rule, SUCCESS};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{Answer, End, asks_for_factor};
-
-/// The same list, in which lines for root alone have no say.
-pub(super) fn without_roots_way(steps: &[Step]) -> Vec<Step> {
-    let mut steps = steps.to_vec();
-    for step in steps.iter_mut().filter(|step| is_for_root_alone(step)) {
-        if let Act::Ask { control, .. } = &mut step.act {
-            *control = Control::of(Action::Ignore, Action::Ignore, Action::Ignore);
-        }
-    }
-    steps
-}
-
-/// `pam_succeed_if.so user = root`: further conditions only narrow it.
-pub(super) fn is_for_root_alone(step: &Step) -> bool {
-    let Act::Ask { module, arguments, .. } = &step.act else { return false };
-    let root = |words: &[String]| {
-        matches!(
-            (words[0].as_str(), words[1].as_str(), words[2].as_str()),
-            ("user", "=", "root") | ("uid", "=" | "eq", "0")
-        )
-    };
-    module == "pam_succeed_if" && arguments.windows(3).any(root)
-}
 
 /// Whether nothing jumps over that line.
 pub(super) fn is_free(lines: &[Line], number: usize) -> bool {

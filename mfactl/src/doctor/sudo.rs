@@ -11,7 +11,7 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
-use super::run;
+use crate::run;
 
 const FILE: &str = "/etc/sudoers";
 /// How deep files may include each other; sudo's own limit.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::finding::{Finding, Report, Spot};
 use super::kind::Kind;
 use super::mend::Mend;
-use super::run;
+use crate::run;
 
 /// Looks at it.
 pub(super) fn look(report: &mut Report) {

@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::block::block;
+use super::glass::lets_root_in;
 use super::place::{Change, First};
 use super::sshd::{Block, CONFIG, Effective, Visitor, begins_with_include_of, blocks, in_network};
 
@@ -114,9 +115,13 @@ const PROMPT: &str = "keyboard-interactive";
 
 /// Whether sshd would do what is wanted with anybody, and with a visitor of each block.
 fn check(config: &Path, wanted: &str, exceptions: &[Block]) -> Result<Effective, String> {
-    for block in blocks(Path::new(CONFIG), Path::new(OURS))? {
-        check_one(config, &block.visitor(), wanted, exceptions)
-            .map_err(|why| format!("{}: Match {}: {why}", block.place, block.criteria))?;
+    let blocks = blocks(Path::new(CONFIG), Path::new(OURS))?;
+    let at = |block: &Block, why: String| format!("{}: Match {}: {why}", block.place, block.criteria);
+    // Of all of them first: sshd does not say where the block is that it cannot be asked about.
+    let visitors: Result<Vec<Visitor>, String> =
+        blocks.iter().map(|block| block.visitor().map_err(|why| at(block, why))).collect();
+    for (block, visitor) in blocks.iter().zip(visitors?) {
+        check_one(config, &visitor, wanted, exceptions).map_err(|why| at(block, why))?;
     }
     // Nobody whom a block names: no exception is for everybody.
     check_one(config, &Visitor::anybody(), wanted, &[]).map_err(|why| {
@@ -193,10 +198,16 @@ impl Copy {
 
     /// Whether root comes in by key from that network, without PAM's auth phase.
     fn check_glass(&self, network: &str) -> Result<(), String> {
-        let visitor = Visitor { user: "root".into(), address: in_network(network) };
+        let visitor = Visitor { user: "root".into(), address: in_network(network), ..Visitor::anybody() };
         let effective = Effective::of(&self.main(), &visitor)?;
         let root = effective.value("permitrootlogin");
         let lets_in = matches!(root, "yes" | "prohibit-password" | "without-password");
+        if !lets_root_in(&effective) {
+            return Err(format!(
+                "root would not come in by key from {network}: AllowUsers, DenyUsers, AllowGroups and DenyGroups must \
+                 let root in by name"
+            ));
+        }
         if effective.methods() == "publickey" && lets_in && effective.is("pubkeyauthentication") {
             return Ok(());
         }

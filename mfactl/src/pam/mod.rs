@@ -14,6 +14,7 @@ pub(crate) mod clock;
 mod effect;
 pub(crate) mod family;
 mod fingerprint;
+pub(crate) mod folder;
 pub(crate) mod gate;
 pub(crate) mod glass;
 pub(crate) mod line;
@@ -21,6 +22,7 @@ pub(crate) mod place;
 mod plan;
 pub(crate) mod proof;
 pub(crate) mod record;
+pub(crate) mod root;
 pub(crate) mod sshd;
 pub(crate) mod stack;
 pub(crate) mod status;
@@ -173,20 +175,9 @@ fn refuse_unsafe(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The module, in the folders where distributions keep theirs.
+/// The module, where libpam looks for it.
 pub(crate) fn module() -> Option<PathBuf> {
-    [
-        "/lib/*/security",
-        "/usr/lib/*/security",
-        "/lib64/security",
-        "/usr/lib64/security",
-        "/lib/security",
-        "/usr/lib/security",
-    ]
-    .iter()
-    .filter_map(|folder| glob::glob(&format!("{folder}/pam_mfa.so")).ok())
-    .flatten()
-    .find_map(Result::ok)
+    Some(folder::module_file("pam_mfa.so")).filter(|file| file.exists())
 }
 
 /// `mfactl pam apply`, by a person.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::line::Facility;
+use super::root::Root;
 use super::stack::{Act, Files, Place, Step};
 use super::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor};
 
@@ -13,7 +14,7 @@ use super::walk::{Answer, End, OURS, Ours, Walk, asks_for_factor};
 pub(crate) struct Proof {
     /// Whoever is asked for the second factor has shown a first one.
     pub(crate) attested: bool,
-    /// Root passes without any (`pam_rootok`).
+    /// Root passes without any (`pam_rootok`, or a line for root alone).
     pub(crate) root_passes: bool,
 }
 
@@ -75,9 +76,19 @@ impl fmt::Display for Flaw {
 /// others. A server of logins runs as root whoever comes.
 const ROOT_IS_THE_CALLER: [&str; 4] = ["su", "su-l", "chsh", "chfn"];
 
-/// Whether a way is one of root's alone.
+/// Whether a way of the auth phase is one of root's alone, that asks root for no second factor. A name is not enough
+/// for it: whoever says that they are root has to have shown a first factor.
 pub(crate) fn is_roots(service: &str, end: &End) -> bool {
-    end.seen.root && ROOT_IS_THE_CALLER.contains(&service)
+    let shown = end.seen.first || end.seen.key;
+    end.seen.root == Root::Asks && ROOT_IS_THE_CALLER.contains(&service)
+        || end.seen.root == Root::Enters && shown && end.seen.ours == Ours::Unasked
+}
+
+/// A way through the account phase that others than root can go, and on which we are not asked. Who has to renew a
+/// password is let in once that is done. Root's own way, for the day on which mfad fails, is no flaw.
+pub(crate) fn skips_account(walk: &Walk) -> Option<&End> {
+    let lets_in = |end: &&End| (end.granted || end.renews) && end.seen.root != Root::Enters;
+    walk.ends.iter().filter(lets_in).find(|end| end.seen.ours == Ours::Unasked)
 }
 
 /// Goes every way through a service's stack.
@@ -148,9 +159,7 @@ fn flaws_of_account(steps: &[Step]) -> Vec<Flaw> {
         return vec![Flaw::NoAccountLine];
     }
     let walk = Walk::through(steps);
-    let lets_in = |end: &&End| end.granted || end.renews;
-    let skipped = walk.ends.iter().filter(lets_in).find(|end| end.seen.ours == Ours::Unasked);
-    skipped.map(|end| Flaw::AccountSkipped(way(steps, end))).into_iter().collect()
+    skips_account(&walk).map(|end| Flaw::AccountSkipped(way(steps, end))).into_iter().collect()
 }
 
 /// A way, for people: which lines answered what.
@@ -215,6 +224,22 @@ mod tests {
             matches!(&found[0], Flaw::Bypass(way) if way.contains("pam_rootok (/etc/pam.d/x:1) succeeds")),
             "{found:?}"
         );
+    }
+
+    /// As the guide for administrators has it, for the day on which mfad fails.
+    #[test]
+    fn a_line_for_root_alone_is_a_way_of_roots() {
+        const FOR_ROOT: &str = "sufficient pam_succeed_if.so quiet user = root\n";
+        let auth = "@include common-auth\nauth required pam_mfa.so first_factor=requisite\n";
+        let protects = |root_passes| Ok(Proof { attested: true, root_passes });
+        assert_eq!(proof(auth, &format!("account {FOR_ROOT}{ACCOUNT}")), protects(false));
+        let skipped = proof(auth, &format!("account {}{ACCOUNT}", FOR_ROOT.replace("= root", "= bob")));
+        assert!(matches!(skipped.unwrap_err()[..], [Flaw::AccountSkipped(_)]));
+        let after_password = auth.replace("auth required", &format!("auth {FOR_ROOT}auth required"));
+        assert_eq!(proof(&after_password, ACCOUNT), protects(true));
+        // Before it, root's name alone would let in.
+        let found = proof(&format!("auth {FOR_ROOT}{auth}"), ACCOUNT).unwrap_err();
+        assert!(matches!(found[..], [Flaw::Bypass(_)]), "{found:?}");
     }
 
     #[test]

@@ -15,6 +15,13 @@ const MOST: usize = 4096;
 /// A PAM file is never longer.
 const LONGEST: u64 = 1 << 20;
 
+/// Files that no service has the name of: what editors and package managers leave. The package looks past the same.
+const LEFT_BEHIND: [&str; 7] = [".*", "*~", "*.dpkg-*", "*.ucf-*", "*.rpmsave", "*.rpmnew", "*.rpmorig"];
+
+fn is_left_behind(name: &str) -> bool {
+    LEFT_BEHIND.iter().any(|left| glob::Pattern::new(left).is_ok_and(|left| left.matches(name)))
+}
+
 /// What Debian's libpam does where an `@include` fails in a file that is read for one facility: it takes
 /// the actions of the line before, or what is in memory.
 pub(super) const UNDEFINED: &str = ", and what libpam does then is not defined";
@@ -161,7 +168,7 @@ impl Files {
             .flatten()
             .filter(|entry| entry.path().is_file())
             .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.') && !name.ends_with('~') && !name.contains(".dpkg-"))
+            .filter(|name| !is_left_behind(name))
             .collect();
         names.sort();
         names.dedup();
@@ -313,6 +320,17 @@ pub(crate) mod tests {
                 _ => (step.level, name(step)),
             })
             .collect()
+    }
+
+    #[test]
+    fn the_package_looks_past_the_same_files() {
+        let steps = include_str!("../../../packaging/files/steps");
+        let named = steps.split("! -name '").skip(1).filter_map(|rest| rest.split('\'').next());
+        assert_eq!(named.collect::<Vec<_>>(), LEFT_BEHIND);
+        for name in [".sshd.swp", "sshd~", "sshd.dpkg-old", "sshd.ucf-dist", "sshd.rpmsave"] {
+            assert!(is_left_behind(name), "{name}");
+        }
+        assert!(!is_left_behind("sshd") && !is_left_behind("polkit-1"));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 use std::collections::HashMap;
 
 use super::line::{Action, Control, IGNORE, RENEW, SUCCESS};
+use super::root::Root;
 use super::stack::{Act, Step};
 
 /// What a module answers, as far as a stack can tell.
@@ -95,8 +96,8 @@ pub(crate) struct Seen {
     pub(crate) key: bool,
     /// A module that knows a first factor has found it right.
     pub(crate) first: bool,
-    /// It is root who asks.
-    pub(crate) root: bool,
+    /// What lines have found of root.
+    pub(crate) root: Root,
 }
 
 /// How far a way has come.
@@ -181,7 +182,7 @@ fn anything(control: &Control, module: &str, _arguments: &[String]) -> Vec<(Answ
         "pam_permit" => return vec![success],
         "pam_deny" => &[],
         "pam_unix" => &[success, renew],
-        OURS => &[success, ignore],
+        OURS | "pam_succeed_if" => &[success, ignore],
         _ => &[success, ignore, renew],
     };
     others.iter().copied().chain(failures).collect()
@@ -198,7 +199,7 @@ impl Walk {
         steps: &[Step],
         answers: impl Fn(&Control, &str, &[String]) -> Vec<(Answer, Action)>,
     ) -> Self {
-        let seen = Seen { ours: Ours::Unasked, key: false, first: false, root: false };
+        let seen = Seen { ours: Ours::Unasked, key: false, first: false, root: Root::Unsaid };
         let start = At { next: 0, standing: Standing::START, before: Vec::new(), seen };
         let mut from: HashMap<At, Option<(At, Answer)>> = HashMap::from([(start.clone(), None)]);
         let mut open = vec![start];
@@ -310,8 +311,10 @@ fn seen(mut seen: Seen, step: &Step, answer: Answer) -> Seen {
         };
     } else if module == OURS {
         seen.key |= success;
-    } else if module == "pam_rootok" {
-        seen.root |= success;
+    } else if let Some(root) = Root::found_by(step) {
+        if success {
+            seen.root = seen.root.max(root);
+        }
     } else if knows_first_factor(module) {
         seen.first |= success;
     }
@@ -419,7 +422,7 @@ mod tests {
         let walk = walk(&format!("auth sufficient pam_rootok.so\n@include common-auth\n{ASKS}"));
         let unasked: Vec<_> =
             walk.ends.iter().filter(|end| end.granted && end.seen.ours == Ours::Unasked).collect();
-        assert!(!unasked.is_empty() && unasked.iter().all(|end| end.seen.root));
+        assert!(!unasked.is_empty() && unasked.iter().all(|end| end.seen.root == Root::Asks));
         assert_eq!(unasked[0].way, [(0, Answer::Success)]);
     }
 

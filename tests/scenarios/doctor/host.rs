@@ -12,6 +12,11 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
     machine.shell(&format!(
         "cp {module} /root/pam_mfa.so; umount {module}; install -m 0644 /root/pam_mfa.so {module}"
     ));
+    // Anybody may write to these: `logger`.
+    machine.shell(
+        "printf '%s\\n' 'audit: type=1400 audit(9999999999.1:2): avc:  denied  { x } for comm=\"mfad\" permissive=0' \
+         | tee /var/log/syslog >/var/log/kern.log",
+    );
     let module: &'static str = module.leak();
     each_is_found_and_mended(&machine, &[
         fault("module-writable:pam_mfa.so", "chmod 0666 /usr/lib/*-linux-gnu/security/pam_mfa.so", module, "", ByDoctor),

@@ -34,7 +34,9 @@ fn doctor_finds_and_mends_what_mfad_stands_on() {
                 "",
                 By("cp -p /root/key /etc/mfad/key"),
             ),
-            fault("store-modes:mfad", "chmod 0755 /var/lib/mfad", "/var/lib/mfad", "", ByDoctor),
+            // Another process of that name and user, as of a container: no command here may end it.
+            fault("store-modes:mfad", "cp /usr/bin/sleep /tmp/mfad; chmod 755 /tmp/mfad
+             setpriv --reuid mfad --clear-groups /tmp/mfad 600 >/dev/null 2>&1 & echo $! >/root/another; chmod 0755 /var/lib/mfad", "/var/lib/mfad", "", ByDoctor),
             fault("socket-modes:mfad", "chown alice /run/mfad", "/run/mfad", "", ByDoctor),
             fault(
                 "socket-modes:pam.sock",
@@ -105,7 +107,7 @@ fn doctor_finds_and_mends_what_mfad_stands_on() {
                 "mkdir -p /etc/dbus-1/system.d; echo '<busconfig><policy user=\"alice\"><allow send_destination=\"org.mfad1\"/></policy></busconfig>' >/etc/dbus-1/system.d/more.conf",
                 "/etc/dbus-1/system.d/more.conf",
                 "",
-                By("rm /etc/dbus-1/system.d/more.conf"),
+                By("rm /etc/dbus-1/system.d/more.conf; kill $(cat /root/another)"),
             ),
             Fault {
                 name: "mfad-silent:mfad",

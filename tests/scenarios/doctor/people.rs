@@ -4,7 +4,7 @@ use std::process::Command;
 
 use mfa_tests::{Suite, Totp};
 
-use super::{found, set_up_right};
+use super::{doctor, found, set_up_right};
 
 /// A source of names that reads its users from a file, as far as it may.
 const SOURCE: &str = r#"
@@ -69,6 +69,12 @@ fn doctor_finds_people_who_are_not_looked_after() {
     machine.write("/etc/users.oath", 0o600, format!("HOTP bob - {seed}\n"));
     machine.mfactl("root", "import oath bob --reason test --break-glass test").stdout_of_success();
     found(&machine, &["single-factor:bob"]);
+    // Not by root in bob's name.
+    let finding = &doctor(&machine)["findings"][0];
+    assert_eq!(
+        (&finding["mend"], &finding["mends"]),
+        (&"ask bob to run: mfactl codes renew".into(), &false.into())
+    );
     let code = machine.shell(&format!("oathtool --hotp {seed}"));
     machine.mfactl_with("bob", "codes renew --json", code.trim()).stdout_of_success();
     found(&machine, &[]);

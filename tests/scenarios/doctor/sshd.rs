@@ -99,7 +99,7 @@ fn doctor_finds_and_mends_what_sshd_does_with_it() {
              cp /root/key.pub /root/.ssh/authorized_keys",
                 MAIN,
                 "",
-                ByDoctor,
+                By("rm /root/.ssh/authorized_keys"),
             ),
         ],
     );

@@ -216,6 +216,9 @@ fn doctor_finds_services_that_do_not_ask() {
          printf 'Match User root Address 10.1.2.0/24\\n AuthenticationMethods publickey\\n' >>/etc/ssh/sshd_config",
     );
     found(&machine, &[]);
+    machine.shell("sed -i '1i AllowUsers alice' /etc/ssh/sshd_config");
+    found(&machine, &["no-break-glass:root"]);
+    machine.shell("sed -i 1d /etc/ssh/sshd_config");
     // As the guide for administrators has it: a line that leaves root out of all that may hang on mfad.
     machine.shell(
         "sed -i '0,/^account/s//account sufficient pam_succeed_if.so quiet user = root\\n&/' /etc/pam.d/sshd

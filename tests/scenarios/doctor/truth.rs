@@ -2,7 +2,7 @@
 
 use mfa_tests::{Machine, Suite, Verdict};
 
-use super::{doctor, names, set_up};
+use super::{apply, doctor, names, set_up};
 use crate::people::not_enrolled;
 
 /// Runs what doctor prints against that finding.
@@ -59,6 +59,27 @@ fn what_doctor_finds_is_so_and_its_commands_end_it() {
     mend(&machine, "key-skips-code:sshd");
     machine.shell(LISTENS);
     assert_ne!(by_key(), Verdict::Granted);
+
+    // Root's own key is not to become a way in for whoever knows root's password: root has no factor.
+    machine.shell(
+        "mkdir -p -m 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/key
+         cp /root/key.pub /root/.ssh/authorized_keys",
+    );
+    let by_password = || machine.ssh("root").password("root's").run().verdict;
+    assert_eq!(by_password(), Verdict::Refused);
+    let said = doctor(&machine);
+    let at =
+        names(&said).iter().position(|found| found == "root-answers-replaced:sshd").expect("it is found");
+    let (printed, mends) = (&said["findings"][at]["mend"], &said["findings"][at]["mends"]);
+    if *mends == true {
+        machine.shell(printed.as_str().expect("a command"));
+    } else {
+        assert_eq!(*printed, "mfactl pam apply sshd --break-glass-from NETWORK");
+        apply(&machine, "--break-glass-from 10.1.2.0/24");
+    }
+    machine.shell(LISTENS);
+    assert_eq!(by_password(), Verdict::Refused);
+    assert!(!names(&doctor(&machine)).contains(&"root-answers-replaced:sshd".to_owned()));
 
     let sudo = || machine.exec_as("alice", &["sudo", "-n", "true"]).status.success();
     assert!(!sudo());

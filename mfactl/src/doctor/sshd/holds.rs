@@ -1,5 +1,6 @@
 //! What holds for somebody who comes, as sshd itself says it.
 
+use crate::pam::glass::lets_root_in;
 use crate::pam::sshd::Effective;
 
 /// Methods that need no stack of PAM's.
@@ -50,7 +51,10 @@ impl Holds {
 
     /// Whether root comes in by key alone.
     pub(super) fn root_by_key(&self) -> bool {
-        !matches!(self.get("permitrootlogin"), "no" | "") && self.skips() == Some("publickey")
+        let root = self.get("permitrootlogin");
+        !matches!(root, "no" | "forced-commands-only" | "")
+            && self.skips() == Some("publickey")
+            && lets_root_in(&self.0)
     }
 }
 

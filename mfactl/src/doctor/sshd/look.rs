@@ -2,13 +2,14 @@
 
 use super::Sshd;
 use super::change::{set, taken};
-use super::config::Setting;
 use super::guests::Guest;
 use super::holds::Holds;
-use crate::doctor::finding::{Finding, Report};
+use crate::doctor::finding::{Finding, Report, Spot};
 use crate::doctor::host::{Host, Service};
 use crate::doctor::kind::Kind;
 use crate::doctor::mend::{self, Mend};
+use crate::pam::glass::lets_root_in;
+use crate::pam::sshd::Setting;
 use crate::pam::stack::Act;
 use crate::pam::walk::{OURS, asks_for_factor};
 
@@ -72,11 +73,12 @@ impl Look<'_> {
         }
         for setting in &self.sshd.config.settings {
             if setting.written.eq_ignore_ascii_case("ChallengeResponseAuthentication") {
-                let mend = mend::on_line(&setting.spot, "s/[A-Za-z]+/KbdInteractiveAuthentication/");
+                let spot = Spot::from(&setting.place);
+                let mend = mend::on_line(&spot, "s/[A-Za-z]+/KbdInteractiveAuthentication/");
                 self.report.found(Finding {
                     kind: Kind::OldKeyword,
                     subject: "sshd".into(),
-                    spot: Some(setting.spot.clone()),
+                    spot: Some(spot),
                     detail: setting.written.clone(),
                     mend,
                 });
@@ -89,19 +91,20 @@ impl Look<'_> {
         const NEEDED: [(&str, &str); 3] =
             [("usepam", "yes"), ("kbdinteractiveauthentication", "yes"), ("passwordauthentication", "no")];
         for (keyword, needed) in NEEDED {
-            let for_all = |setting: &&Setting| setting.keyword == keyword && setting.block.is_none();
+            let for_all =
+                |setting: &&Setting| setting.keyword == keyword && self.sshd.config.is_for_all(setting);
             let mut lines = self.sshd.config.settings.iter().filter(for_all);
             let Some(first) = lines.next().filter(|first| !first.value.eq_ignore_ascii_case(needed)) else {
                 continue;
             };
             let Some(beaten) = lines.find(|line| line.value.eq_ignore_ascii_case(needed)) else { continue };
-            let line = first.spot.line.unwrap_or(1);
-            let change = mend::sed(&first.spot.file, &format!("{line}d"));
+            let line = first.place.line;
+            let change = mend::sed(&first.place.file, &format!("{line}d"));
             self.report.found(Finding {
                 kind: Kind::SettingBeaten,
                 subject: beaten.written.clone(),
-                spot: Some(beaten.spot.clone()),
-                detail: format!("{}:{line} comes first", first.spot.file.display()),
+                spot: Some(Spot::from(&beaten.place)),
+                detail: format!("{}:{line} comes first", first.place.file.display()),
                 mend: taken(&change),
             });
         }
@@ -139,15 +142,19 @@ impl Look<'_> {
         if guest.block.is_none()
             && by_key_only
             && holds.wants_an_answer()
+            && lets_root_in(&holds.0)
             && self.sshd.roots_key_is_of_no_use()
         {
-            self.found(
-                Kind::RootAnswersReplaced,
-                "PermitRootLogin",
-                holds,
-                "yes",
-                holds.get("permitrootlogin"),
-            );
+            let now = holds.get("permitrootlogin");
+            let (spot, _) = set(&self.sshd.config, "PermitRootLogin", now, now);
+            self.report.found(Finding {
+                kind: Kind::RootAnswersReplaced,
+                subject: "sshd".into(),
+                spot: Some(spot),
+                detail: now.into(),
+                // With `PermitRootLogin yes` a root without a factor would come in by password alone, from anywhere.
+                mend: Mend::ByHand("mfactl pam apply sshd --break-glass-from NETWORK".into()),
+            });
         }
     }
 
@@ -172,18 +179,18 @@ impl Look<'_> {
             .settings
             .iter()
             .find(|setting| setting.block == Some(number) && setting.keyword == "authenticationmethods");
-        let spot = setting.map_or(&block.spot, |setting| &setting.spot);
+        let spot = Spot::from(setting.map_or(&block.place, |setting| &setting.place));
         let script = match setting {
             Some(_) => "s/[^[:space:]].*/AuthenticationMethods publickey,keyboard-interactive/",
             None => "a AuthenticationMethods publickey,keyboard-interactive",
         };
-        let Mend::Run(change) = mend::on_line(spot, script) else { return };
+        let Mend::Run(change) = mend::on_line(&spot, script) else { return };
         let subject =
             block.criteria.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         self.report.found(Finding {
             kind: Kind::MatchBlockSkips,
             subject: subject.join(","),
-            spot: Some(spot.clone()),
+            spot: Some(spot),
             detail: format!("{method} alone, for example for {}", guest.visitor.user),
             mend: taken(&change),
         });

@@ -2,7 +2,6 @@
 //! `Match` block, for root, and for anybody else.
 
 mod change;
-mod config;
 mod guests;
 mod holds;
 mod look;
@@ -10,7 +9,6 @@ mod look;
 use std::path::Path;
 
 use self::change::set;
-use self::config::Config;
 use self::guests::{Guest, guests};
 use self::holds::Holds;
 pub(super) use self::look::look;
@@ -18,11 +16,9 @@ use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::Mend;
-use super::run;
-use crate::pam::sshd::{CONFIG, Effective};
-
-/// Where root's keys are looked for.
-const ROOTS_HOME: &str = "/root";
+use crate::pam::glass::roots_key;
+use crate::pam::sshd::{CONFIG, Config, Effective};
+use crate::run;
 
 /// What sshd told, for everyone who was asked about.
 pub(super) struct Sshd {
@@ -34,9 +30,12 @@ impl Sshd {
     /// Asks; nothing where there is no sshd.
     pub(super) fn ask(host: &Host, report: &mut Report) -> Option<Self> {
         run::find("sshd")?;
-        let config = Config::read();
+        let config = Config::read(Path::new(CONFIG), None).unwrap_or_else(|why| {
+            report.cannot_look("sshd-config", why, Mend::ByHand("sshd -t".into()));
+            Config::default()
+        });
         let mut asked = Vec::new();
-        for guest in guests(host, &config) {
+        for guest in guests(host, &config, report) {
             match Effective::of(Path::new(CONFIG), &guest.visitor) {
                 Ok(effective) => asked.push((guest, Holds(effective))),
                 Err(why) => {
@@ -58,17 +57,9 @@ impl Sshd {
         self.root_has_key() && !self.root_by_key()
     }
 
-    /// Whether root has a key here. Root's home is root's own: those of others are not looked into, where a link or
-    /// a FIFO may wait for a root who reads.
+    /// Whether root has a key here.
     pub(super) fn root_has_key(&self) -> bool {
-        let Some((_, holds)) = self.asked.first() else { return false };
-        let is_key = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        let mut patterns = holds.get("authorizedkeysfile").split_whitespace();
-        patterns.any(|pattern| {
-            let path = pattern.replace("%h", ROOTS_HOME).replace("%u", "root").replace("%U", "0");
-            let text = std::fs::read_to_string(Path::new(ROOTS_HOME).join(path));
-            text.is_ok_and(|text| text.lines().any(is_key))
-        })
+        self.asked.first().is_some_and(|(_, holds)| roots_key(&holds.0))
     }
 }
 

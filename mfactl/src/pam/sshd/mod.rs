@@ -1,40 +1,27 @@
 //! What sshd does with a login, asked of sshd itself (`sshd -T`), and its settings as they are written.
 
+mod config;
+mod visitor;
+
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub(crate) use self::config::{Config, Match, Setting};
+pub(crate) use self::visitor::{Visitor, in_network};
+
+use self::config::{criteria, files, setting, words};
 use super::clock::Stopwatch;
 use super::stack::Place;
+use crate::run;
 
-/// The server.
-const SSHD: &str = "/usr/sbin/sshd";
 /// Its settings.
 pub(crate) const CONFIG: &str = "/etc/ssh/sshd_config";
-/// Where it wants to be able to go before it says anything.
-const PRIVSEP: &str = "/run/sshd";
-
-/// Somebody who logs in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Visitor {
-    /// Under which name.
-    pub(crate) user: String,
-    /// From which address.
-    pub(crate) address: String,
-}
-
-impl Visitor {
-    /// Somebody whom nobody has thought of: of a name and an address (RFC 5737) that no block names.
-    pub(crate) fn anybody() -> Self {
-        Self { user: "mfad-anybody".into(), address: "192.0.2.77".into() }
-    }
-}
 
 /// The settings in force for one visitor: keyword, lower case, and its values.
 #[derive(Clone, Debug, Default)]
@@ -43,17 +30,8 @@ pub(crate) struct Effective(HashMap<String, Vec<String>>);
 impl Effective {
     /// Asks sshd about a settings file.
     pub(crate) fn of(config: &Path, visitor: &Visitor) -> Result<Self, String> {
-        if !Path::new(PRIVSEP).exists() {
-            // Made by the service's start; sshd refuses to read its settings without.
-            fs::create_dir(PRIVSEP).map_err(|error| format!("{PRIVSEP}: {error}"))?;
-        }
-        let who = format!("user={},host={address},addr={address}", visitor.user, address = visitor.address);
-        let run = Command::new(SSHD).arg("-T").arg("-f").arg(config).args(["-C", &who]).env_clear().output();
-        let run = run.map_err(|error| format!("{SSHD}: {error}"))?;
-        if !run.status.success() {
-            return Err(String::from_utf8_lossy(&run.stderr).trim().to_owned());
-        }
-        Ok(Self::parse(&String::from_utf8_lossy(&run.stdout)))
+        let said = run::ask("sshd", &["-T", "-f", &config.to_string_lossy(), "-C", &visitor.to_string()])?;
+        if said.well { Ok(Self::parse(&said.out)) } else { Err(said.err.trim().to_owned()) }
     }
 
     pub(crate) fn parse(text: &str) -> Self {
@@ -67,6 +45,11 @@ impl Effective {
     /// The first value.
     pub(crate) fn value(&self, key: &str) -> &str {
         self.0.get(key).and_then(|values| values.first()).map_or("", String::as_str)
+    }
+
+    /// Every value, of every line.
+    pub(crate) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.get(key).into_iter().flatten().flat_map(|value| value.split_whitespace())
     }
 
     /// Whether it is `yes`.
@@ -96,97 +79,40 @@ pub(crate) struct Block {
 
 /// The `Match` blocks below a settings file, in the order in which sshd reads them; those of `except` left out.
 pub(crate) fn blocks(config: &Path, except: &Path) -> Result<Vec<Block>, String> {
-    let mut blocks = Vec::new();
-    read(config, except, 0, &mut blocks)?;
-    Ok(blocks)
-}
-
-fn read(file: &Path, except: &Path, depth: usize, blocks: &mut Vec<Block>) -> Result<(), String> {
-    if file == except || depth > 16 {
-        return Ok(());
+    let config = Config::read(config, Some(except))?;
+    // Its own blocks hold for whom the outer one does, which no block of ours could say.
+    if let Some(place) = config.nested {
+        return Err(format!("{place}: an Include inside of a Match block"));
     }
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut open: Option<Block> = None;
-    for (number, line) in (1..).zip(text.lines()) {
-        let Some((keyword, value)) = setting(line) else { continue };
-        let place = Place { file: file.to_owned(), line: number };
-        match keyword.as_str() {
-            "match" => {
-                blocks.extend(open.take());
-                open = Some(Block { place, criteria: value.to_owned(), methods: None, no_prompt: None });
-            }
-            "kbdinteractiveauthentication" | "challengeresponseauthentication" => {
-                if let Some(block) = open.as_mut().filter(|_| value.eq_ignore_ascii_case("no")) {
-                    block.no_prompt.get_or_insert(place);
-                }
-            }
-            // Its own blocks hold for whom this one does, which no block of ours could say.
-            "include" if open.is_some() => {
-                return Err(format!("{place}: an Include inside of a Match block"));
-            }
-            "authenticationmethods" => {
-                if let Some(block) = &mut open {
-                    block.methods.get_or_insert_with(|| value.to_owned());
-                }
-            }
-            "include" => {
-                for file in included(value) {
-                    read(&file, except, depth + 1, blocks)?;
-                }
-            }
-            _ => {}
+    let block = |(number, found): (usize, &Match)| {
+        let of = |keyword: &'static str| {
+            config.settings.iter().filter(move |one| one.block == Some(number) && one.keyword == keyword)
+        };
+        let mut off =
+            of("kbdinteractiveauthentication").filter(|setting| setting.value.eq_ignore_ascii_case("no"));
+        Block {
+            place: found.place.clone(),
+            criteria: found.written.clone(),
+            methods: of("authenticationmethods").next().map(|setting| setting.value.clone()),
+            no_prompt: off.next().map(|setting| setting.place.clone()),
         }
-    }
-    blocks.extend(open);
-    Ok(())
-}
-
-/// Keyword, lower case, and value: between them are spaces, or one `=`.
-fn setting(line: &str) -> Option<(String, &str)> {
-    let line = without_comment(line).trim();
-    let end = line.find(|c: char| c.is_whitespace() || c == '=')?;
-    let value = line[end..].trim_start();
-    let value = value.strip_prefix('=').unwrap_or(value).trim();
-    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    let value = quoted.filter(|value| !value.contains('"')).unwrap_or(value);
-    Some((line[..end].to_ascii_lowercase(), value))
-}
-
-/// A comment begins with a word, outside of quotes: a name may hold a `#`.
-fn without_comment(line: &str) -> &str {
-    let (mut quoted, mut between) = (false, true);
-    let begins = line.find(|c: char| {
-        let comment = c == '#' && between && !quoted;
-        quoted ^= c == '"';
-        between = c.is_whitespace();
-        comment
-    });
-    &line[..begins.unwrap_or(line.len())]
-}
-
-/// The files that an `Include` names; a relative path is below `/etc/ssh`.
-fn included(value: &str) -> Vec<PathBuf> {
-    let one = |pattern: &str| {
-        let pattern = Path::new("/etc/ssh").join(pattern.trim_matches('"'));
-        glob::glob(&pattern.to_string_lossy())
-            .map(|found| found.flatten().collect::<Vec<_>>())
-            .unwrap_or_default()
     };
-    value.split_whitespace().flat_map(one).collect()
+    Ok(config.blocks.iter().enumerate().map(block).collect())
 }
 
 /// Whether the first setting of a file includes `file`, and no other before it.
 pub(crate) fn begins_with_include_of(text: &str, file: &Path) -> bool {
-    let Some((keyword, value)) = text.lines().find_map(setting) else { return false };
+    let Some((keyword, rest)) = text.lines().find_map(setting) else { return false };
     let covers = |pattern: &str| {
-        let pattern = Path::new("/etc/ssh").join(pattern.trim_matches('"'));
+        let pattern = Path::new("/etc/ssh").join(pattern);
         glob::Pattern::new(&pattern.to_string_lossy()).is_ok_and(|pattern| pattern.matches_path(file))
     };
     // The first pattern that comes to any file at all: sshd reads what it finds in the order of names.
-    let first = value.split_whitespace().find(|pattern| covers(pattern) || !included(pattern).is_empty());
-    keyword == "include"
+    let patterns = words(rest);
+    let first = patterns.iter().find(|pattern| covers(pattern) || !files(pattern).is_empty());
+    keyword.eq_ignore_ascii_case("include")
         && first.is_some_and(|pattern| {
-            covers(pattern) && included(pattern).iter().all(|other| other.as_path() >= file)
+            covers(pattern) && files(pattern).iter().all(|other| other.as_path() >= file)
         })
 }
 
@@ -196,47 +122,10 @@ impl Block {
         self.methods.is_some() && !self.criteria.eq_ignore_ascii_case("all")
     }
 
-    /// Somebody whom the block is for, as far as one can be made up.
-    pub(crate) fn visitor(&self) -> Visitor {
-        let mut visitor = Visitor::anybody();
-        let mut words = self.criteria.split_whitespace();
-        while let Some(criterion) = words.next() {
-            let (criterion, value) = match criterion.split_once('=') {
-                Some((criterion, value)) => (criterion, value),
-                None if criterion.eq_ignore_ascii_case("all") => break,
-                None => (criterion, words.next().unwrap_or_default()),
-            };
-            let first = value
-                .trim_matches('"')
-                .split(',')
-                .find(|pattern| !pattern.starts_with('!'))
-                .unwrap_or_default();
-            match criterion.to_ascii_lowercase().as_str() {
-                "user" => visitor.user = first.replace(['*', '?'], "x"),
-                "group" => visitor.user = member(first).unwrap_or(visitor.user),
-                "address" => visitor.address = in_network(first),
-                _ => {}
-            }
-        }
-        visitor
+    /// Somebody whom the block is for.
+    pub(crate) fn visitor(&self) -> Result<Visitor, String> {
+        Visitor::anybody().within(&criteria(&self.criteria))
     }
-}
-
-/// Some member of a group.
-fn member(group: &str) -> Option<String> {
-    let found = nix::unistd::Group::from_name(group).ok().flatten()?;
-    if let Some(name) = found.mem.first() {
-        return Some(name.clone());
-    }
-    nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(found.gid.as_raw()))
-        .ok()
-        .flatten()
-        .map(|user| user.name)
-}
-
-/// An address of a network: that which names it, or the pattern with its stars filled in.
-pub(crate) fn in_network(network: &str) -> String {
-    network.split('/').next().unwrap_or_default().replace(['*', '?'], "1")
 }
 
 /// How long a server may take to listen again.
@@ -300,8 +189,8 @@ mod tests {
             seen,
             [("group admins", None), ("User ansible,git", Some("publickey")), ("Address=10.0.0.0/8", None)]
         );
-        assert_eq!(found[1].visitor().user, "ansible");
-        assert_eq!(found[2].visitor().address, "10.0.0.0");
+        assert_eq!(found[1].visitor().unwrap().user, "ansible");
+        assert_eq!(found[2].visitor().unwrap().address, "10.0.0.0");
         assert_eq!(found[1].place.line, 2);
         assert_eq!(blocks(&main, &more).unwrap().len(), 2);
     }

@@ -1,6 +1,7 @@
 //! What one step does in a stack, and which step leads a way past our line.
 
-use crate::pam::line::{Action, Facility, IGNORE, Line, RENEW, Rule, SUCCESS};
+use crate::pam::control::{Action, IGNORE, RENEW, SUCCESS};
+use crate::pam::line::{Facility, Line, Rule};
 use crate::pam::stack::{Act, Step};
 use crate::pam::walk::{Answer, End, asks_for_factor};
 

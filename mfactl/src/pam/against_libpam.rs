@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::line::{Action, CODES, Control, Facility, IGNORE, RENEW, SUCCESS};
+use super::control::{Action, CODES, Control, IGNORE, RENEW, SUCCESS};
+use super::line::Facility;
 use super::stack::{Files, Step, UNDEFINED};
 use super::walk::{Answer, Walk};
 

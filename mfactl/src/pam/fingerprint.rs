@@ -9,9 +9,10 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::control::Action;
 use super::family::Family;
 use super::gate;
-use super::line::{Action, Facility};
+use super::line::Facility;
 use super::sshd::{CONFIG, Effective, Visitor};
 use super::stack::{Act, Files, Step};
 

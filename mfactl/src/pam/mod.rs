@@ -11,6 +11,7 @@ mod against_libpam;
 mod arm;
 mod block;
 pub(crate) mod clock;
+pub(crate) mod control;
 mod effect;
 pub(crate) mod family;
 mod fingerprint;
@@ -28,6 +29,7 @@ pub(crate) mod stack;
 pub(crate) mod status;
 mod trial;
 mod undo;
+mod unplaced;
 pub(crate) mod walk;
 
 use std::ffi::OsString;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::line::{Action, Control, Facility, Line, Rule, module_name, parse};
+use super::control::{Action, Control};
+use super::line::{Facility, Line, Rule, module_name, parse};
 
 /// The folders of PAM files, the first one first: what an administrator keeps wins over what is shipped.
 const FOLDERS: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use super::line::{Action, Control, IGNORE, RENEW, SUCCESS};
+use super::control::{Action, Control, IGNORE, RENEW, SUCCESS};
 use super::root::Root;
 use super::stack::{Act, Step};
 

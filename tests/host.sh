@@ -1,7 +1,11 @@
 # What tests/run and packaging/demo need of this host. Sourced by them, at the top of the repository.
 
 # Everything that starts machines, and all that it starts, can neither set the clock nor reboot: no way back.
-confined() { setpriv --bounding-set=-sys_time,-sys_boot,-sys_module,-sys_rawio --inh-caps=-all "$@"; }
+# Ctrl-C is typed in tests, so it works in there, also where whoever started this has it ignored (nohup).
+confined() {
+  env --default-signal=HUP,INT,QUIT,TERM \
+    setpriv --bounding-set=-sys_time,-sys_boot,-sys_module,-sys_rawio --inh-caps=-all "$@"
+}
 
 need_root_and_rust() { # need_root_and_rust WHO
   [ "$(id -u)" = 0 ] || { echo "$1 makes machines, and needs root" >&2; exit 1; }

@@ -58,6 +58,15 @@ pub(crate) fn ended(terminal: &mut Terminal) -> Option<i32> {
     }
 }
 
+/// Puts it in front of sudo, and has alice prove it: it is kept.
+fn keep_at_sudo(machine: &Machine) {
+    let mut terminal = apply(machine, "sudo");
+    say_yes(machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+}
+
 fn status(machine: &Machine, code: i32) -> Vec<Value> {
     let ran = machine.exec(&["mfactl", "pam", "status", "--json"]).assert_exit(code);
     ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -320,11 +329,7 @@ fn root_comes_in_by_key_from_the_named_network_with_mfad_dead() {
 fn a_later_loss_is_seen_and_dated() {
     let machine = host().start();
     let shipped = machine.read("/etc/pam.d/sudo");
-    let mut terminal = apply(&machine, "sudo");
-    say_yes(&machine, &mut terminal);
-    let token = machine.token("alice");
-    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    keep_at_sudo(&machine);
     // What a package or a configuration tool does.
     machine.write("/etc/pam.d/sudo", 0o644, &shipped);
     let gone = &status(&machine, 1)[0];
@@ -337,11 +342,7 @@ fn a_later_loss_is_seen_and_dated() {
 #[test]
 fn a_change_that_still_protects_differs_from_what_was_kept() {
     let machine = host().start();
-    let mut terminal = apply(&machine, "sudo");
-    say_yes(&machine, &mut terminal);
-    let token = machine.token("alice");
-    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    keep_at_sudo(&machine);
     machine.shell("sed -i 's/pam_unix.so nullok/pam_unix.so nullok nodelay/' /etc/pam.d/common-auth");
     assert_eq!(status(&machine, 7)[0]["state"], "differs");
     machine.shell("sed -i 's/nullok nodelay/nullok/' /etc/pam.d/common-auth");
@@ -352,11 +353,7 @@ fn a_change_that_still_protects_differs_from_what_was_kept() {
 fn what_a_configuration_tool_put_there_is_kept_by_its_hash_and_its_loss_is_seen() {
     let machine = host().start();
     let shipped = machine.read("/etc/pam.d/sudo");
-    let mut terminal = apply(&machine, "sudo");
-    say_yes(&machine, &mut terminal);
-    let token = machine.token("alice");
-    let _ = machine.sudo("alice").password("pw").code(&code(&token)).assert_granted();
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    keep_at_sudo(&machine);
     let hash = status(&machine, 0)[0]["hash"].as_str().expect("a hash").to_owned();
     // The files are there, and nothing is known of them.
     machine.shell("rm /var/lib/mfactl/kept.json");
@@ -389,11 +386,7 @@ fn everything_is_taken_out_where_sshd_cannot_read_its_settings() {
 #[test]
 fn what_was_kept_on_one_host_is_rolled_out_to_others() {
     let first = host().start();
-    let mut terminal = apply(&first, "sudo");
-    say_yes(&first, &mut terminal);
-    let token = first.token("alice");
-    let _ = first.sudo("alice").password("pw").code(&code(&token)).assert_granted();
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    keep_at_sudo(&first);
     let hash = status(&first, 0)[0]["hash"].as_str().expect("a hash").to_owned();
 
     let other = host().start();

@@ -9,6 +9,7 @@ use std::fmt;
 use mfa_proto::{
     identity::{ServiceName, UnixTime, UserName, escape},
     step::Reason,
+    time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,26 @@ pub enum Event {
     ReserveGone,
     /// There is room again, and some of it is set aside.
     ReserveMade,
+    /// An administrator exempted a user for a time.
+    Exempted {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+        /// What it is limited to, for people.
+        only: String,
+        /// The time from which it is void.
+        until: UnixTime,
+    },
+    /// An administrator ended such an exemption.
+    ExemptionEnded {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+    },
+    /// What was granted from the command line is not what it was: all of it was ended.
+    ExemptionsAltered,
 }
 
 /// An administrator's act.
@@ -225,6 +246,9 @@ impl Event {
             Self::SettingsKept { .. } => "settings_kept",
             Self::ReserveGone => "reserve_gone",
             Self::ReserveMade => "reserve_made",
+            Self::Exempted { .. } => "exempted",
+            Self::ExemptionEnded { .. } => "exemption_ended",
+            Self::ExemptionsAltered => "exemptions_altered",
         }
     }
 
@@ -253,6 +277,7 @@ impl Event {
             | Self::RosterAltered
             | Self::SettingsKept { .. }
             | Self::ReserveGone
+            | Self::ExemptionsAltered
             | Self::NotMe => true,
             other => other.act().is_some_and(|act| !act.break_glass.is_empty()),
         }
@@ -268,7 +293,9 @@ impl Event {
             | Self::Unlocked { act, .. }
             | Self::Removed { act, .. }
             | Self::Refreshed { act, .. }
-            | Self::Imported { act, .. } => Some(act),
+            | Self::Imported { act, .. }
+            | Self::Exempted { act, .. }
+            | Self::ExemptionEnded { act, .. } => Some(act),
             _ => None,
         }
     }
@@ -297,6 +324,12 @@ impl Event {
             }
             Self::Refreshed { act, label } => format!("label {label}, {}", act.detail()),
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
+            Self::Exempted { act, id, only, until } => {
+                let only = if only.is_empty() { String::new() } else { format!(" for {only}") };
+                format!("{id}{only}, until {}, {}", time::utc(until.0), act.detail())
+            }
+            Self::ExemptionEnded { act, id } => format!("{id}, {}", act.detail()),
+            Self::ExemptionsAltered => "none of those from the command line holds any more".into(),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
             Self::ReserveGone => "the disk is full: what the store had set aside is all there is".into(),

@@ -50,7 +50,7 @@ async fn put(
     let fault = match read {
         Ok(settings) => {
             let mode = settings.rules.mode.word();
-            policy.set(Some(settings.rules.clone()));
+            policy.put(Some((settings.rules.clone(), &settings.text)));
             tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
@@ -71,7 +71,7 @@ async fn put(
     if policy.get().is_none() {
         let kept = kept(store).await.ok().flatten();
         let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
-        policy.set(kept.map(|settings| settings.rules));
+        policy.put(kept.as_ref().map(|kept| (kept.rules.clone(), kept.text.as_str())));
     }
     if policy.get().is_none() {
         let text = format!("broken settings and none that were good before: everybody is refused: {fault}");

@@ -313,12 +313,12 @@ fn mend_marks(account: &mut Account, now: UnixTime) {
 }
 
 /// Text that a bus carries and a terminal shows: D-Bus takes no NUL, and hangs up on who sends one.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(escape).collect()
 }
 
-fn audit_row(record: Record) -> AuditRow {
+pub(super) fn audit_row(record: Record) -> AuditRow {
     AuditRow {
         seq: record.seq,
         time: record.time.0,

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     policy::{
-        Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
-        decide_unobserved,
+        Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals, Standing,
+        decide, decide_unobserved,
     },
     store::{Account, Records, Sound, StoreError},
     world::Moment,
@@ -47,11 +47,18 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
+    let mut granted = Vec::new();
     let asked = match login.via {
         Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(target.uid(), now, history(account, login, now)), &[])
+            granted = grants(sound, now, &login.subject)?;
+            let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
+            rules.demand(login.case(target.uid(), now, history(account, login, now)), &exemptions)
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    };
+    let by = match asked.by {
+        By::Granted(at) => granted[at].name(),
+        by => rules.name(by),
     };
     let grace = match standing {
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
@@ -61,9 +68,9 @@ pub(super) fn decided(
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
-        format!("{}: would {}", rules.name(asked.by), would.word())
+        format!("{by}: would {}", would.word())
     } else {
-        rules.name(asked.by)
+        by
     };
     Ok(Decided { decision, because })
 }
@@ -77,9 +84,23 @@ pub(super) fn decided_now(
     of: (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decision, StoreError> {
+    if matches!(login.via, Via::Login | Via::Locker(_)) {
+        records.end_altered_grants()?;
+    }
     let Decided { decision, because } = decided(&mut records.read(), rules, login, target, of, now)?;
     records.because(because);
     Ok(decision)
+}
+
+/// What was granted to that user from the command line, and holds now.
+pub(super) fn grants(
+    sound: &mut Sound<'_>,
+    now: Moment,
+    user: &UserName,
+) -> Result<Vec<Grant>, StoreError> {
+    let (granted, ran_ms) = sound.granted(&now)?;
+    let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
+    Ok(granted.all().into_iter().filter(holds).collect())
 }
 
 /// What the account's past says of this login.
@@ -119,6 +140,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand(case, &[]);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }

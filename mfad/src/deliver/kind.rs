@@ -32,6 +32,8 @@ pub enum Notice {
     StoreSilent,
     /// Lines were lost.
     LinesLost,
+    /// An exemption ends soon.
+    ExemptionEnds,
 }
 
 /// How loud an entry is.
@@ -62,6 +64,7 @@ impl Notice {
             Self::AuditFails => "audit_fails",
             Self::StoreSilent => "store_silent",
             Self::LinesLost => "lines_lost",
+            Self::ExemptionEnds => "exemption_ends",
         }
     }
 
@@ -74,7 +77,8 @@ impl Notice {
             | Self::SocketFails
             | Self::SettingsRenamed
             | Self::SettingsNotKept
-            | Self::LinesLost => Level::Warning,
+            | Self::LinesLost
+            | Self::ExemptionEnds => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -129,6 +133,9 @@ ids! {
     Event::SettingsKept { .. } => "bb2c3765d648444eb9e3aac38cfafe7e",
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
+    Event::Exempted { .. } => "afc8084184054ac09a037531ced43982",
+    Event::ExemptionEnded { .. } => "cf90b0a02a8f4362a61dedf0791ecbbb",
+    Event::ExemptionsAltered => "d3825b12d5ec49e8831f71580ca8368e",
 }
 
 ids! {
@@ -147,6 +154,7 @@ ids! {
     Notice::AuditFails => "3521a63de38f4cb5985b3c7fb912a727",
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",
     Notice::LinesLost => "a18ccbaa7ffd4661855efda085d090ba",
+    Notice::ExemptionEnds => "9633b59f7318416097d9c898831530b0",
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod break_glass;
 mod clock;
 mod doors;
+mod exemptions;
 mod finding;
 mod host;
 mod ignored;
@@ -101,6 +102,7 @@ async fn examine() -> Report {
     unit::look(&mut report);
     names::look(&host, &mut report).await;
     people::look(&host, &mut report).await;
+    exemptions::look(&host, &mut report).await;
     report
 }
 

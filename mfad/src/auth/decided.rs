@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     policy::{
-        Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals, Standing,
-        decide, decide_unobserved,
+        Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals,
+        Standing, decide, decide_unobserved,
     },
     store::{Account, Records, Sound, StoreError},
     world::Moment,
@@ -93,11 +93,7 @@ pub(super) fn decided_now(
 }
 
 /// What was granted to that user from the command line, and holds now.
-pub(super) fn grants(
-    sound: &mut Sound<'_>,
-    now: Moment,
-    user: &UserName,
-) -> Result<Vec<Grant>, StoreError> {
+pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Result<Vec<Grant>, StoreError> {
     let (granted, ran_ms) = sound.granted(&now)?;
     let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
     Ok(granted.all().into_iter().filter(holds).collect())

@@ -5,8 +5,8 @@
 //! nothing. What a person reads is in [`words`], and nowhere else.
 
 pub mod administer;
-mod coverage;
 mod codes;
+mod coverage;
 mod decided;
 pub mod enrol;
 mod enrolling;

@@ -39,15 +39,13 @@ const EXEMPT: (Kind, Option<Reason>) = (Kind::Waived, Some(Reason::Exempt));
 fn an_exemption_lets_in_its_user_where_it_says_and_nowhere_else() {
     let host = Host::new(Mode::Required);
     host.enrol(ALICE);
-    let wanted = Exempt {
-        service: vec!["sshd".into()],
-        address: vec!["192.0.2.0/24".into()],
-        ..of("alice", DAY)
-    };
+    let wanted =
+        Exempt { service: vec!["sshd".into()], address: vec!["192.0.2.0/24".into()], ..of("alice", DAY) };
     let granted = host.exempt(wanted).unwrap();
     assert_eq!((granted.until, granted.given), (NOON + 30 + DAY, NOON + 30));
     assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
-    for (user, service, address) in [("alice", "sshd", AWAY), ("alice", "sudo", HOME), ("bob", "sshd", HOME)] {
+    for (user, service, address) in [("alice", "sshd", AWAY), ("alice", "sudo", HOME), ("bob", "sshd", HOME)]
+    {
         assert_eq!(begun(&host, user, service, address).0, Kind::Ask, "{user} {service} {address}");
     }
     // Nothing is known of the address: it is not taken for the right one.
@@ -121,7 +119,8 @@ fn exemptions_that_were_altered_in_the_store_let_nobody_in_and_alarm_once() {
     spoil(&host, &older);
     assert!(run(host.auth.exempt_list()).unwrap().all.is_empty());
 
-    let alarms = |host: &Host| host.audited().iter().filter(|(event, _)| event == "exemptions_altered").count();
+    let alarms =
+        |host: &Host| host.audited().iter().filter(|(event, _)| event == "exemptions_altered").count();
     let mut flipped = older.clone();
     *flipped.last_mut().unwrap() ^= 1;
     for (at, row) in [older.as_slice(), &flipped, b"", b"\xff\xff\xff\xff"].into_iter().enumerate() {
@@ -163,7 +162,10 @@ fn an_exemption_survives_a_restart_and_is_told_of_on_its_last_day() {
     assert!(run(host.auth.exemptions_due()).unwrap().is_empty());
     host.clock.pass(2 * DAY + 60);
     let due = run(host.auth.exemptions_due()).unwrap();
-    assert!(due[0].starts_with("the exemption of alice (CHG-7, ") && due[0].contains("ends in 1 day"), "{due:?}");
+    assert!(
+        due[0].starts_with("the exemption of alice (CHG-7, ") && due[0].contains("ends in 1 day"),
+        "{due:?}"
+    );
 }
 
 #[test]

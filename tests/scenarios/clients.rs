@@ -132,7 +132,7 @@ fn a_shared_connection_is_its_owners_alone_and_outlives_what_was_asked_for_it() 
     // What was decided later is not asked about: who is to be out is to be thrown out.
     machine.shell("mfactl user lock alice --reason stolen --break-glass stolen; chage --expiredate 1 alice");
     shows(&machine, &format!("{over} server id -un"), "alice");
-    machine.shell("pkill -u alice -x sshd");
+    machine.shell("pkill -u alice '^sshd'");
     fails(&machine, &format!("{over} server id -un"), "Permission denied");
     machine.shell("mfactl user unlock alice --reason found --break-glass found; chage --expiredate -1 alice");
 

@@ -37,7 +37,8 @@ fn asked_over_ssh(machine: &Machine, code: &str) -> (Sender<()>, JoinHandle<Outc
 /// The attack: who was at the prompt when the stack changed has come through the old one.
 #[test]
 fn a_login_that_was_asked_by_the_stack_before_is_no_proof_of_the_new_one() {
-    let machine = Machine::new().user(enrolled("alice").ssh_key()).user(User::named("root").password("rootpw"));
+    let machine =
+        Machine::new().user(enrolled("alice").ssh_key()).user(User::named("root").password("rootpw"));
     let machine = machine.start();
     machine.start_sshd();
     roll_out(&machine, "sshd --first password");

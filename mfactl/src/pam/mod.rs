@@ -216,15 +216,18 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
         return Err(Failure::GivenUp("nothing was changed".into()));
     }
     let held = Held::hold().map_err(Failure::Input)?;
-    let after = bus.watch(1).await?;
     let trial = put_in_place(&plan, within, clock::now())?;
-    let told = say(&format!(
-        "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
-         Everything is put back in {within} s, or at Ctrl-C.",
-        names(&plan.families)
-    ));
+    // Before it is said: who logs in at once counts.
+    let told = trial::begin(&bus).await.and_then(|after| {
+        say(&format!(
+            "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
+             Everything is put back in {within} s, or at Ctrl-C.",
+            names(&plan.families)
+        ))?;
+        Ok(after)
+    });
     let mut ended = match told {
-        Ok(()) => watch(&bus, &trial, &plan.families, after, within, &held).await,
+        Ok(after) => watch(&bus, &trial, &plan.families, after, within, &held).await,
         Err(failure) => Err(failure),
     };
     if let Ok(Ended::Proven) = ended {

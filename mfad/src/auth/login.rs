@@ -60,8 +60,9 @@ impl Auth {
         if rules.mode == Mode::Off {
             return Ok(Step::waived(Reason::PolicyOff));
         }
+        let began_ms = self.world().clock.now().boot_ms;
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        self.open(&rules, login, subject).await
+        self.open(&rules, login, subject, began_ms).await
     }
 
     /// A locker begins, for the own account of `uid`.
@@ -76,16 +77,23 @@ impl Auth {
         let (user, door) = (person.name.clone(), Door::Locker);
         let login =
             Login { via: Via::Locker(uid), subject: user.clone(), user, service, door, attested: false };
-        self.open(&rules, login, Subject::Person(person)).await
+        self.open(&rules, login, Subject::Person(person), 0).await
     }
 
-    async fn open(&self, rules: &Arc<Rules>, login: Login, subject: Subject) -> Result<Step, Failure> {
+    async fn open(
+        &self,
+        rules: &Arc<Rules>,
+        login: Login,
+        subject: Subject,
+        began_ms: u64,
+    ) -> Result<Step, Failure> {
         // Twice at most: what looked as if nobody had to be asked may turn out otherwise where
         // nobody else writes.
         for _ in 0..2 {
             let looked = self.look(rules, &login, &subject).await?;
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
-            let so_far = SoFar { heard: looked.heard, told: looked.news.is_some(), ..SoFar::default() };
+            let (heard, told) = (looked.heard, looked.news.is_some());
+            let so_far = SoFar { heard, told, began_ms, ..SoFar::default() };
             match looked.opening {
                 Opening::Offer(ends) => {
                     self.offered(target).await?;
@@ -329,7 +337,8 @@ impl Auth {
         let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds };
+        let began_ms = question.so_far.began_ms;
+        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds, began_ms };
         Ok(ticket.seal(self.store.keys(), entropy)?)
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mfa_proto::{
     answer::Answer,
-    facts::Facts,
+    facts::{self, Facts},
     identity::{ServiceName, UserName},
     names::{QUESTION_SECONDS, TRIES},
     step::{Reason, Step},
@@ -60,7 +60,9 @@ impl Auth {
         if rules.mode == Mode::Off {
             return Ok(Step::waived(Reason::PolicyOff));
         }
-        let began_ms = self.world().clock.now().boot_ms;
+        // When the stack was read for it, where the module knows: the password has come since.
+        let now = self.world().clock.now().boot_ms;
+        let began_ms = facts::loaded(facts).map_or(now, |loaded| loaded.min(now));
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
         self.open(&rules, login, subject, began_ms).await
     }

@@ -97,3 +97,30 @@ fn nor_is_one_of_a_trial_before_it() {
     wait::for_condition("the trial is over", PATIENCE, || !machine.exists("/var/lib/mfactl/trial.json"));
     assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
 }
+
+/// A host that lives on has the module since long: of its next login only mfad knows when it began.
+#[test]
+fn a_host_that_lives_on_need_not_be_started_again_for_a_proof() {
+    let door = "@include common-auth\n@include common-account\n";
+    let machine = host().user(enrolled("bob")).file("/etc/pam.d/door", 0o644, door).start().with_pam_host();
+    roll_out(&machine, "door");
+    machine.shell("passwd -d alice; passwd -d bob"); // so that the code is all that is asked for
+    let users: String =
+        ["alice", "bob"].map(|user| format!("{user} {}\n", machine.token(user).secret())).concat();
+    machine.write("/tmp/users", 0o644, users);
+    let mut logins = Terminal::open(
+        machine.inside(),
+        "root",
+        "/usr/local/bin/pam_host loop door - 2 --users /tmp/users --hold /tmp/go",
+    );
+    wait::for_condition("alice is asked", PATIENCE, || machine.exists("/tmp/go.asked"));
+    machine.write("/etc/pam.d/door", 0o644, door);
+    let mut terminal = apply(&machine, "door --within 60");
+    say_yes(&machine, &mut terminal);
+    machine.write("/tmp/go", 0o644, "");
+    assert_eq!(ended(&mut logins), Some(0), "{}", logins.transcript());
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let said = terminal.transcript();
+    assert!(said.contains("door: the login of alice began before the change"), "{said}");
+    assert!(said.contains("door: proven by bob"), "{said}");
+}

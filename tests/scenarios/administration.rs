@@ -74,7 +74,9 @@ pub(crate) fn on_trial<'a>(
             let is_in_place =
                 |service: &&str| inside.read(format!("/etc/pam.d/{service}")).contains("pam_mfa.so");
             let begun = || services.iter().all(is_in_place);
-            wait::for_condition("the trial has begun", Duration::from_secs(20), begun);
+            wait::for_condition("the files are written", Duration::from_secs(20), begun);
+            // It waits for who puts them in place: a login that began before that is done proves nothing.
+            let _ = inside.exec(&["mfactl", "pam", "status"]);
             for proof in proofs {
                 let _ = proof.assert_granted();
             }

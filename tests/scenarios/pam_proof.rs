@@ -13,7 +13,7 @@ use crate::pam_apply::{PATIENCE, apply, ended, host, say_yes};
 use crate::people::enrolled;
 
 /// Puts `words` in place without a trial, as a tool for a fleet does.
-fn roll_out(machine: &Machine, words: &str) {
+pub(crate) fn roll_out(machine: &Machine, words: &str) {
     let plan = machine.exec(&["sh", "-c", &format!("mfactl pam plan {words} --json")]).assert_exit(7);
     let plan: Value = serde_json::from_str(&plan.stdout).expect("JSON");
     let hash = plan["hash"].as_str().expect("a hash");

@@ -216,9 +216,11 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
         return Err(Failure::GivenUp("nothing was changed".into()));
     }
     let held = Held::hold().map_err(Failure::Input)?;
-    let trial = put_in_place(&plan, within, clock::now())?;
+    let (trial, alone) = put_in_place(&plan, within, clock::now())?;
     // Before it is said: who logs in at once counts.
-    let told = trial::begin(&bus).await.and_then(|after| {
+    let begun = trial::begin(&bus).await;
+    drop(alone);
+    let told = begun.and_then(|after| {
         say(&format!(
             "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
              Everything is put back in {within} s, or at Ctrl-C.",
@@ -295,7 +297,7 @@ fn roll_out(wish: PamWish, proven: &str) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     refuse_unsafe(&plan)?;
-    let trial = put_in_place(&plan, ROLLED_OUT, now)?;
+    let (trial, _) = put_in_place(&plan, ROLLED_OUT, now)?;
     if let Err(failure) = keep(&trial, &plan, now) {
         undo::undo(&trial)?;
         return Err(failure);

@@ -6,10 +6,12 @@
 //!   └──────────┴── Ctrl-C, hang-up, the clock, a fault, a power cut ──▶ put back
 //! ```
 
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::fcntl::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -39,8 +41,9 @@ const WATCHED: u32 = 20;
 /// The rollback that nobody calls off comes so much later than the end of the trial, in seconds.
 const LATER: u32 = 10;
 
-/// Puts the plan in place, with its rollback armed first. An error has put everything back.
-pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial, Failure> {
+/// Puts the plan in place, with its rollback armed first; nobody else changes anything while the lock lives. An
+/// error has put everything back.
+pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<(Trial, Flock<File>), Failure> {
     let trial = Trial {
         id: format!("{now}-{}", std::process::id()),
         families: plan.families.iter().map(|family| family.name.clone()).collect(),
@@ -79,7 +82,7 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
         undo(&trial)?;
         return Err(failure);
     }
-    Ok(trial)
+    Ok((trial, alone))
 }
 
 /// Why a second one does not begin.

@@ -14,7 +14,7 @@ use super::verdict::Binds;
 use crate::{
     account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
-    policy::Mode,
+    policy::Signals,
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -29,16 +29,6 @@ pub enum Via {
     OwnChange(u32),
     /// By root, before an administrator's change.
     AdminChange,
-}
-
-impl Via {
-    /// The mode that is decided by: a change is proven whatever the host asks of its logins. (S18)
-    pub fn mode(self, mode: Mode) -> Mode {
-        match self {
-            Self::Login | Self::Locker(_) => mode,
-            Self::OwnChange(_) | Self::AdminChange => Mode::Required,
-        }
-    }
 }
 
 /// Where a dialogue is.
@@ -69,6 +59,8 @@ pub struct Login {
     pub door: Door,
     /// Whether the first factor is known to be right.
     pub attested: bool,
+    /// What else is known of it.
+    pub signals: Signals,
 }
 
 /// The record that is judged.

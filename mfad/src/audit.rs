@@ -7,6 +7,7 @@
 use std::fmt;
 
 use mfa_proto::{
+    admin::NEW_SESSION,
     identity::{ServiceName, UnixTime, UserName, escape},
     step::Reason,
     time,
@@ -155,6 +156,8 @@ pub enum Event {
     ReserveGone,
     /// There is room again, and some of it is set aside.
     ReserveMade,
+    /// What an auth phase proved was bound, of a login that began since a stack is on trial.
+    SettledNew,
     /// An administrator exempted a user for a time.
     Exempted {
         /// Who and why.
@@ -223,7 +226,7 @@ impl Event {
             Self::Granted { .. } => "granted",
             Self::Refused { .. } => "refused",
             Self::Waived { .. } => "waived",
-            Self::Settled => "settled",
+            Self::Settled | Self::SettledNew => "settled",
             Self::EnrollmentBegun => "enrollment_begun",
             Self::Enrolled { .. } => "enrolled",
             Self::EnrollmentFailed => "enrollment_failed",
@@ -256,6 +259,7 @@ impl Event {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Refused { reason, .. } | Self::Waived { reason } => reason.0.word(),
+            Self::SettledNew => NEW_SESSION,
             _ => "",
         }
     }

@@ -133,6 +133,7 @@ ids! {
     Event::SettingsKept { .. } => "bb2c3765d648444eb9e3aac38cfafe7e",
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
+    Event::SettledNew => "98ced200a507482db73306f3df90be49",
     Event::Exempted { .. } => "afc8084184054ac09a037531ced43982",
     Event::ExemptionEnded { .. } => "cf90b0a02a8f4362a61dedf0791ecbbb",
     Event::ExemptionsAltered => "d3825b12d5ec49e8831f71580ca8368e",

@@ -11,6 +11,7 @@ mod decision;
 mod demand;
 mod enrol;
 pub mod granted;
+mod lint;
 mod mode;
 mod networks;
 mod rule;
@@ -25,6 +26,7 @@ pub use decision::{Already, Decision, Permitted, Standing, decide, decide_unobse
 pub use demand::{Asked, By, Demand, Weighed};
 pub use enrol::{AfterGrace, Entry, Leave, may_enrol};
 pub use granted::Grant;
+pub use lint::{Finding, findings};
 pub use mode::Mode;
 pub use networks::{Network, Prefix};
 pub use rule::{Effect, Exemption, Rule};

@@ -47,6 +47,7 @@ mod qr;
 mod recovery;
 mod replay;
 mod rescue;
+mod rollout;
 mod screens;
 mod secrets;
 mod settings;

@@ -133,6 +133,8 @@ reasons! {
     Ahead = 26, "token_ahead";
     /// Too many one-time codes are being checked at this moment: not judged, not counted.
     Busy = 27, "busy";
+    /// A security key that the account has enrolled opened this login: that is a second factor.
+    SecurityKey = 28, "security_key";
 }
 
 impl Step {

@@ -61,6 +61,8 @@ pub struct Rules {
     pub after_grace: AfterGrace,
     /// Who may change the accounts of others.
     pub admins: Admins,
+    /// Whether a security key counts only where it knew by a PIN or a finger who enrolled it.
+    pub ssh_key_pin: bool,
 }
 
 /// What an authenticator app shows for an account of this host.

@@ -63,6 +63,8 @@ struct File {
     #[serde(default)]
     enroll: Enroll,
     #[serde(default)]
+    factors: Factors,
+    #[serde(default)]
     admin: AdminSection,
 }
 
@@ -98,6 +100,13 @@ impl TryFrom<String> for Span {
         let number = number.parse::<u32>().map_err(|_| bad())?;
         Ok(Self { seconds: u64::from(number) * unit })
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Factors {
+    #[serde(default)]
+    ssh_key_pin: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -178,6 +187,7 @@ impl Settings {
             grace: policy.grace.seconds,
             after_grace: policy.after_grace,
             admins,
+            ssh_key_pin: file.factors.ssh_key_pin,
         };
         Ok(Self { rules, text: text.to_owned(), warnings })
     }

@@ -136,12 +136,24 @@ pub enum Decision {
     Waive(Permitted, Reason),
 }
 
+/// What of a login counts before anybody is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Already {
+    /// Nothing.
+    Nothing,
+    /// A security key that the account has enrolled opened it.
+    SecurityKey,
+}
+
 /// Decides for one login. `grace`: until when an account without a factor is not hindered, while
 /// that time has not come. An unclear standing is never waived, except where nobody is asked.
-pub fn decide(mode: Mode, standing: Standing, grace: Option<UnixTime>) -> Decision {
+pub fn decide(mode: Mode, standing: Standing, grace: Option<UnixTime>, already: Already) -> Decision {
     match (mode, standing) {
         (Mode::Off, _) => Decision::Waive(Permitted(()), Reason::PolicyOff),
         (Mode::Observe, _) => Decision::Waive(Permitted(()), Reason::Observed),
+        (Mode::Optional | Mode::Required, Standing::Enrolled) if already == Already::SecurityKey => {
+            Decision::Waive(Permitted(()), Reason::SecurityKey)
+        }
         (Mode::Optional | Mode::Required, Standing::Enrolled) => Decision::Ask(Permitted(())),
         (Mode::Optional, Standing::NotEnrolled | Standing::Unknown) => {
             Decision::Waive(Permitted(()), Reason::Optional)
@@ -181,30 +193,45 @@ mod tests {
     #[test]
     fn only_off_and_observe_let_an_unclear_account_through() {
         for mode in [Mode::Off, Mode::Observe] {
-            assert!(matches!(decide(mode, Standing::Unclear, Some(UnixTime(9))), Decision::Waive(..)));
+            assert!(matches!(
+                decide(mode, Standing::Unclear, Some(UnixTime(9)), Already::Nothing),
+                Decision::Waive(..)
+            ));
         }
         for mode in [Mode::Optional, Mode::Required] {
-            assert_eq!(decide(mode, Standing::Unclear, Some(UnixTime(9))), Decision::AskAndRefuse);
+            assert_eq!(
+                decide(mode, Standing::Unclear, Some(UnixTime(9)), Already::Nothing),
+                Decision::AskAndRefuse
+            );
         }
     }
 
     #[test]
     fn required_lets_nobody_through_without_a_factor() {
         for standing in [Standing::NotEnrolled, Standing::Unknown, Standing::Unclear] {
-            assert_eq!(decide(Mode::Required, standing, None), Decision::AskAndRefuse);
+            assert_eq!(decide(Mode::Required, standing, None, Already::Nothing), Decision::AskAndRefuse);
         }
-        assert!(matches!(decide(Mode::Required, Standing::Enrolled, None), Decision::Ask(_)));
+        assert!(matches!(
+            decide(Mode::Required, Standing::Enrolled, None, Already::Nothing),
+            Decision::Ask(_)
+        ));
     }
 
     // S19
     #[test]
     fn grace_is_for_known_accounts_without_a_factor_and_for_nobody_else() {
         let grace = Some(UnixTime(9));
-        assert!(matches!(decide(Mode::Required, Standing::NotEnrolled, grace), Decision::Waive(..)));
+        assert!(matches!(
+            decide(Mode::Required, Standing::NotEnrolled, grace, Already::Nothing),
+            Decision::Waive(..)
+        ));
         for standing in [Standing::Unknown, Standing::Unclear] {
-            assert_eq!(decide(Mode::Required, standing, grace), Decision::AskAndRefuse);
+            assert_eq!(decide(Mode::Required, standing, grace, Already::Nothing), Decision::AskAndRefuse);
         }
-        assert!(matches!(decide(Mode::Required, Standing::Enrolled, grace), Decision::Ask(_)));
+        assert!(matches!(
+            decide(Mode::Required, Standing::Enrolled, grace, Already::Nothing),
+            Decision::Ask(_)
+        ));
     }
 
     // S19

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose},
+    factor::KeyPrint,
     policy::{Rules, SuSubject},
     store::{Found, Sound, StoreError},
     world::Person,
@@ -63,7 +64,8 @@ impl Auth {
         };
         let door = door(&service, facts, caller_uid);
         let attested = facts::attested(service.as_bytes(), facts);
-        Ok((Login { via: Via::Login, user, subject: subject_name, service, door, attested }, subject))
+        let (via, keys) = (Via::Login, keys(&service, facts));
+        Ok((Login { via, user, subject: subject_name, service, door, attested, keys }, subject))
     }
 }
 
@@ -115,6 +117,12 @@ fn door(service: &ServiceName, facts: &Facts, caller: Option<u32>) -> Door {
         b"login" => Door::Console,
         _ => other(),
     }
+}
+
+/// The keys that passed, where sshd says so.
+fn keys(service: &ServiceName, facts: &Facts) -> Vec<KeyPrint> {
+    let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
+    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(KeyPrint::of_text).collect()
 }
 
 /// The peer's address in `SSH_CONNECTION`: `address port address port`.

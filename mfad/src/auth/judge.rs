@@ -17,7 +17,7 @@ use crate::{
     audit::{Event, RecordedReason},
     factor::{FactorKind, History, Match, Matched, MovingFactor, Totp},
     limits::Limited,
-    policy::{Decision, Permitted, Rules, Standing, decide},
+    policy::{Already, Decision, Permitted, Rules, Standing, decide},
     store::{Account, Context, Found, Records, StoreError},
     world::Moment,
 };
@@ -41,6 +41,15 @@ pub(super) fn standing(target: &Target, account: Option<&Account>) -> Standing {
             NoAccount::NotEnrolled => Standing::NotEnrolled,
             NoAccount::Ambiguous | NoAccount::Unproven | NoAccount::NoCaller => Standing::Unclear,
         },
+    }
+}
+
+/// What counts of a login before anybody is asked: an enrolled security key among those that sshd says
+/// passed.
+pub(super) fn already(rules: &Rules, login: &Login, account: Option<&Account>) -> Already {
+    match account.and_then(|account| account.state.ssh_key_among(&login.keys, rules.ssh_key_pin)) {
+        Some(_) => Already::SecurityKey,
+        None => Already::Nothing,
     }
 }
 
@@ -116,7 +125,7 @@ pub(super) fn decide_now(
     standing: Standing,
 ) -> Result<Decision, StoreError> {
     let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
-    Ok(decide(question.login.via.mode(rules.mode), standing, grace))
+    Ok(decide(question.login.via.mode(rules.mode), standing, grace, Already::Nothing))
 }
 
 /// An answer to the ordinary question that is no one-time code.

@@ -23,7 +23,7 @@ use super::{
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, target},
-    judge::{context, refuse, rule, standing},
+    judge::{already, context, refuse, rule, standing},
     news,
     question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
     show,
@@ -74,8 +74,8 @@ impl Auth {
             return Err(Failure::new(mfa_proto::fault::Fault::NotFound, "your uid has no name"));
         };
         let (user, door) = (person.name.clone(), Door::Locker);
-        let login =
-            Login { via: Via::Locker(uid), subject: user.clone(), user, service, door, attested: false };
+        let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
+        let login = Login { via, subject, user, service, door, attested: false, keys };
         self.open(&rules, login, Subject::Person(person)).await
     }
 
@@ -149,7 +149,8 @@ impl Auth {
                 Standing::NotEnrolled => grace::ends(sound, &rules, target.uid(), now)?,
                 _ => None,
             };
-            let decision = decide(login.via.mode(rules.mode), standing, grace);
+            let already = already(&rules, &login, account.as_ref());
+            let decision = decide(login.via.mode(rules.mode), standing, grace, already);
             let opening = opening(sound, &rules, &login, &target, (standing, account.as_ref()), now)?;
             let reads = (standing == Standing::Enrolled && login.attested).then_some(account).flatten();
             let (news, heard) = reads.map_or((None, 0), |account| {
@@ -172,7 +173,7 @@ impl Auth {
         let rules = Arc::clone(rules);
         let rule = move |records: &mut Records<'_>, now: Moment| {
             let found = target(&mut records.read(), store.keys(), &login, &subject)?;
-            let account = match found {
+            let mut account = match found {
                 Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { .. } => None,
             };
@@ -181,12 +182,18 @@ impl Auth {
                 Standing::NotEnrolled => grace::ends(&mut records.read(), &rules, found.uid(), now)?,
                 _ => None,
             };
-            let Decision::Waive(permitted, why) = decide(login.via.mode(rules.mode), standing, grace) else {
+            let already = already(&rules, &login, account.as_ref());
+            let decision = decide(login.via.mode(rules.mode), standing, grace, already);
+            let Decision::Waive(permitted, why) = decision else {
                 return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
             };
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
                 grace::see(records, uid, now.wall, false)?;
+            }
+            if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
+                account.state.ssh_key_used(&login.keys, rules.ssh_key_pin, now.wall);
+                records.keep(account)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(account.as_ref(), event, context(&login))?;

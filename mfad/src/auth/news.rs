@@ -143,6 +143,7 @@ mod tests {
             service: service.into(),
             door: Door::Console,
             attested: true,
+            keys: Vec::new(),
         }
     }
 

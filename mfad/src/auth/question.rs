@@ -14,6 +14,7 @@ use super::verdict::Binds;
 use crate::{
     account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
+    factor::KeyPrint,
     policy::Mode,
     world::{Entropy, Moment, NoEntropy, random},
 };
@@ -69,6 +70,8 @@ pub struct Login {
     pub door: Door,
     /// Whether the first factor is known to be right.
     pub attested: bool,
+    /// The keys that passed at sshd, by its own word.
+    pub keys: Vec<KeyPrint>,
 }
 
 /// The record that is judged.

@@ -125,7 +125,8 @@ fn pend(
         Err(failure) => return Ok(Err(failure)),
     };
     if replaces.is_none() && account.state.ssh_keys().count() >= MOST {
-        let said = format!("you have {MOST} security keys, which is as many as there may be: remove one first");
+        let said =
+            format!("you have {MOST} security keys, which is as many as there may be: remove one first");
         return Ok(Err(Failure::new(Fault::AlreadyEnrolled, said)));
     }
     let pending = Pending {

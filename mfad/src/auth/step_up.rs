@@ -79,7 +79,8 @@ impl Auth {
         let rules = self.rules()?;
         let user = person.name.clone();
         let service = ServiceName::from(SERVICE);
-        let login = Login { via, subject: user.clone(), user, service, door: Door::Change, attested: false };
+        let (subject, door) = (user.clone(), Door::Change);
+        let login = Login { via, subject, user, service, door, attested: false, keys: Vec::new() };
         let looked = self.look(&rules, &login, &Subject::Person(person)).await?;
         if looked.standing != crate::policy::Standing::Enrolled {
             return Err(Failure::new(Fault::NotEnrolled, "there is no factor to prove this with"));

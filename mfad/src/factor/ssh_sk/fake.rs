@@ -34,7 +34,7 @@ impl Device {
             KeyType::EcdsaP256 => {
                 put(&mut blob, b"nistp256");
                 let key = EcdsaKey::from_slice(&self.seed).unwrap();
-                put(&mut blob, &key.verifying_key().to_sec1_point(false).to_bytes());
+                put(&mut blob, key.verifying_key().to_sec1_point(false).as_bytes());
             }
         }
         put(&mut blob, self.application.as_bytes());

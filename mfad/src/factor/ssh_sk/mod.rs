@@ -109,10 +109,7 @@ mod tests {
         let text = b"sk-ssh-ed25519@openssh.com AAAA";
         assert_eq!(KeyPrint::of_text(text), Some(KeyPrint::of_blob(&[0, 0, 0])));
         // What `ssh-keygen -l` says of the empty hash's input.
-        assert_eq!(
-            KeyPrint::of_blob(b"").to_string(),
-            "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
-        );
+        assert_eq!(KeyPrint::of_blob(b"").to_string(), "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU");
         for odd in [&b""[..], b"sk-ssh-ed25519@openssh.com", b"x ", b"x !!!!", b"x AAA", b"xAAAA"] {
             assert_eq!(KeyPrint::of_text(odd), None, "{odd:?}");
         }

@@ -203,8 +203,9 @@ impl PublicKey {
                 let key = key.and_then(|point| Ed25519Key::from_bytes(&point).ok());
                 key.is_some_and(|key| key.verify_strict(&signed, signature).is_ok())
             }
-            Signature::Ecdsa(signature) => EcdsaKey::from_sec1_bytes(&self.point)
-                .is_ok_and(|key| key.verify(&signed, signature).is_ok()),
+            Signature::Ecdsa(signature) => {
+                EcdsaKey::from_sec1_bytes(&self.point).is_ok_and(|key| key.verify(&signed, signature).is_ok())
+            }
         }
     }
 }

@@ -60,22 +60,21 @@ fn a_signature_for_something_else_is_refused_with_the_reason() {
 #[test]
 fn a_key_in_a_file_is_no_security_key() {
     let text = b"-----BEGIN SSH SIGNATURE-----
-U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgJKxoLBJBivUPNTUJUSslQTt2hD
-jozKvHarKeN8uYFqgAAAADZm9vAAAAAAAAAFMAAAALc3NoLWVkMjU1MTkAAABAKNC4IEbt
-Tq0Fb56xhtuE1/lK9H9RZJfON4o6hE9R4ZGFX98gy0+fFJ/1d2/RxnZky0Y7GojwrZkrHT
-FgCqVWAQ==
+U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDApn2+qIC9AyIU5BtIoC9wLLAe
+/XeRLOujazCf/zzAwAAAADZm9vAAAAAAAAAAZzaGE1MTIAAABTAAAAC3NzaC1lZDI1NTE5
+AAAAQC6DY4rnqn/F8ZxH5NgEHFgkdZoxWnkKlVjT12Li1mr3I2U07/qeD8MQimGM+0gYS/
+1Rg4opakfibVBC381gHgg=
 -----END SSH SIGNATURE-----";
-    assert!(matches!(
-        verify(text, "foo", "x"),
-        Err(BadSignature::NoSecurityKey | BadSignature::Malformed)
-    ));
+    assert_eq!(verify(text, "foo", "x"), Err(BadSignature::NoSecurityKey));
 }
 
 #[test]
 fn what_is_not_armoured_is_none() {
     let whole = Device::new(KeyType::Ed25519, 1).sign(CHALLENGE.as_bytes());
     let whole = std::str::from_utf8(&whole).unwrap();
-    let refused = |text: &str| assert_eq!(verify(text.as_bytes(), NAMESPACE, CHALLENGE), Err(BadSignature::Malformed), "{text}");
+    let refused = |text: &str| {
+        assert_eq!(verify(text.as_bytes(), NAMESPACE, CHALLENGE), Err(BadSignature::Malformed), "{text}")
+    };
     refused("");
     refused(whole.trim_end().strip_suffix(END).unwrap());
     refused(whole.strip_prefix(BEGIN).unwrap());

@@ -31,6 +31,7 @@ pub(crate) fn why(reason: Option<Reason>) -> &'static str {
         Some(Reason::Grace) => "you have no factor yet, and will need one soon; run `mfactl enroll`",
         Some(Reason::Enrolling) => "a factor is being enrolled",
         Some(Reason::MayNotEnrol) => "you may not enrol by yourself; ask an administrator for an invitation",
+        Some(Reason::SecurityKey) => "a security key of yours opened this login",
         Some(Reason::TriesUsedUp) => "no try is left in this login; start again",
     }
 }

@@ -133,8 +133,16 @@ reasons! {
     Ahead = 26, "token_ahead";
     /// Too many one-time codes are being checked at this moment: not judged, not counted.
     Busy = 27, "busy";
-    /// A security key that the account has enrolled opened this login: that is a second factor.
-    SecurityKey = 28, "security_key";
+    /// An exemption, or a rule that skips.
+    Exempt = 28, "exempt";
+    /// An account of a program, without a factor.
+    ServiceAccount = 29, "service_account";
+    /// A proof of an earlier login is remembered.
+    Remembered = 30, "remembered";
+    /// An enrolled security key opened this login.
+    SecurityKey = 31, "security_key";
+    /// A rule lets nobody in.
+    Denied = 32, "denied";
 }
 
 impl Step {

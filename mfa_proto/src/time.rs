@@ -41,6 +41,14 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
+/// The days from 1970-01-01 to that date, or `None` where there is no such date or it is earlier. The inverse of
+/// what [`day`] prints.
+pub fn days_to(year: u64, month: u64, day: u64) -> Option<u64> {
+    let guess =
+        (year.checked_sub(1970)? * 365 + year.saturating_sub(1969) / 4).saturating_sub(60) + month * 28;
+    (guess.saturating_sub(60)..guess + 90).find(|days| date(*days) == (year, month, day))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,11 @@ pub(crate) fn why(reason: Option<Reason>) -> &'static str {
         Some(Reason::Grace) => "you have no factor yet, and will need one soon; run `mfactl enroll`",
         Some(Reason::Enrolling) => "a factor is being enrolled",
         Some(Reason::MayNotEnrol) => "you may not enrol by yourself; ask an administrator for an invitation",
-        Some(Reason::SecurityKey) => "a security key of yours opened this login",
+        Some(Reason::Exempt) => "an exemption, or a rule that skips, lets you in without a code",
+        Some(Reason::ServiceAccount) => "this is an account of a program, and has no factor",
+        Some(Reason::Remembered) => "an earlier proof of yours is remembered",
+        Some(Reason::SecurityKey) => "your security key counts as the second factor",
+        Some(Reason::Denied) => "the policy of this host lets nobody in here",
         Some(Reason::TriesUsedUp) => "no try is left in this login; start again",
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
+    policy::Signals,
 };
 
 /// The closed set of what is recorded. Never a code, never a secret.
@@ -327,6 +328,47 @@ pub struct Record {
     pub service: Option<ServiceName>,
     /// Where it came from.
     pub door: Option<Door>,
+    /// What policy knew, where a login was judged. Written after the rest, where who does not know of it does not
+    /// look.
+    #[serde(skip)]
+    pub judged: Option<Judged>,
+}
+
+/// What a login was judged by: enough to judge it again by other settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Of a command its program alone: arguments may hold what nobody should read. Groups are left out: they can be
+    /// looked up.
+    pub signals: Signals,
+    /// What decided.
+    pub because: String,
+}
+
+impl Judged {
+    /// What of `signals` is to be recorded.
+    pub fn new(signals: &Signals, because: String) -> Self {
+        let program = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
+        let command = signals.command.as_ref().map(program);
+        Self { signals: Signals { command, groups: None, ..signals.clone() }, because }
+    }
+}
+
+impl Record {
+    /// The bytes of its row.
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        let body = postcard::to_allocvec(self).ok()?;
+        match &self.judged {
+            Some(judged) => postcard::to_extend(judged, body).ok(),
+            None => Some(body),
+        }
+    }
+
+    /// Reads [`Record::encode`].
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        let (record, rest) = postcard::take_from_bytes::<Self>(body).ok()?;
+        let judged = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest).ok()?) };
+        Some(Self { judged, ..record })
+    }
 }
 
 /// One line for a log: every value escaped.
@@ -381,6 +423,7 @@ mod tests {
             subject: None,
             service: Some(ServiceName::new(b"sshd\x1b".to_vec())),
             door: Some(Door::Local(1000)),
+            judged: None,
         };
         let line = record.to_string();
         assert!(!line.contains('\n') && !line.contains('\x1b'));

@@ -55,7 +55,7 @@ async fn put(
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
             }
-            if let Err(error) = grace::keep_date(store, &settings.rules).await {
+            if let Err(error) = grace::keep_dates(store, &settings.rules).await {
                 let text = format!("the date from which grace runs was not kept: {error}");
                 tell(Notice::SettingsNotKept, &text);
             }

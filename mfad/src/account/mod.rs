@@ -17,8 +17,9 @@ pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
 
 use crate::{
-    factor::{BackupCodes, FactorKind, History, KeyPrint, Matched, MovingFactor, SshSk},
+    factor::{BackupCodes, FactorKind, History, Matched, MovingFactor, SshSk},
     limits::ATTESTED_FAILURES,
+    policy::Fingerprint,
 };
 
 /// The most guesses one answer is compared with, over all factors.
@@ -184,20 +185,12 @@ impl State {
 
     /// The security key among `passed` that is a second factor of this account: enrolled, by a
     /// signature with a PIN where `pin` asks for that, and the account not locked.
-    pub fn ssh_key_among(&self, passed: &[KeyPrint], pin: bool) -> Option<FactorId> {
+    pub fn ssh_key_among(&self, passed: &[Fingerprint], pin: bool) -> Option<FactorId> {
         let counts = |factor: &&Factor| {
             let key = factor.kind.ssh_sk().and_then(SshSk::signed);
             key.is_some_and(|signed| passed.contains(&signed.key) && (signed.pin || !pin))
         };
         self.factors.iter().filter(|_| self.locked.is_none()).find(counts).map(|factor| factor.id)
-    }
-
-    /// Marks that key as used.
-    pub fn ssh_key_used(&mut self, passed: &[KeyPrint], pin: bool, now: UnixTime) {
-        let id = self.ssh_key_among(passed, pin);
-        if let Some(factor) = self.factors.iter_mut().find(|factor| Some(factor.id) == id) {
-            factor.last_used = Some(now);
-        }
     }
 
     /// The factors a guess is compared with: as many as the candidate budget allows.

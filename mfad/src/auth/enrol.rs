@@ -23,6 +23,7 @@ use mfa_proto::{
 use super::{
     Auth, Failure,
     codes::{PATIENCE, Replace},
+    decided::account_demands,
     grace,
     own::{altered, locked, own},
     pending,
@@ -35,7 +36,7 @@ use crate::{
     audit::Event,
     crypto::SlowlyEqual,
     factor::{Match, oath::SEED_BYTES},
-    policy::{Leave, Rules, may_enrol},
+    policy::{Groups, Leave, Rules, may_enrol},
     store::{Account, Context, Hashes, Records, StoreError},
     world::{Moment, Person, random},
 };
@@ -61,6 +62,7 @@ impl Auth {
         proven: Option<FreshProof>,
     ) -> Result<Enrollment, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
+        let groups = self.groups(&rules, &person).await;
         let wanted = wish(&request)?;
         let voucher = match request.code.as_slice() {
             b"" => None,
@@ -73,7 +75,8 @@ impl Auth {
         let committed = {
             let (seed, rules) = (Arc::clone(&seed), Arc::clone(&rules));
             self.store.write(move |records, now| {
-                let grounds = Grounds { rules: &rules, voucher, proven: proven.as_ref() };
+                let groups = groups.clone();
+                let grounds = Grounds { rules: &rules, groups, voucher, proven: proven.as_ref() };
                 pend(records, &person, made, &wanted, seed.expose(), &grounds, now)
             })
         };
@@ -95,9 +98,11 @@ impl Auth {
             ));
         };
         let (who, rules) = (person.clone(), self.rules()?);
+        let groups = self.groups(&rules, &person).await;
         let confirm = move |records: &mut Records<'_>, now: Moment| {
-            let grace = grace::ends(&mut records.read(), &rules, Some(who.uid), now)?;
-            let wish = may_enrol(&rules, Leave::Wish, grace).is_some();
+            let demands = account_demands(&rules, &who.name, Some(who.uid), groups.clone(), now);
+            let grace = grace::ends(&mut records.read(), &rules, &demands.demanding, Some(who.uid), now)?;
+            let wish = may_enrol(&rules, demands.is_any(), Leave::Wish, grace).is_some();
             confirm(records, &who, id, &code, wish, now.wall)
         };
         self.store.write(confirm).await?.into_inner()?;
@@ -172,6 +177,7 @@ pub(super) fn no_such() -> Failure {
 /// What an enrolment rests on.
 struct Grounds<'a> {
     rules: &'a Rules,
+    groups: Option<Groups>,
     voucher: Option<Shown>,
     proven: Option<&'a FreshProof>,
 }
@@ -185,7 +191,9 @@ fn allow(
     now: Moment,
 ) -> Result<Ruled<Option<Voucher>>, StoreError> {
     let not = |said: &str| Ok(Err(Failure::new(Fault::NotPermitted, said)));
-    let grace = grace::ends(&mut records.read(), grounds.rules, Some(person.uid), now)?;
+    let uid = Some(person.uid);
+    let demands = account_demands(grounds.rules, &person.name, uid, grounds.groups.clone(), now);
+    let grace = grace::ends(&mut records.read(), grounds.rules, &demands.demanding, uid, now)?;
     let mut voucher = None;
     let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());
     if let Some(account) = account {
@@ -208,7 +216,7 @@ fn allow(
         return Ok(if proven { Ok(None) } else { Err(FreshProof::needed()) });
     }
     let leave = if voucher.is_some() { Leave::Invitation } else { Leave::Wish };
-    if may_enrol(grounds.rules, leave, grace).is_none() {
+    if may_enrol(grounds.rules, demands.is_any(), leave, grace).is_none() {
         return not("a first factor takes an administrator's invitation now (mfactl user invite)");
     }
     Ok(Ok(voucher))

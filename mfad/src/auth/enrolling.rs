@@ -23,6 +23,7 @@ use mfa_proto::{
 };
 
 use super::{
+    decided::{AccountDemands, account_demands, decided_now},
     grace::{self, is_to_be_offered},
     judge::{Ready, context, decide_now, ready, refuse},
     news, pending,
@@ -33,7 +34,7 @@ use crate::{
     account::{AccountId, FactorId, Origin, Pending, Shape, Voucher},
     audit::{Event, RecordedReason},
     factor::{FactorKind, Match, Totp, oath::SEED_BYTES},
-    policy::{Decision, Leave, Rules, Standing, may_enrol},
+    policy::{Decision, Leave, Permitted, Rules, Standing, may_enrol},
     store::{Account, Records, Sound, StoreError},
     world::{Entropy, Moment, NoEntropy, random},
 };
@@ -100,10 +101,16 @@ pub(super) fn opening(
         return Ok(Opening::Resume(pending.id));
     }
     let Some(uid) = target.uid() else { return Ok(Opening::Plain) };
-    Ok(match grace::ends(sound, rules, Some(uid), now)? {
+    let demands = demands(rules, login, target, now);
+    Ok(match grace::ends(sound, rules, &demands.demanding, Some(uid), now)? {
         Some(ends) if is_to_be_offered(sound, uid, now.wall)? => Opening::Offer(ends),
         _ => Opening::Plain,
     })
+}
+
+/// What is asked of the account that a login is about.
+fn demands(rules: &Rules, login: &Login, target: &Target, now: Moment) -> AccountDemands {
+    account_demands(rules, &login.subject, target.uid(), login.signals.groups.clone(), now)
 }
 
 /// The enrolment that a login showed, while it lasts.
@@ -132,9 +139,9 @@ pub(super) fn begin(
     new: &NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
+    let permitted = permitted(records, now, rules, question, &account, by)?;
     let enrolled = account.state.is_enrolled() && by != Some(Voucher::Recovery);
-    if enrolled || !login.attested || may_enrol(rules, leave(by), grace).is_none() {
+    if enrolled || !login.attested || permitted.is_none() {
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::MayNotEnrol), 0);
     }
@@ -156,6 +163,25 @@ pub(super) fn begin(
     records.audit(Some(&account), Event::EnrollmentBegun, context(login))?;
     let (account, factor, seed) = (account.id(), new.factor, Arc::clone(&new.seed));
     Ok(Ruling::Enrolling(Showing { account, factor, kind, seed, ascii: false }))
+}
+
+/// Whether a first factor may be enrolled in this login: not in one that a rule lets nobody in by.
+fn permitted(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    question: &Question,
+    account: &Account,
+    by: Option<Voucher>,
+) -> Result<Option<Permitted>, StoreError> {
+    let Question { login, target, .. } = question;
+    let of = (Standing::NotEnrolled, Some(account));
+    if decided_now(records, rules, login, target, of, now)? == Decision::Deny {
+        return Ok(None);
+    }
+    let demands = demands(rules, login, target, now);
+    let grace = grace::ends(&mut records.read(), rules, &demands.demanding, target.uid(), now)?;
+    Ok(may_enrol(rules, demands.is_any(), leave(by), grace))
 }
 
 /// An answer to the offer: `e` begins, everything else goes on as policy allows.
@@ -183,12 +209,15 @@ pub(super) fn rule_offer(
         };
         return begin(records, now, rules, account, question, None, new);
     }
-    match decide_now(records, now, rules, question, standing)? {
+    let ready = Ready { account, standing };
+    let decision = decide_now(records, now, rules, question, &ready)?;
+    let account = ready.account;
+    match decision {
         Decision::Waive(permitted, why) => {
             records.audit(Some(&account), Event::Waived { reason: RecordedReason(why) }, context(login))?;
             Ok(Ruling::Waived(permitted, why))
         }
-        Decision::Ask(_) | Decision::AskAndRefuse => {
+        Decision::Ask(_) | Decision::AskAndRefuse | Decision::Deny => {
             refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)
         }
     }
@@ -232,7 +261,10 @@ pub(super) fn rule_shown(
         Answer::Enrol if pending.by.is_none() => begin(records, now, rules, account, question, None, new),
         // Who wished to enrol need not: as far as policy lets them.
         Answer::Nothing | Answer::NoCode if pending.by.is_none() => {
-            match decide_now(records, now, rules, question, standing)? {
+            let ready = Ready { account, standing };
+            let decision = decide_now(records, now, rules, question, &ready)?;
+            let account = ready.account;
+            match decision {
                 Decision::Waive(permitted, why) => {
                     let event = Event::Waived { reason: RecordedReason(why) };
                     records.audit(Some(&account), event, context(login))?;
@@ -260,10 +292,9 @@ fn confirm(
     let Some(seed) = records.read().seed(&account, &factor)? else {
         return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
-    let leave = leave(pending.by);
+    let permitted = permitted(records, now, rules, question, &account, pending.by)?;
     let found = factor.kind.matches(seed.expose(), code, now.wall, account.state.history(&factor));
-    let matched = match (found, may_enrol(rules, leave, grace)) {
+    let matched = match (found, permitted) {
         (Match::Fresh(matched), Some(permitted)) => Some((matched, permitted)),
         _ => None,
     };

@@ -4,6 +4,7 @@ use mfa_proto::fault::Fault;
 
 use super::{
     Auth, Failure,
+    decided::account_demands,
     enrol::Ruled,
     own::{locked, own},
     step_up::FreshProof,
@@ -12,7 +13,6 @@ use super::{
 use crate::{
     account::{FactorId, Lock},
     audit::Event,
-    policy::Mode,
     store::{Account, Context, Records, StoreError},
     world::Moment,
 };
@@ -42,6 +42,9 @@ impl Auth {
     /// else could be opened any more.
     pub async fn factor_remove(&self, uid: u32, id: &str, proven: Option<FreshProof>) -> Result<(), Failure> {
         let (rules, id) = (self.rules()?, FactorId::from_hex(id).ok_or_else(no_such)?);
+        let (person, now) = (self.person(uid).await?, self.world().clock.now());
+        let groups = self.groups(&rules, &person).await;
+        let demands = account_demands(&rules, &person.name, Some(uid), groups, now);
         self.change_own(uid, proven, move |records, account, _| {
             let Some(at) = account.state.factors.iter().position(|factor| factor.id == id) else {
                 return Ok(Err(no_such()));
@@ -53,7 +56,7 @@ impl Auth {
                 return Ok(Err(Failure::new(Fault::NotPermitted, said)));
             }
             if last {
-                if rules.mode == Mode::Required {
+                if demands.is_any() {
                     let said = "a factor is required here, and this is your last one: replace it instead \
                                 (mfactl enroll --replace)";
                     return Ok(Err(Failure::new(Fault::NotPermitted, said)));

@@ -10,7 +10,7 @@
 use mfa_proto::identity::UnixTime;
 
 use crate::{
-    policy::{Mode, Rules},
+    policy::{By, Rules},
     store::{Records, Seen, Sound, Store, StoreError},
     world::Moment,
 };
@@ -20,28 +20,39 @@ const DORMANT: u64 = 30 * 86_400;
 /// So long after an enrolment was offered in a login it is not offered again, in seconds.
 const OFFERED: u64 = 20 * 3600;
 
-/// Until when the user of that uid is not hindered; `None` where that time is over or never was.
+/// Until when the user of that uid is not hindered by any that is `demanding` a factor; `None` where that time is
+/// over for one of them, or never was.
 pub(super) fn ends(
     sound: &mut Sound<'_>,
     rules: &Rules,
+    demanding: &[By],
     uid: Option<u32>,
     now: Moment,
 ) -> Result<Option<UnixTime>, StoreError> {
-    if rules.mode != Mode::Required || rules.grace == 0 {
+    if demanding.is_empty() || rules.grace == 0 {
         return Ok(None);
     }
-    let head = sound.head()?;
-    let (Some((since, since_ran_ms)), Some(uid)) = (head.required_since, uid) else { return Ok(None) };
+    let (head, Some(uid)) = (sound.head()?, uid) else { return Ok(None) };
     let Some(seen) = sound.seen(uid)? else { return Ok(None) };
     if let Some(id) = sound.rows().account_of_uid(uid)?
         && sound.account(id)?.is_none_or(|account| account.state.had_factor)
     {
         return Ok(None); // there was a factor once
     }
-    let ends = since.plus(rules.grace);
-    let ran_ms = head.ran_ms_at(&now).saturating_sub(since_ran_ms);
-    let runs = now.wall < ends && ran_ms < rules.grace.saturating_mul(1000);
-    Ok((runs && now.wall.since(seen.time) <= DORMANT).then_some(ends))
+    if now.wall.since(seen.time) > DORMANT {
+        return Ok(None);
+    }
+    let ran_ms = head.ran_ms_at(&now);
+    let end = |by: &By| {
+        let (since, since_ran_ms) = head.demanded_since(&rules.name(*by))?;
+        // A date that is set is for modes: a rule asks from the day it is there.
+        let from = rules.required_from.filter(|_| !matches!(by, By::Rule(_)));
+        let ends = from.map_or(since, |from| from.max(since)).plus(rules.grace);
+        let ran_ms = ran_ms.saturating_sub(since_ran_ms);
+        (now.wall < ends && ran_ms < ends.since(since).saturating_mul(1000)).then_some(ends)
+    };
+    let all: Option<Vec<UnixTime>> = demanding.iter().map(end).collect();
+    Ok(all.and_then(|ends| ends.into_iter().min()))
 }
 
 /// Whether the user of that uid is to be offered an enrolment in this login.
@@ -60,21 +71,22 @@ pub(super) fn see(
     records.see(uid, Seen { time: now, offered: if offered { now } else { before } })
 }
 
-/// Stores the date on which a factor became required, and who was there; or that none is required.
-pub async fn keep_date(store: &Store, rules: &Rules) -> Result<(), StoreError> {
-    let required = rules.mode == Mode::Required;
-    let since = store.read(|sound| sound.head().map(|head| head.required_since)).await?;
-    if since.is_some() == required {
+/// Stores from which date on each part of the rules demands a factor, and who was there; and forgets the dates of
+/// those that demand none any more.
+pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> {
+    let demanding = rules.demanding();
+    let head = store.read(|sound| sound.head()).await?;
+    if head.demanding() == demanding.iter().map(String::as_str).collect() {
         return Ok(());
     }
     let names = &store.world().names;
-    let uids = if required { names.uids_of_file().unwrap_or_default() } else { Vec::new() };
+    let uids = if demanding.is_empty() { Vec::new() } else { names.uids_of_file().unwrap_or_default() };
     // Who has logged in before was there then, who never did is dormant; of whom nothing is known, and
     // of root, whom many hosts let in by other ways only, it is said that they are there now.
     let of = |uid| if uid == 0 { None } else { names.last_login(uid) };
     let last: Vec<_> = uids.into_iter().map(|uid| (uid, of(uid))).collect();
     let keep = store.write(move |records: &mut Records<'_>, now: Moment| {
-        records.require(required);
+        records.demand(&demanding);
         for (uid, last) in &last {
             if records.read().seen(*uid)?.is_none() {
                 let time = last.unwrap_or(now.wall).min(now.wall);

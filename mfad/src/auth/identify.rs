@@ -15,8 +15,7 @@ use super::{
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose},
-    factor::KeyPrint,
-    policy::{Rules, SuSubject},
+    policy::{Fingerprint, Groups, Rules, Signals, SuSubject},
     store::{Found, Sound, StoreError},
     world::Person,
 };
@@ -64,9 +63,60 @@ impl Auth {
         };
         let door = door(&service, facts, caller_uid);
         let attested = facts::attested(service.as_bytes(), facts);
+        let mut signals = signals(&service, facts);
+        if let Subject::Person(person) = &subject {
+            signals.groups = self.groups(rules, person).await;
+        }
         let (via, keys) = (Via::Login, keys(&service, facts));
-        Ok((Login { via, user, subject: subject_name, service, door, attested, keys }, subject))
+        let login = Login { via, user, subject: subject_name, service, door, attested, signals, keys };
+        Ok((login, subject))
     }
+
+    /// Which of the groups that the rules name that user is in; `None` where that cannot be told now.
+    pub(super) async fn groups(&self, rules: &Rules, person: &Person) -> Option<Groups> {
+        let names: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
+        let of = match names.is_empty() {
+            true => Vec::new(),
+            false => self.world().names.groups_of(person, names).await.ok()?,
+        };
+        Some(Groups { among: rules.mentioned, of })
+    }
+}
+
+/// The longest command and the longest name of a terminal that rules are put to, in bytes; longer ones are not
+/// known.
+const LONGEST_COMMAND: usize = 1024;
+const LONGEST_TTY: usize = 64;
+
+/// What the login host reports, as far as its source can be believed at that service.
+fn signals(service: &ServiceName, facts: &Facts) -> Signals {
+    let text = |name: &str, longest: usize| {
+        let text = facts.get(name).filter(|text| text.len() <= longest)?;
+        String::from_utf8(text.clone()).ok()
+    };
+    let is_sshd = facts::is_sshd(service.as_bytes());
+    let ssh = |name: &str| facts.get(name).filter(|_| is_sshd);
+    Signals {
+        address: ssh(facts::SSH_CONNECTION).and_then(|text| peer(text)).map(|address| address.to_canonical()),
+        key: ssh(facts::SSH_AUTH_INFO).and_then(|info| facts::passed_key(info)).and_then(fingerprint),
+        command: text(facts::SUDO_COMMAND, LONGEST_COMMAND).filter(|_| facts::is_sudo(service.as_bytes())),
+        tty: text(facts::TTY, LONGEST_TTY).filter(|tty| !tty.is_empty()),
+        groups: None,
+        place: None,
+    }
+}
+
+/// Every key that passed, where sshd says so.
+fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
+    let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
+    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
+}
+
+/// The fingerprint of a key or certificate, given as its type and its blob in base64.
+fn fingerprint(key: &[u8]) -> Option<Fingerprint> {
+    let blob = key.split(|byte| *byte == b' ').nth(1)?;
+    let blob = data_encoding::BASE64.decode(blob).ok()?;
+    Some(Fingerprint(Sha256::digest(blob).into()))
 }
 
 /// The record that stands for `subject` in the store.
@@ -117,12 +167,6 @@ fn door(service: &ServiceName, facts: &Facts, caller: Option<u32>) -> Door {
         b"login" => Door::Console,
         _ => other(),
     }
-}
-
-/// The keys that passed, where sshd says so.
-fn keys(service: &ServiceName, facts: &Facts) -> Vec<KeyPrint> {
-    let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
-    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(KeyPrint::of_text).collect()
 }
 
 /// The peer's address in `SSH_CONNECTION`: `address port address port`.

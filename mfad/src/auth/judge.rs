@@ -8,7 +8,8 @@ use mfa_proto::{
 };
 
 use super::{
-    grace, news,
+    decided::decided_now,
+    news,
     question::{Login, NoAccount, Question, SoFar, Target, Token, Via},
     verdict::{Binds, Refusal, Ruling},
 };
@@ -17,7 +18,7 @@ use crate::{
     audit::{Event, RecordedReason},
     factor::{FactorKind, History, Match, Matched, MovingFactor, Totp},
     limits::Limited,
-    policy::{Already, Decision, Permitted, Rules, Standing, decide},
+    policy::{Decision, Permitted, Rules, Standing},
     store::{Account, Context, Found, Records, StoreError},
     world::Moment,
 };
@@ -31,9 +32,8 @@ const NO_SEED: [u8; 20] = [0; 20];
 
 pub(super) fn standing(target: &Target, account: Option<&Account>) -> Standing {
     match (target, account) {
+        (Target::Account { .. }, Some(account)) if account.state.locked.is_some() => Standing::Locked,
         (Target::Account { .. }, Some(account)) if account.state.is_enrolled() => Standing::Enrolled,
-        // A lock is no want of a factor: nothing waives it.
-        (Target::Account { .. }, Some(account)) if account.state.locked.is_some() => Standing::Unclear,
         (Target::Account { .. }, Some(_)) => Standing::NotEnrolled,
         (Target::Account { .. }, None) => Standing::Unclear,
         (Target::Dummy { why, .. }, _) => match why {
@@ -44,21 +44,13 @@ pub(super) fn standing(target: &Target, account: Option<&Account>) -> Standing {
     }
 }
 
-/// What counts of a login before anybody is asked: an enrolled security key among those that sshd says
-/// passed.
-pub(super) fn already(rules: &Rules, login: &Login, account: Option<&Account>) -> Already {
-    match account.and_then(|account| account.state.ssh_key_among(&login.keys, rules.ssh_key_pin)) {
-        Some(_) => Already::SecurityKey,
-        None => Already::Nothing,
-    }
-}
-
 pub(super) fn context(login: &Login) -> Context<'_> {
     Context {
         user: &login.user,
         subject: Some(&login.subject),
         service: Some(&login.service),
         door: Some(&login.door),
+        signals: Some(&login.signals),
     }
 }
 
@@ -116,16 +108,16 @@ pub(super) fn ready(
     }
 }
 
-/// What policy says of a login now.
+/// What policy says of the login of a question now.
 pub(super) fn decide_now(
     records: &mut Records<'_>,
     now: Moment,
     rules: &Rules,
     question: &Question,
-    standing: Standing,
+    Ready { account, standing }: &Ready,
 ) -> Result<Decision, StoreError> {
-    let grace = grace::ends(&mut records.read(), rules, question.target.uid(), now)?;
-    Ok(decide(question.login.via.mode(rules.mode), standing, grace, Already::Nothing))
+    let Question { login, target, .. } = question;
+    decided_now(records, rules, login, target, (*standing, Some(account)), now)
 }
 
 /// An answer to the ordinary question that is no one-time code.
@@ -137,10 +129,12 @@ pub(super) fn rule(
     answer: &Answer,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
-    let Ready { account, standing } = match ready(records, now, question)? {
+    let ready = match ready(records, now, question)? {
         Ok(ready) => ready,
         Err(ruling) => return Ok(ruling),
     };
+    let decision = decide_now(records, now, rules, question, &ready)?;
+    let account = ready.account;
     let code = match answer {
         Answer::Code(code) => code,
         Answer::Help => return Ok(Ruling::Refused(Refusal::new(Reason::Help))),
@@ -149,9 +143,13 @@ pub(super) fn rule(
             return refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0);
         }
     };
-    let permitted = match decide_now(records, now, rules, question, standing)? {
+    let permitted = match decision {
         Decision::Ask(permitted) => Some(permitted),
         Decision::AskAndRefuse => None,
+        // Not judged, so that nobody learns by it which codes are right; and so not counted.
+        Decision::Deny => {
+            return refuse(records, Some(&account), login, Refusal::new(Reason::Denied), 0);
+        }
         Decision::Waive(permitted, why) => {
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(Some(&account), event, context(login))?;

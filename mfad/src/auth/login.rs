@@ -20,10 +20,11 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
+    decided::{decided, decided_now, security_key},
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, target},
-    judge::{already, context, refuse, rule, standing},
+    judge::{context, refuse, rule, standing},
     news,
     question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
     show,
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     account::Door,
     audit::{Event, RecordedReason},
-    policy::{Decision, Mode, Rules, Standing, decide},
+    policy::{Decision, Rules, Signals, Standing},
     store::{Records, Sound, StoreError},
     world::Moment,
 };
@@ -57,7 +58,7 @@ impl Auth {
     /// A login begins: asks for a code, or says that none is asked.
     pub async fn begin(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Step, Failure> {
         let rules = self.rules()?;
-        if rules.mode == Mode::Off {
+        if rules.is_off() {
             return Ok(Step::waived(Reason::PolicyOff));
         }
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
@@ -67,15 +68,16 @@ impl Auth {
     /// A locker begins, for the own account of `uid`.
     pub async fn begin_locker(&self, uid: u32, service: ServiceName) -> Result<Step, Failure> {
         let rules = self.rules()?;
-        if rules.mode == Mode::Off {
+        if rules.is_off() {
             return Ok(Step::waived(Reason::PolicyOff));
         }
         let Some(person) = self.world().names.by_uid(uid).await? else {
             return Err(Failure::new(mfa_proto::fault::Fault::NotFound, "your uid has no name"));
         };
         let (user, door) = (person.name.clone(), Door::Locker);
+        let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
         let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
-        let login = Login { via, subject, user, service, door, attested: false, keys };
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys };
         self.open(&rules, login, Subject::Person(person)).await
     }
 
@@ -99,9 +101,15 @@ impl Auth {
                 }
                 Opening::Plain => {}
             }
-            if let Decision::Waive(..) = looked.decision {
-                match self.waive(rules, &login, &subject).await? {
+            // Strangers are asked all the same, and told nothing.
+            let denied = looked.decision == Decision::Deny && login.attested;
+            if denied || matches!(looked.decision, Decision::Waive(..)) {
+                match self.conclude_unasked(rules, &login, &subject).await? {
                     Outcome::Waived(_, why) => return Ok(Step::waived(why)),
+                    Outcome::Refused(Refusal { reason: Reason::Denied, .. }) => {
+                        let text = words::farewell(Reason::Denied, login.attested, 0);
+                        return Ok(Step::refused(Reason::Denied, 0, text));
+                    }
                     Outcome::Proven(_) | Outcome::Refused(_) | Outcome::Enrolling(_) => continue,
                 }
             }
@@ -145,14 +153,14 @@ impl Auth {
                 Target::Dummy { id, .. } => sound.account(id)?, // the same work
             };
             let standing = standing(&target, account.as_ref());
-            let grace = match standing {
-                Standing::NotEnrolled => grace::ends(sound, &rules, target.uid(), now)?,
-                _ => None,
+            let of = (standing, account.as_ref());
+            let decision = decided(sound, &rules, &login, &target, of, now)?.decision;
+            let opening = match decision {
+                Decision::Deny => Opening::Plain,
+                _ => opening(sound, &rules, &login, &target, of, now)?,
             };
-            let already = already(&rules, &login, account.as_ref());
-            let decision = decide(login.via.mode(rules.mode), standing, grace, already);
-            let opening = opening(sound, &rules, &login, &target, (standing, account.as_ref()), now)?;
-            let reads = (standing == Standing::Enrolled && login.attested).then_some(account).flatten();
+            let has_factor = matches!(standing, Standing::Enrolled | Standing::Locked);
+            let reads = (has_factor && login.attested).then_some(account).flatten();
             let (news, heard) = reads.map_or((None, 0), |account| {
                 (news::of(&account.state, &login, now.wall), account.state.news.next)
             });
@@ -161,9 +169,9 @@ impl Auth {
         self.store.read(look).await
     }
 
-    /// Waives in a write transaction of its own: looked up again there, where nobody else writes,
-    /// and recorded before it is said.
-    async fn waive(
+    /// Waives, or denies, in a write transaction of its own: looked up again there, where nobody else
+    /// writes, and recorded before it is said.
+    async fn conclude_unasked(
         &self,
         rules: &Arc<Rules>,
         login: &Login,
@@ -178,21 +186,25 @@ impl Auth {
                 Target::Dummy { .. } => None,
             };
             let standing = standing(&found, account.as_ref());
-            let grace = match standing {
-                Standing::NotEnrolled => grace::ends(&mut records.read(), &rules, found.uid(), now)?,
-                _ => None,
-            };
-            let already = already(&rules, &login, account.as_ref());
-            let decision = decide(login.via.mode(rules.mode), standing, grace, already);
-            let Decision::Waive(permitted, why) = decision else {
-                return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
+            let of = (standing, account.as_ref());
+            let (permitted, why) = match decided_now(records, &rules, &login, &found, of, now)? {
+                Decision::Waive(permitted, why) => (permitted, why),
+                Decision::Deny => {
+                    return refuse(records, account.as_ref(), &login, Refusal::new(Reason::Denied), 0);
+                }
+                Decision::Ask(_) | Decision::AskAndRefuse => {
+                    return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
+                }
             };
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
                 grace::see(records, uid, now.wall, false)?;
             }
             if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
-                account.state.ssh_key_used(&login.keys, rules.ssh_key_pin, now.wall);
+                let key = security_key(&rules, account, &login);
+                for factor in account.state.factors.iter_mut().filter(|factor| Some(factor.id) == key) {
+                    factor.last_used = Some(now.wall);
+                }
                 records.keep(account)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
@@ -344,13 +356,13 @@ impl Auth {
     pub async fn admit(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Step, Failure> {
         let rules = self.rules()?;
         let enforced = rules.enforce_account.iter().any(|name| name.as_bytes() == service.as_bytes());
-        if rules.mode == Mode::Off || !enforced {
+        if rules.is_off() || !enforced {
             return Ok(Step::waived(Reason::PolicyOff));
         }
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
         let looked = self.look(&rules, &login, &subject).await?;
         if let Decision::Waive(..) = looked.decision
-            && let Outcome::Waived(_, why) = self.waive(&rules, &login, &subject).await?
+            && let Outcome::Waived(_, why) = self.conclude_unasked(&rules, &login, &subject).await?
         {
             return Ok(Step::waived(why));
         }

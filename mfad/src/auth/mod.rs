@@ -6,6 +6,7 @@
 
 pub mod administer;
 mod codes;
+mod decided;
 pub mod enrol;
 mod enrolling;
 mod factors;
@@ -105,7 +106,7 @@ impl Policy {
 
     /// Puts other rules in force, whole.
     pub fn set(&self, rules: Option<Rules>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Arc::new);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Rules::indexed).map(Arc::new);
     }
 
     /// The rules in force.

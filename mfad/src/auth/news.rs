@@ -133,7 +133,10 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Door, Worry};
+    use crate::{
+        account::{Door, Worry},
+        policy::Signals,
+    };
 
     fn login(service: &str) -> Login {
         Login {
@@ -143,6 +146,7 @@ mod tests {
             service: service.into(),
             door: Door::Console,
             attested: true,
+            signals: Signals::default(),
             keys: Vec::new(),
         }
     }

@@ -118,11 +118,12 @@ fn reserve(
         Ruling::Refused(refusal) => Reserved::No(refusal),
         _ => Reserved::No(Refusal::new(Reason::NoCode)), // a one-time code waives nothing
     };
-    let Ready { mut account, standing } = match ready(records, now, question)? {
+    let ready = match ready(records, now, question)? {
         Ok(ready) => ready,
         Err(ruling) => return Ok(refused(ruling)),
     };
-    let decision = decide_now(records, now, rules, question, standing)?;
+    let decision = decide_now(records, now, rules, question, &ready)?;
+    let Ready { mut account, .. } = ready;
     let admitted = match account.state.doors.admit(&login.door, Shape::OneTime, now.wall) {
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited).map(refused),
@@ -132,7 +133,7 @@ fn reserve(
     let (what, hash) = match purpose {
         Purpose::Backup(slot) => backup(records, &account, slot, decision)?,
         Purpose::Invitation | Purpose::Recovery => {
-            let open = login.attested && account.state.locked.is_none();
+            let open = login.attested && account.state.locked.is_none() && decision != Decision::Deny;
             voucher(records, &account, purpose, open, now)?
         }
     };

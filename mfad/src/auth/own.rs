@@ -5,7 +5,7 @@ use mfa_proto::{
     fault::Fault,
 };
 
-use super::{Auth, Failure, enrol::Ruled, grace};
+use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace};
 use crate::{
     account::Factor,
     factor::{BackupCodes, SshSk},
@@ -18,7 +18,9 @@ impl Auth {
     pub async fn status(&self, uid: u32) -> Result<Status, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
         let (name, now) = (person.name.clone(), self.world().clock.now());
-        let mode = rules.mode.word().to_owned();
+        let groups = self.groups(&rules, &person).await;
+        let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
+        let mode = demands.mode.word().to_owned();
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
                 Found::One(id) => match sound.account_of(id, person.uid, &[&person.name])? {
@@ -29,7 +31,8 @@ impl Auth {
                 Found::Ambiguous | Found::Unproven => return Ok(Err(altered())),
             };
             let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());
-            let grace = grace::ends(sound, &rules, Some(person.uid), now)?.filter(|_| !enrolled);
+            let grace =
+                grace::ends(sound, &rules, &demands.demanding, Some(person.uid), now)?.filter(|_| !enrolled);
             Ok(Ok((account, grace)))
         });
         let (account, grace) = read.await??;

@@ -14,8 +14,7 @@ use super::verdict::Binds;
 use crate::{
     account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
-    factor::KeyPrint,
-    policy::Mode,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -30,16 +29,6 @@ pub enum Via {
     OwnChange(u32),
     /// By root, before an administrator's change.
     AdminChange,
-}
-
-impl Via {
-    /// The mode that is decided by: a change is proven whatever the host asks of its logins. (S18)
-    pub fn mode(self, mode: Mode) -> Mode {
-        match self {
-            Self::Login | Self::Locker(_) => mode,
-            Self::OwnChange(_) | Self::AdminChange => Mode::Required,
-        }
-    }
 }
 
 /// Where a dialogue is.
@@ -70,8 +59,10 @@ pub struct Login {
     pub door: Door,
     /// Whether the first factor is known to be right.
     pub attested: bool,
-    /// The keys that passed at sshd, by its own word.
-    pub keys: Vec<KeyPrint>,
+    /// What else is known of it.
+    pub signals: Signals,
+    /// Every key that passed, at sshd.
+    pub keys: Vec<Fingerprint>,
 }
 
 /// The record that is judged.

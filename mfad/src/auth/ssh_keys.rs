@@ -47,6 +47,7 @@ impl Auth {
         proven: Option<FreshProof>,
     ) -> Result<Challenge, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
+        allowed(&rules)?;
         let label = match (label, replace) {
             ("", replaced) if !replaced.is_empty() && FactorId::from_hex(replaced).is_none() => replaced,
             ("", _) => LABEL,
@@ -65,7 +66,7 @@ impl Auth {
             enrollment: id.hex(),
             challenge: text,
             namespace: sshsig::NAMESPACE.to_owned(),
-            pin: rules.ssh_key_pin,
+            pin: rules.factors.ssh_key_pin,
             seconds: u32::try_from(pending::PENDING).unwrap_or(u32::MAX),
         })
     }
@@ -78,6 +79,7 @@ impl Auth {
         signature: Vec<u8>,
     ) -> Result<String, Failure> {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
+        allowed(&rules)?;
         let id = FactorId::from_hex(enrollment).ok_or_else(no_such)?;
         let confirm = move |records: &mut Records<'_>, now: Moment| {
             confirm(records, &person, id, &signature, &rules, now.wall)
@@ -85,6 +87,11 @@ impl Auth {
         self.store.write(confirm).await?.into_inner()?;
         Ok(id.hex())
     }
+}
+
+fn allowed(rules: &Rules) -> Result<(), Failure> {
+    let said = "security keys do not count on this host: see [factors] in mfad.toml";
+    rules.factors.allow("ssh_sk").then_some(()).ok_or_else(|| Failure::new(Fault::NotPermitted, said))
 }
 
 /// What a new key is to be.
@@ -205,7 +212,7 @@ fn confirm(
         }
     };
     records.discard(id.0)?; // the challenge: the factor has nothing to seal
-    let seed = records.fingerprint(signed.key.bytes());
+    let seed = records.fingerprint(&signed.key.0);
     account.state.news.add(now, ChangeKind::Added(pending.label.clone(), id));
     let pending = Pending { kind: FactorKind::SshSk(SshSk::of(signed)), seed, ..pending };
     pending::bind(records, &mut account, pending, now, context)?;
@@ -222,7 +229,7 @@ fn judge(
 ) -> Result<Signed, String> {
     let challenge = std::str::from_utf8(challenge).map_err(|error| error.to_string())?;
     let signed = sshsig::verify(signature, sshsig::NAMESPACE, challenge).map_err(|bad| bad.to_string())?;
-    if rules.ssh_key_pin && !signed.pin {
+    if rules.factors.ssh_key_pin && !signed.pin {
         return Err("a PIN is asked for here, and the security key was given none: make it anew with \
                     ssh-keygen -O verify-required"
             .into());

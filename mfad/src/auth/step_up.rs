@@ -16,7 +16,11 @@ use super::{
     question::{Login, SoFar, Stage, Via},
     verdict::{Outcome, Refusal},
 };
-use crate::{account::Door, policy::Rules, world::Person};
+use crate::{
+    account::Door,
+    policy::{Rules, Signals, Standing},
+    world::Person,
+};
 
 /// The service that the audit names.
 const SERVICE: &str = "mfactl";
@@ -79,10 +83,10 @@ impl Auth {
         let rules = self.rules()?;
         let user = person.name.clone();
         let service = ServiceName::from(SERVICE);
-        let (subject, door) = (user.clone(), Door::Change);
-        let login = Login { via, subject, user, service, door, attested: false, keys: Vec::new() };
+        let (subject, door, signals) = (user.clone(), Door::Change, Signals::default());
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys: Vec::new() };
         let looked = self.look(&rules, &login, &Subject::Person(person)).await?;
-        if looked.standing != crate::policy::Standing::Enrolled {
+        if !matches!(looked.standing, Standing::Enrolled | Standing::Locked) {
             return Err(Failure::new(Fault::NotEnrolled, "there is no factor to prove this with"));
         }
         let plain = Refusal::new(mfa_proto::step::Reason::Plain);

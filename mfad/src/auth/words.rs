@@ -41,7 +41,7 @@ pub fn prompt(question: &str, reason: Reason, attested: bool, seconds: u32, now:
         (Reason::MayNotEnrol, true) => "Enrolling is not allowed here. Ask your administrator.",
         (Reason::Busy, true) => "Too many codes are being checked at this moment: type it again.",
         (Reason::Ahead, true) => "Your token has run ahead: type the next code that it shows.",
-        (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked, true) => {
+        (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked | Reason::Denied, true) => {
             return format!("\n{}\n{question}", farewell(reason, attested, seconds));
         }
         (_, true) => {
@@ -135,6 +135,9 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
             "This account has no second factor, and one is required here.\nAsk your administrator.".into()
         }
         (Reason::Locked, true) => "This account is locked. Ask your administrator.".into(),
+        (Reason::Denied, true) => {
+            "The policy of this host lets nobody in here, with any code.\nAsk your administrator.".into()
+        }
         (Reason::Clock, true) => {
             "This server's clock cannot be right: no code can be checked.\nTell your administrator.".into()
         }

@@ -85,6 +85,7 @@ mod tests {
             subject: Some("bob".into()),
             service: Some(ServiceName::new(b"su".to_vec())),
             door: Some(Door::Local(1000)),
+            judged: None,
         }
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use backup::BackupCodes;
 pub use hotp::Hotp;
 pub use oath::{Algorithm, BadParameters, MovingFactor, Oath};
-pub use ssh_sk::{KeyPrint, SshSk};
+pub use ssh_sk::SshSk;
 pub use totp::Totp;
 
 /// What a factor is, with its parameters, without its secret.

@@ -1,4 +1,7 @@
+use std::fs;
+
 use super::*;
+use crate::policy::{Admins, AfterGrace, Mode, SuSubject};
 
 const GOOD: &str = "[policy]\nmode = \"required\"\nenforce_account = [\"sshd\"]\n[service.su]\nsubject = \"target\"\n[enroll]\nissuer = \"Example\"\n";
 

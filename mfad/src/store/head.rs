@@ -5,6 +5,8 @@
 //! hash), so a login changes it in two steps and a start checks 100,000 accounts in one pass.
 //! Where it does not agree, absence proves nothing: who has no account is refused, not exempt.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,9 @@ use crate::{
     crypto::{Keys, Purpose, Tag},
     world::Moment,
 };
+
+/// What the host's own mode is called among those that demand a factor.
+const POLICY: &str = "policy";
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +35,13 @@ pub struct Head {
     /// How long machines with this store ran up to that commit, all boots together, in milliseconds:
     /// what a clock that is set back does not take back.
     pub ran_ms: u64,
-    /// Since when every user is to have a factor, on the wall clock and in `ran_ms`; `None` where that
-    /// is not required.
+    /// Since when the host's own mode demands a factor, on the wall clock and in `ran_ms`; `None` where it does
+    /// not.
     pub required_since: Option<(UnixTime, u64)>,
+    /// The same of every other part of the rules that demands one, by its name. Written after the rest, where
+    /// who does not know of it does not look.
+    #[serde(skip)]
+    pub others_since: BTreeMap<String, (UnixTime, u64)>,
 }
 
 /// How the roster differs from the head.
@@ -55,6 +64,7 @@ impl Head {
             clock: None,
             ran_ms: 0,
             required_since: None,
+            others_since: BTreeMap::new(),
         };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
@@ -77,13 +87,42 @@ impl Head {
         if !keys.verify(Purpose::Meta, &[b"head", body], tag) {
             return Err(StoreError::WrongKey);
         }
-        postcard::from_bytes(body).map_err(|_| StoreError::Malformed("meta"))
+        let malformed = |_| StoreError::Malformed("meta");
+        let (mut head, rest) = postcard::take_from_bytes::<Self>(body).map_err(malformed)?;
+        if !rest.is_empty() {
+            head.others_since = postcard::from_bytes(rest).map_err(malformed)?;
+        }
+        Ok(head)
     }
 
     /// The bytes of its row.
     pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, StoreError> {
-        let body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
+        let mut body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
+        if !self.others_since.is_empty() {
+            body =
+                postcard::to_extend(&self.others_since, body).map_err(|_| StoreError::Malformed("meta"))?;
+        }
         Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
+    }
+
+    /// All that demands a factor, by name, in order.
+    pub fn demanding(&self) -> BTreeSet<&str> {
+        let policy = self.required_since.map(|_| POLICY);
+        policy.into_iter().chain(self.others_since.keys().map(String::as_str)).collect()
+    }
+
+    /// Since when that part of the rules demands a factor, on the wall clock and in `ran_ms`.
+    pub fn demanded_since(&self, name: &str) -> Option<(UnixTime, u64)> {
+        if name == POLICY { self.required_since } else { self.others_since.get(name).copied() }
+    }
+
+    /// From now on these demand a factor, and no others. Those that did keep their date.
+    pub(super) fn demand(&mut self, demanding: &[String], now: (UnixTime, u64)) {
+        let policy = demanding.iter().any(|name| name == POLICY);
+        self.required_since = policy.then(|| self.required_since.unwrap_or(now));
+        let others = demanding.iter().filter(|name| *name != POLICY);
+        let since = |name: &String| self.others_since.get(name).copied().unwrap_or(now);
+        self.others_since = others.map(|name| (name.clone(), since(name))).collect();
     }
 
     /// Takes the account with its state's version into the digest, or out of it again.

@@ -134,8 +134,13 @@ impl Names {
 
     /// Whether that user is in one of `groups`, by every source.
     pub async fn is_in(&self, person: &Person, groups: &[String]) -> Result<bool, NamesError> {
-        let (source, name, groups) = (self.0.source, person.name.clone(), groups.to_vec());
-        self.ask(move || source.is_in(&name, &groups)).await
+        self.groups_of(person, groups.to_vec()).await.map(|of| !of.is_empty())
+    }
+
+    /// Those of `groups` that the user is in, by every source.
+    pub async fn groups_of(&self, person: &Person, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+        let (source, name) = (self.0.source, person.name.clone());
+        self.ask(move || source.groups_of(&name, groups)).await
     }
 
     /// The uids of `/etc/passwd`.
@@ -197,26 +202,26 @@ impl Source {
         }
     }
 
-    fn is_in(self, name: &UserName, groups: &[String]) -> Result<bool, NamesError> {
+    fn groups_of(self, name: &UserName, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
         match self {
-            Self::Nss => is_in_by_nss(name, groups),
-            Self::Nothing => Ok(false),
+            Self::Nss => groups_by_nss(name, groups),
+            Self::Nothing => Ok(Vec::new()),
         }
     }
 }
 
-fn is_in_by_nss(name: &UserName, groups: &[String]) -> Result<bool, NamesError> {
-    let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(false) };
+fn groups_by_nss(name: &UserName, mut groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+    let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(Vec::new()) };
     let failed = |_| NamesError::Service;
-    let Some(user) = User::from_name(text).map_err(failed)? else { return Ok(false) };
+    let Some(user) = User::from_name(text).map_err(failed)? else { return Ok(Vec::new()) };
     let name = CString::new(text).map_err(|_| NamesError::Service)?;
     let own = getgrouplist(&name, user.gid).map_err(failed)?;
-    for group in groups {
-        if Group::from_name(group).map_err(failed)?.is_some_and(|group| own.contains(&group.gid)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let mut unknown = None;
+    groups.retain(|group| match Group::from_name(group) {
+        Ok(group) => group.is_some_and(|group| own.contains(&group.gid)),
+        Err(error) => unknown.replace(error).is_some(),
+    });
+    unknown.map_or(Ok(groups), |error| Err(failed(error)))
 }
 
 fn ask_nss(question: &Question) -> Found {

@@ -48,7 +48,7 @@ impl Host {
     }
 
     pub(super) fn keep_date(&self) {
-        run(grace::keep_date(&self.auth.store, &self.policy.get().unwrap())).unwrap();
+        run(grace::keep_dates(&self.auth.store, &self.policy.get().unwrap())).unwrap();
     }
 }
 

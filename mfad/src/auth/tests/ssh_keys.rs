@@ -144,7 +144,7 @@ fn a_pin_counts_where_it_is_asked_for() {
     let seed = host.enrol(ALICE);
     let (plain, pin) = (yubikey(1), Device { flags: 0x05, ..yubikey(2) });
     host.enrol_key(ALICE, &seed, &plain);
-    host.rule(|rules| rules.ssh_key_pin = true);
+    host.rule(|rules| rules.factors.ssh_key_pin = true);
     assert_eq!(host.begin("alice", "sshd", &passed(&[&plain])).kind(), Kind::Ask, "enrolled without");
     let (id, challenge) = host.challenge(ALICE, &seed, "pin");
     let (fault, said) = host.sign(ALICE, &id, yubikey(2).sign(challenge.as_bytes())).unwrap_err();

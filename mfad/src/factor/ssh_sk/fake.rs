@@ -6,7 +6,8 @@ use p256::ecdsa::{Signature as Ecdsa, SigningKey as EcdsaKey};
 use sha2::{Digest, Sha256, Sha512};
 use ssh_encoding::Encode;
 
-use super::{KeyPrint, KeyType};
+use super::KeyType;
+use crate::policy::Fingerprint;
 
 /// A device with one key.
 pub(crate) struct Device {
@@ -46,8 +47,8 @@ impl Device {
         format!("publickey {} {}\n", self.kind.word(), BASE64.encode(&self.blob())).into_bytes()
     }
 
-    pub(crate) fn print(&self) -> KeyPrint {
-        KeyPrint::of_blob(&self.blob())
+    pub(crate) fn print(&self) -> Fingerprint {
+        Fingerprint(Sha256::digest(self.blob()).into())
     }
 
     /// Its signature of `message`, framed.

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 use ssh_encoding::{Decode, Encode, Reader};
 
-use super::{KeyPrint, KeyType};
+use super::KeyType;
+use crate::policy::Fingerprint;
 
 /// What an enrolment is signed in.
 pub const NAMESPACE: &str = "enroll@mfad";
@@ -44,7 +45,7 @@ const VERIFIED: u8 = 0x04;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
     /// Which key.
-    pub key: KeyPrint,
+    pub key: Fingerprint,
     /// What signs.
     pub kind: KeyType,
     /// What the key is for: `ssh:`, or that and more.
@@ -107,7 +108,7 @@ pub fn verify(armoured: &[u8], namespace: &str, challenge: &str) -> Result<Signe
         return Err(BadSignature::NotTouched);
     }
     Ok(Signed {
-        key: KeyPrint::of_blob(&framed.key),
+        key: Fingerprint(Sha256::digest(&framed.key).into()),
         kind: key.kind,
         application: key.application,
         pin: made.flags & VERIFIED != 0,

@@ -12,9 +12,10 @@ pub use seen::Seen;
 use super::{AuditRow, Head, MetaKey, RosterEntry, Rows, StateRow, StoreError, Txn};
 use crate::{
     account::{AccountId, Door, SeedPrint, State},
-    audit::{self, Event, Record},
+    audit::{self, Event, Judged, Record},
     crypto::{Keys, Purpose},
     factor::backup::ForeignTag,
+    policy::Signals,
     world::{Entropy, Moment},
 };
 
@@ -117,7 +118,7 @@ impl<'a> Sound<'a> {
 
     fn audited_version(&mut self, id: AccountId) -> Result<u64, StoreError> {
         let Some(row) = self.rows.last_audit(id)? else { return Ok(0) };
-        let record: Record = postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("audit"))?;
+        let record = Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))?;
         Ok(record.account.map_or(0, |(_, version)| version))
     }
 
@@ -134,9 +135,7 @@ impl<'a> Sound<'a> {
         user: Option<&UserName>,
     ) -> Result<Vec<Record>, StoreError> {
         let rows = self.rows.audit(after, most, user)?;
-        rows.iter()
-            .map(|row| postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("audit")))
-            .collect()
+        rows.iter().map(|row| Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))).collect()
     }
 }
 
@@ -147,6 +146,8 @@ pub struct Records<'a> {
     entropy: &'a dyn Entropy,
     head: Head,
     now: Moment,
+    /// Why a login is judged as it is.
+    because: String,
     /// For the log, once committed.
     written: Vec<Record>,
 }
@@ -161,7 +162,8 @@ impl<'a> Records<'a> {
     ) -> Result<Self, StoreError> {
         let mut head = Head::read(rows_of(txn), keys)?;
         head.ran_ms = head.ran_ms_at(&now);
-        let mut records = Self { txn, keys, entropy, head, now, written: Vec::new() };
+        let because = String::new();
+        let mut records = Self { txn, keys, entropy, head, now, because, written: Vec::new() };
         records.watch_clock()?;
         if let Some(event) = records.txn.take_news() {
             records.audit(None, event, Context::none())?;
@@ -210,9 +212,14 @@ impl<'a> Records<'a> {
         self.head.ran_ms
     }
 
-    /// From now on every user is to have a factor, or none is.
-    pub fn require(&mut self, required: bool) {
-        self.head.required_since = required.then_some((self.now.wall, self.head.ran_ms));
+    /// From now on these parts of the rules demand a factor, and no others.
+    pub fn demand(&mut self, demanding: &[String]) {
+        self.head.demand(demanding, (self.now.wall, self.head.ran_ms));
+    }
+
+    /// Why is decided what is recorded from now on, where a login is concerned.
+    pub fn because(&mut self, why: String) {
+        self.because = why;
     }
 
     /// The clocks of the commit before this transaction.
@@ -300,8 +307,9 @@ impl<'a> Records<'a> {
             subject: context.subject.filter(|subject| *subject != context.user).cloned(),
             service: context.service.cloned(),
             door: context.door.cloned(),
+            judged: context.signals.map(|signals| Judged::new(signals, self.because.clone())),
         };
-        let body = postcard::to_allocvec(&record).map_err(|_| StoreError::Malformed("audit"))?;
+        let body = record.encode().ok_or(StoreError::Malformed("audit"))?;
         let tag = audit::link(self.keys, &self.head.audit_tag, &body);
         let (account, user) = (named.map(Account::id), record.user.clone());
         self.txn.append_audit(&AuditRow { seq, account, user, body, tag: tag.to_vec() })?;
@@ -339,19 +347,21 @@ pub struct Context<'a> {
     pub service: Option<&'a ServiceName>,
     /// Where it came from.
     pub door: Option<&'a Door>,
+    /// What else is known of it, for a login.
+    pub signals: Option<&'a Signals>,
 }
 
 impl Context<'static> {
     /// Nobody and nowhere: the daemon itself.
     pub fn none() -> Self {
         static NOBODY: std::sync::LazyLock<UserName> = std::sync::LazyLock::new(|| UserName::from(""));
-        Self { user: &NOBODY, subject: None, service: None, door: None }
+        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None }
     }
 }
 
 impl<'a> Context<'a> {
     /// That user, no service.
     pub fn user(user: &'a UserName) -> Self {
-        Self { user, subject: None, service: None, door: None }
+        Self { user, subject: None, service: None, door: None, signals: None }
     }
 }

@@ -1,0 +1,136 @@
+//! Policy, put to a login: what the store has of its account, and what is done by the rules in force.
+
+use mfa_proto::identity::UserName;
+
+use super::{
+    grace,
+    question::{Login, Target, Via},
+};
+use crate::{
+    account::FactorId,
+    policy::{
+        Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
+        decide_unobserved,
+    },
+    store::{Account, Records, Sound, StoreError},
+    world::Moment,
+};
+
+/// What was decided, and by what.
+pub(super) struct Decided {
+    pub(super) decision: Decision,
+    /// For the audit: what asked it, and what would be done where it is only observed.
+    pub(super) because: String,
+}
+
+impl Login {
+    /// The login as policy sees it.
+    pub(super) fn case(&self, uid: Option<u32>, now: Moment, history: History) -> Case<'_> {
+        let named = matches!(self.service.as_bytes(), b"su" | b"su-l" | b"sshd" | b"login");
+        Case {
+            subject: &self.subject,
+            uid,
+            service: Some(&self.service),
+            target: named.then_some(&self.user), // sudo does not say whom one becomes
+            now: now.wall,
+            signals: &self.signals,
+            history,
+        }
+    }
+}
+
+/// Decides for a login, by what the store has.
+pub(super) fn decided(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    login: &Login,
+    target: &Target,
+    (standing, account): (Standing, Option<&Account>),
+    now: Moment,
+) -> Result<Decided, StoreError> {
+    let asked = match login.via {
+        Via::Login | Via::Locker(_) => {
+            rules.demand(login.case(target.uid(), now, history(account, login, now)), &[])
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    };
+    let grace = match standing {
+        Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
+        _ => None,
+    };
+    let already = already(rules, account, login);
+    let decision = decide(&asked, standing, grace, already);
+    let because = match asked.observed {
+        false => rules.name(asked.by),
+        true => {
+            let would = decide_unobserved(&asked, standing, grace, already);
+            format!("{}: would {}", rules.name(asked.by), would.word())
+        }
+    };
+    Ok(Decided { decision, because })
+}
+
+/// The same inside a transaction; what it records from now on says why.
+pub(super) fn decided_now(
+    records: &mut Records<'_>,
+    rules: &Rules,
+    login: &Login,
+    target: &Target,
+    of: (Standing, Option<&Account>),
+    now: Moment,
+) -> Result<Decision, StoreError> {
+    let Decided { decision, because } = decided(&mut records.read(), rules, login, target, of, now)?;
+    records.because(because);
+    Ok(decision)
+}
+
+/// What the account's past says of this login.
+fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
+    History::default()
+}
+
+/// What stands for a code.
+fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
+    match account.and_then(|account| security_key(rules, account, login)) {
+        Some(_) => Already::SecurityKey,
+        None => Already::Nothing,
+    }
+}
+
+/// The enrolled security key that opened this login, where such keys count.
+pub(super) fn security_key(rules: &Rules, account: &Account, login: &Login) -> Option<FactorId> {
+    let allowed = rules.factors.allow("ssh_sk");
+    account.state.ssh_key_among(&login.keys, rules.factors.ssh_key_pin).filter(|_| allowed)
+}
+
+/// What is asked of an account, in whatever login.
+pub(super) struct AccountDemands {
+    /// The mode that it is in.
+    pub(super) mode: Mode,
+    /// All that demands a factor of it somewhere: while one of them does, a first factor by wish is none of the
+    /// user's, once grace is over. (S19)
+    pub(super) demanding: Vec<By>,
+}
+
+impl AccountDemands {
+    /// Whether any login of it may need a factor.
+    pub(super) fn is_any(&self) -> bool {
+        !self.demanding.is_empty()
+    }
+}
+
+/// See [`AccountDemands`].
+pub(super) fn account_demands(
+    rules: &Rules,
+    subject: &UserName,
+    uid: Option<u32>,
+    groups: Option<Groups>,
+    now: Moment,
+) -> AccountDemands {
+    let signals = Signals { groups, ..Signals::default() };
+    let history = History::default();
+    let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    let asked = rules.demand(case, &[]);
+    let demanding = if asked.observed { Vec::new() } else { asked.demanding };
+    AccountDemands { mode: rules.mode_of(case), demanding }
+}

@@ -1,0 +1,133 @@
+//! The conditions of a rule. Within one, any entry suffices; all of them must hold together.
+
+use std::{cell::OnceCell, net::IpAddr};
+
+use mfa_proto::identity::UserName;
+
+use super::{Case, Fingerprint, Network, Pattern, Place, Prefix, Seen, Times, Truth, signals::Groups};
+
+/// Conditions; an empty list is no condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The subject.
+    pub user: Vec<UserName>,
+    /// The subject's groups.
+    pub group: Vec<String>,
+    /// PAM services.
+    pub service: Vec<String>,
+    /// Commands of sudo.
+    pub command: Vec<Pattern>,
+    /// Whom one becomes.
+    pub target: Vec<UserName>,
+    /// Terminals.
+    pub tty: Vec<String>,
+    /// Peer addresses.
+    pub address: Vec<Prefix>,
+    /// Named networks, by their place in the settings.
+    pub network: Vec<usize>,
+    /// The key that passed before.
+    pub key: Vec<Fingerprint>,
+    /// Times of the week.
+    pub time: Vec<Times>,
+    /// Autonomous systems.
+    pub asn: Vec<u32>,
+    /// Countries.
+    pub country: Vec<String>,
+    /// Whether the key was seen before.
+    pub device: Option<Seen>,
+    /// Whether the place was seen before.
+    pub location: Option<Seen>,
+    /// Whether the way from the last place is too long.
+    pub impossible_travel: bool,
+}
+
+/// A login, and the settings as far as they help to see it.
+pub struct Sight<'a> {
+    /// The login.
+    pub case: Case<'a>,
+    networks: &'a [Network],
+    groups: Option<&'a Groups>,
+    within: OnceCell<Vec<bool>>,
+}
+
+impl<'a> Sight<'a> {
+    /// A login under settings that name those networks; `mentioned` as in [`Groups::among`].
+    pub(super) fn new(case: Case<'a>, networks: &'a [Network], mentioned: u64) -> Self {
+        // Memberships that were looked up for other settings say nothing of what these name.
+        let groups = case.signals.groups.as_ref().filter(|groups| groups.among == mentioned);
+        Self { case, networks, groups, within: OnceCell::new() }
+    }
+
+    pub(super) fn in_group(&self, name: &str) -> Truth {
+        Truth::of(self.groups.map(|groups| groups.of.iter().any(|group| group == name)))
+    }
+
+    fn place(&self) -> Option<&Place> {
+        self.case.signals.place.as_ref()
+    }
+
+    /// Whether the address is in each of the named networks: worked out once.
+    fn within(&self, address: IpAddr) -> &[bool] {
+        self.within.get_or_init(|| self.networks.iter().map(|network| network.contains(address)).collect())
+    }
+}
+
+/// A kind of condition: `None` where a rule has none of it.
+type Part = fn(&Conditions, &Sight<'_>) -> Option<Truth>;
+
+/// Every kind, by its name in the settings. What is cheap and tells much comes first: a rule is left at its
+/// first No.
+const PARTS: [(&str, Part); 15] = [
+    ("service", |c, s| any(&c.service, s.case.service, |e, service| e.as_bytes() == service.as_bytes())),
+    ("user", |c, s| any(&c.user, Some(s.case.subject), |e, user| e == *user)),
+    ("target", |c, s| any(&c.target, s.case.target, |e, target| e == *target)),
+    ("address", |c, s| any(&c.address, s.case.signals.address, |e, address| e.contains(*address))),
+    ("network", |c, s| any(&c.network, s.case.signals.address, |e, address| s.within(*address)[*e])),
+    ("key", |c, s| any(&c.key, s.case.signals.key, |e, key| e == key)),
+    ("group", |c, s| any(&c.group, s.groups, |e, groups| groups.of.contains(e))),
+    ("tty", |c, s| any(&c.tty, s.case.signals.tty.as_ref(), |e, tty| e == *tty)),
+    ("time", |c, s| any(&c.time, Some(s.case.now), |e, now| e.contains(*now))),
+    ("asn", |c, s| any(&c.asn, s.place().and_then(|place| place.asn), |e, asn| e == asn)),
+    ("country", |c, s| {
+        any(&c.country, s.place().and_then(|p| p.country.as_ref()), |e, country| e == *country)
+    }),
+    ("device", |c, s| one(c.device, s.case.history.device)),
+    ("location", |c, s| one(c.location, s.case.history.location)),
+    ("travel", |c, s| c.impossible_travel.then(|| Truth::of(s.case.history.impossible_travel))),
+    ("command", |c, s| any(&c.command, s.case.signals.command.as_ref(), |e, command| e.matches(command))),
+];
+
+/// Whether one of `entries` is meant: no condition where there are none, unknown where the login does not
+/// say what it is about.
+fn any<E, T>(entries: &[E], known: Option<T>, is: impl Fn(&E, &T) -> bool) -> Option<Truth> {
+    let holds = |known: T| entries.iter().any(|entry| is(entry, &known));
+    (!entries.is_empty()).then(|| Truth::of(known.map(holds)))
+}
+
+fn one(wanted: Option<Seen>, seen: Option<Seen>) -> Option<Truth> {
+    wanted.map(|wanted| Truth::of(seen.map(|seen| seen == wanted)))
+}
+
+impl Conditions {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each condition by its name, and whether it holds.
+    pub fn each(&self, sight: &Sight<'_>) -> impl Iterator<Item = (&'static str, Truth)> {
+        PARTS.iter().filter_map(move |(name, part)| part(self, sight).map(|truth| (*name, truth)))
+    }
+
+    /// Whether all of them hold.
+    pub fn hold(&self, sight: &Sight<'_>) -> Truth {
+        let mut all = Truth::Yes;
+        for (_, truth) in self.each(sight) {
+            if truth == Truth::No {
+                return Truth::No;
+            }
+            all = all.and(truth);
+        }
+        all
+    }
+}

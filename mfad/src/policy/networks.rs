@@ -1,0 +1,155 @@
+//! Address prefixes, and the networks that the settings name.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// A network: the addresses that begin with the same bits. IPv4 is kept in IPv6's clothes
+/// (RFC 4291, section 2.5.5.2), so one comparison serves both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    bits: u128,
+    length: u32,
+}
+
+/// Where IPv4 lies in IPv6.
+const V4: u32 = 96;
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+impl Prefix {
+    fn mask(self) -> u128 {
+        u128::MAX.checked_shl(128 - self.length).unwrap_or(0)
+    }
+
+    /// Whether that address is in it. An IPv4 address and the same one mapped into IPv6 are one.
+    pub fn contains(self, address: IpAddr) -> bool {
+        bits(address) & self.mask() == self.bits
+    }
+
+    /// Whether some address is in both.
+    pub fn overlaps(self, other: Self) -> bool {
+        let mask = self.mask() & other.mask();
+        self.bits & mask == other.bits & mask
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    /// `192.0.2.0/24`, `2001:db8::/32`, or one address. Bits beyond the length are an error: they show
+    /// that something else was meant.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad =
+            || format!("{text:?} is no network: write \"192.0.2.0/24\", \"2001:db8::/32\" or an address");
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let (before, most) = if address.is_ipv4() { (V4, 32) } else { (0, 128) };
+        let length = match length {
+            None => most,
+            Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+                digits.parse().ok().filter(|length| *length <= most).ok_or_else(bad)?
+            }
+            Some(_) => return Err(bad()),
+        };
+        let prefix = Self { bits: bits(address), length: before + length };
+        if prefix.bits & !prefix.mask() != 0 {
+            return Err(format!("{text:?} has bits beyond its length: write {}", prefix.first()));
+        }
+        Ok(prefix)
+    }
+}
+
+impl Prefix {
+    /// The same without the bits beyond its length.
+    fn first(self) -> Self {
+        Self { bits: self.bits & self.mask(), ..self }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let v6 = std::net::Ipv6Addr::from_bits(self.bits);
+        match v6.to_ipv4_mapped() {
+            Some(v4) if self.length >= V4 => write!(f, "{v4}/{}", self.length - V4),
+            _ => write!(f, "{v6}/{}", self.length),
+        }
+    }
+}
+
+/// A network that the settings name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// As the rules call it.
+    pub name: String,
+    /// What belongs to it.
+    pub prefixes: Vec<Prefix>,
+}
+
+impl Network {
+    /// Whether that address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_in_the_networks_that_share_its_bits() {
+        for (network, inside, outside) in [
+            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+            ("192.0.2.7", "192.0.2.7", "192.0.2.6"),
+            ("0.0.0.0/0", "255.255.255.255", "::1"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
+            ("::/0", "192.0.2.7", "none"),
+            ("192.0.2.0/25", "::ffff:192.0.2.127", "::ffff:192.0.2.128"),
+        ] {
+            assert!(prefix(network).contains(inside.parse().unwrap()), "{network} {inside}");
+            if let Ok(outside) = outside.parse() {
+                assert!(!prefix(network).contains(outside), "{network} {outside}");
+            }
+            assert_eq!(prefix(&prefix(network).to_string()), prefix(network));
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_an_error_and_never_a_wider_one() {
+        for bad in [
+            "",
+            "office",
+            "192.0.2.0/33",
+            "192.0.2.0/",
+            "192.0.2.0/-1",
+            "192.0.2.0/+8",
+            "192.0.2",
+            "192.0.2.1/24",
+            "::1/64",
+            "2001:db8::/129",
+            "192.0.2.0/24 ",
+            "192.0.2.0/8/8",
+        ] {
+            assert!(bad.parse::<Prefix>().is_err(), "{bad}");
+        }
+        assert!("192.0.2.1/24".parse::<Prefix>().unwrap_err().contains("192.0.2.0/24"));
+    }
+
+    #[test]
+    fn networks_overlap_where_one_holds_the_other() {
+        assert!(prefix("192.0.2.0/24").overlaps(prefix("192.0.2.128/25")));
+        assert!(!prefix("192.0.2.0/25").overlaps(prefix("192.0.2.128/25")));
+        assert!(!prefix("192.0.2.0/24").overlaps(prefix("2001:db8::/32")));
+    }
+}

@@ -1,0 +1,105 @@
+//! What is known of a login when policy decides. What is not known is `None`, and matches the stricter
+//! side of every rule.
+
+use std::net::IpAddr;
+
+use mfa_proto::identity::{ServiceName, UnixTime, UserName};
+use serde::{Deserialize, Serialize};
+
+/// An SSH key's fingerprint: SHA-256 of its blob, as `ssh-keygen -l` shows it in base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SHA256:{}", data_encoding::BASE64_NOPAD.encode(&self.0))
+    }
+}
+
+impl std::str::FromStr for Fingerprint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bytes = text
+            .strip_prefix("SHA256:")
+            .and_then(|text| data_encoding::BASE64_NOPAD.decode(text.as_bytes()).ok());
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(|| {
+            format!("{text:?} is no key fingerprint: write what `ssh-keygen -lf KEY.pub` shows, SHA256:...")
+        })
+    }
+}
+
+/// What a login host reports of a login, and what was looked up of it: all that goes with the dialogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signals {
+    /// The peer's address, at sshd.
+    pub address: Option<IpAddr>,
+    /// The key that passed before, at sshd.
+    pub key: Option<Fingerprint>,
+    /// The whole command line, at sudo.
+    pub command: Option<String>,
+    /// The terminal.
+    pub tty: Option<String>,
+    /// Which of the groups that the policy names the subject is in.
+    pub groups: Option<Groups>,
+    /// Where that address is, by the operator's database.
+    pub place: Option<Place>,
+}
+
+/// Memberships, as far as the policy asks for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Groups {
+    /// Which names were looked up: [`Rules::mentioned`](super::Rules). Of others nothing is known.
+    pub among: u64,
+    /// Those that the subject is in.
+    pub of: Vec<String>,
+}
+
+/// Where an address is, as far as a database says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Of the autonomous system.
+    pub asn: Option<u32>,
+    /// ISO 3166-1, two letters.
+    pub country: Option<String>,
+}
+
+/// Whether a thing was part of a settled login of this account within the time that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seen {
+    /// It was.
+    Known,
+    /// It was not.
+    New,
+}
+
+/// What the account's own past says of a login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// This user with this key.
+    pub device: Option<Seen>,
+    /// This user from this network, or this autonomous system and country.
+    pub location: Option<Seen>,
+    /// Whether nobody can have come here from where the last login was.
+    pub impossible_travel: Option<bool>,
+}
+
+/// A login, for policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Whose factor is asked.
+    pub subject: &'a UserName,
+    /// The subject's uid.
+    pub uid: Option<u32>,
+    /// The PAM service; `None` for all that there may be.
+    pub service: Option<&'a ServiceName>,
+    /// Who one becomes, where the service says so.
+    pub target: Option<&'a UserName>,
+    /// The daemon's time.
+    pub now: UnixTime,
+    /// See [`Signals`].
+    pub signals: &'a Signals,
+    /// See [`History`].
+    pub history: History,
+}

@@ -1,0 +1,110 @@
+//! The files: read, each by itself in order, and merged. Later ones win, key by key; rules and exemptions of all
+//! files hold together, and each remembers its file and line.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::{Spanned, Table, Value};
+
+use super::{RENAMED, SettingsError, form::File, rename};
+
+/// The longest settings file, in bytes.
+const LONGEST: u64 = 1 << 20;
+/// The lists that go on from file to file.
+const LISTS: [&str; 2] = ["rule", "exempt"];
+/// Where an entry of a list is written; ours to say.
+const DEFINED_AT: &str = "defined_at";
+
+/// All files, merged: `path` and then `path.d/*.toml` in the order of their names.
+pub(super) fn read(path: &Path) -> Result<Table, SettingsError> {
+    let mut merged = table(path)?;
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".d");
+    for part in parts(Path::new(&folder))? {
+        merge(&mut merged, table(&part)?);
+    }
+    Ok(merged)
+}
+
+fn parts(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let unreadable = |error| SettingsError::Unreadable { path: folder.to_owned(), error };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut parts = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            parts.push(path);
+        }
+    }
+    parts.sort();
+    Ok(parts)
+}
+
+fn table(path: &Path) -> Result<Table, SettingsError> {
+    let unreadable = |error| SettingsError::Unreadable { path: path.to_owned(), error };
+    let meta = fs::metadata(path).map_err(unreadable)?;
+    if meta.uid() != 0 && meta.uid() != nix::unistd::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        return Err(SettingsError::Writable { path: path.to_owned() });
+    }
+    let broken = |said| SettingsError::Broken { path: path.to_owned(), said };
+    if !meta.is_file() || meta.len() > LONGEST {
+        return Err(broken("is no plain file, or larger than 1 MiB".into()));
+    }
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    part(&text, &path.display().to_string()).map_err(broken)
+}
+
+/// One file's text: what it says is of the right form, with line and column where it is not.
+pub(super) fn part(text: &str, path: &str) -> Result<Table, String> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let mut known = table.clone();
+    let renamed = !rename(&mut known, RENAMED)?.is_empty();
+    let form = if renamed { known.try_into::<File>() } else { toml::from_str(text) };
+    form.map_err(|error| error.to_string())?;
+    mark(&mut table, text, path)?;
+    Ok(table)
+}
+
+/// Where the entries of the lists begin.
+#[derive(Deserialize)]
+struct Marks {
+    #[serde(default)]
+    rule: Vec<Spanned<Table>>,
+    #[serde(default)]
+    exempt: Vec<Spanned<Table>>,
+}
+
+/// Says of each rule and exemption where it is written.
+fn mark(table: &mut Table, text: &str, path: &str) -> Result<(), String> {
+    let marks: Marks = toml::from_str(text).map_err(|error| error.to_string())?;
+    for (list, spans) in LISTS.into_iter().zip([marks.rule, marks.exempt]) {
+        let Some(Value::Array(entries)) = table.get_mut(list) else { continue };
+        for (entry, span) in entries.iter_mut().zip(spans) {
+            let line = text[..span.span().start].matches('\n').count() + 1;
+            let Value::Table(entry) = entry else { continue };
+            if entry.insert(DEFINED_AT.to_owned(), format!("{path}:{line}").into()).is_some() {
+                return Err(format!("line {line}: {DEFINED_AT} is mfad's own to say"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) if LISTS.contains(&key.as_str()) => old.extend(new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use mfa_tests::security_key::Challenge;
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Attempt, Blueprint, Machine, SecurityKey, Stack, Suite};
+use mfa_tests::{Attempt, Blueprint, Machine, SecurityKey, Stack, Suite, Verdict};
 
 use crate::people::{REQUIRED, enrolled};
 
@@ -228,6 +229,51 @@ fn at_a_terminal_the_line_to_run_is_shown_and_its_answer_pasted() {
         terminal.transcript()
     );
     assert_not_asked(&machine, &key, "alice");
+}
+
+#[test]
+fn a_program_enrolls_a_security_key_in_two_halves() {
+    let machine = key_then_factor().start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    let begin = "mfactl enroll begin --type ssh-key --json";
+    let begun = machine.exec_with("alice", &words(begin), format!("{}\n", codes[0]).as_bytes());
+    let challenge = Challenge::begun(&begun.stdout_of_success());
+    machine.write("/home/alice/challenge.sig", 0o644, key.sign(&challenge));
+    let confirm = "mfactl enroll confirm 5bd5a4a1d6f14c6ab7f1d1c2b0a8e9f7 --signature challenge.sig";
+    let _ = machine.exec_as("alice", &words(confirm)).assert_exit(1); // of another enrolment, and not in this folder
+    let confirm = confirm.replace("5bd5a4a1d6f14c6ab7f1d1c2b0a8e9f7", &challenge.enrolment());
+    let confirm = confirm.replace("challenge.sig", "/home/alice/challenge.sig --json");
+    let confirmed = machine.exec_as("alice", &words(&confirm)).stdout_of_success();
+    let confirmed: serde_json::Value = serde_json::from_str(&confirmed).expect("JSON");
+    assert_eq!(confirmed["factor"], challenge.enrolment());
+    assert_not_asked(&machine, &key, "alice");
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
+// Where the account phase must see a proof, an enrolled key that opened the login is one, and a key alone is none.
+#[test]
+fn an_account_phase_that_wants_a_proof_takes_a_security_key() {
+    let enforced = "[policy]\nmode = \"required\"\nenforce_account = [\"sshd\"]\n";
+    let stack = Stack::key_passed_or_password().text();
+    let stack = stack.replace("account required pam_mfa.so", "account required pam_mfa.so account_enforce");
+    let machine = key_then_factor().pam("sshd", Stack::raw(&stack)).settings(enforced).start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    enrol(&machine, "alice", &key, "yubikey", &codes[0]);
+    assert_not_asked(&machine, &key, "alice");
+    // A login by key alone: sshd tells the account phase of no key, so there is none.
+    machine.shell(
+        "sed -i 's/^AuthenticationMethods.*/AuthenticationMethods publickey/' /etc/ssh/sshd_config
+         kill -HUP \"$(cat /run/sshd.pid)\"; sleep 0.1; until ss -ltn | grep -q ':22 '; do sleep 0.05; done",
+    );
+    assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
+    machine.audit().assert_last("no_proof", "alice", "sshd");
 }
 
 #[test]

@@ -26,6 +26,11 @@ pub struct SecurityKey<'machine> {
 pub struct Challenge(Value);
 
 impl Challenge {
+    /// From what `mfactl enroll begin --type ssh-key --json` printed.
+    pub fn begun(json: &str) -> Self {
+        Self(serde_json::from_str(json).unwrap_or_else(|error| panic!("no JSON: {error}\n{json}")))
+    }
+
     /// Names it in `mfactl enroll confirm`.
     pub fn enrolment(&self) -> String {
         text(&self.0, "enrollment")
@@ -69,8 +74,7 @@ impl Machine {
     /// Begins the enrolment of a security key as `user`, by a code of a factor.
     pub fn challenge(&self, user: &str, wish: &str, code: &str) -> Challenge {
         let begun = self.mfactl_with(user, &format!("enroll begin --type ssh-key --json {wish}"), code);
-        let begun = begun.stdout_of_success();
-        Challenge(serde_json::from_str(&begun).unwrap_or_else(|error| panic!("no JSON: {error}\n{begun}")))
+        Challenge::begun(&begun.stdout_of_success())
     }
 }
 

@@ -8,6 +8,8 @@
 pub mod doors;
 mod news;
 mod open;
+mod remembered;
+mod visits;
 
 use mfa_proto::identity::{UnixTime, UserName};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
 pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
+pub use remembered::Remembered;
+pub use visits::Visits;
 
 use crate::{
     factor::{BackupCodes, FactorKind, History, Matched, MovingFactor, SshSk},
@@ -147,6 +151,18 @@ pub struct State {
     pub had_factor: bool,
     /// For the user.
     pub news: News,
+    /// Written after the rest, where who does not know of it does not look.
+    #[serde(skip)]
+    pub later: Later,
+}
+
+/// What a later release of mfad added to the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// What settled logins came with, and from where.
+    pub visits: Visits,
+    /// Proofs that count again for a time.
+    pub remembered: Remembered,
 }
 
 impl State {
@@ -165,7 +181,21 @@ impl State {
             locked: None,
             had_factor: false,
             news: News::default(),
+            later: Later::default(),
         }
+    }
+
+    /// The bytes of its row.
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        let body = postcard::to_allocvec(self).ok()?;
+        if self.later == Later::default() { Some(body) } else { postcard::to_extend(&self.later, body).ok() }
+    }
+
+    /// Reads [`State::encode`].
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        let (state, rest) = postcard::take_from_bytes::<Self>(body).ok()?;
+        let later = if rest.is_empty() { Later::default() } else { postcard::from_bytes(rest).ok()? };
+        Some(Self { later, ..state })
     }
 
     /// Whether it has a factor, disabled ones included: a disabled factor is still required.

@@ -38,10 +38,19 @@ pub struct Head {
     /// Since when the host's own mode demands a factor, on the wall clock and in `ran_ms`; `None` where it does
     /// not.
     pub required_since: Option<(UnixTime, u64)>,
-    /// The same of every other part of the rules that demands one, by its name. Written after the rest, where
-    /// who does not know of it does not look.
+    /// Written after the rest, where who does not know of it does not look.
     #[serde(skip)]
-    pub others_since: BTreeMap<String, (UnixTime, u64)>,
+    pub later: Later,
+}
+
+/// What a later release of mfad added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// Since when every other part of the rules that demands a factor does, by its name, as in
+    /// [`Head::required_since`].
+    others_since: BTreeMap<String, (UnixTime, u64)>,
+    /// Of the exemptions that were granted from the command line, as they lie in their row; zeros where there is none.
+    pub granted: Tag,
 }
 
 /// How the roster differs from the head.
@@ -64,7 +73,7 @@ impl Head {
             clock: None,
             ran_ms: 0,
             required_since: None,
-            others_since: BTreeMap::new(),
+            later: Later::default(),
         };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
@@ -90,7 +99,7 @@ impl Head {
         let malformed = |_| StoreError::Malformed("meta");
         let (mut head, rest) = postcard::take_from_bytes::<Self>(body).map_err(malformed)?;
         if !rest.is_empty() {
-            head.others_since = postcard::from_bytes(rest).map_err(malformed)?;
+            head.later = postcard::from_bytes(rest).map_err(malformed)?;
         }
         Ok(head)
     }
@@ -98,9 +107,8 @@ impl Head {
     /// The bytes of its row.
     pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, StoreError> {
         let mut body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
-        if !self.others_since.is_empty() {
-            body =
-                postcard::to_extend(&self.others_since, body).map_err(|_| StoreError::Malformed("meta"))?;
+        if self.later != Later::default() {
+            body = postcard::to_extend(&self.later, body).map_err(|_| StoreError::Malformed("meta"))?;
         }
         Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
     }
@@ -108,12 +116,12 @@ impl Head {
     /// All that demands a factor, by name, in order.
     pub fn demanding(&self) -> BTreeSet<&str> {
         let policy = self.required_since.map(|_| POLICY);
-        policy.into_iter().chain(self.others_since.keys().map(String::as_str)).collect()
+        policy.into_iter().chain(self.later.others_since.keys().map(String::as_str)).collect()
     }
 
     /// Since when that part of the rules demands a factor, on the wall clock and in `ran_ms`.
     pub fn demanded_since(&self, name: &str) -> Option<(UnixTime, u64)> {
-        if name == POLICY { self.required_since } else { self.others_since.get(name).copied() }
+        if name == POLICY { self.required_since } else { self.later.others_since.get(name).copied() }
     }
 
     /// From now on these demand a factor, and no others. Those that did keep their date.
@@ -121,8 +129,8 @@ impl Head {
         let policy = demanding.iter().any(|name| name == POLICY);
         self.required_since = policy.then(|| self.required_since.unwrap_or(now));
         let others = demanding.iter().filter(|name| *name != POLICY);
-        let since = |name: &String| self.others_since.get(name).copied().unwrap_or(now);
-        self.others_since = others.map(|name| (name.clone(), since(name))).collect();
+        let since = |name: &String| self.later.others_since.get(name).copied().unwrap_or(now);
+        self.later.others_since = others.map(|name| (name.clone(), since(name))).collect();
     }
 
     /// Takes the account with its state's version into the digest, or out of it again.

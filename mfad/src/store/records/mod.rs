@@ -112,7 +112,7 @@ impl<'a> Sound<'a> {
         if !self.rows.roster_is_sound() && self.audited_version(id)? > row.version {
             return Ok(None);
         }
-        let state = postcard::from_bytes(&row.body).map_err(|_| StoreError::Malformed("account_state"))?;
+        let state = State::decode(&row.body).ok_or(StoreError::Malformed("account_state"))?;
         Ok(Some(Account { id, version: Some(row.version), roster: true, state }))
     }
 
@@ -252,8 +252,7 @@ impl<'a> Records<'a> {
     /// Writes the account where its row is still the one that was read.
     pub fn keep(&mut self, account: &mut Account) -> Result<(), StoreError> {
         let version = account.version.map_or(1, |version| version + 1);
-        let body =
-            postcard::to_allocvec(&account.state).map_err(|_| StoreError::Malformed("account_state"))?;
+        let body = account.state.encode().ok_or(StoreError::Malformed("account_state"))?;
         let tag = self.keys.tag(Purpose::State, &[&account.id.0, &version.to_le_bytes(), &body]).to_vec();
         self.txn.put_state(account.id, account.version, &StateRow { version, body, tag })?;
         if account.roster {

@@ -142,11 +142,8 @@ fn a_signature_that_is_not_right_enrols_nothing() {
     let good = key.sign(&first);
     let last = good.lines().rev().nth(1).expect("the last line of base64");
     let (head, tail) = last.split_at(last.len() / 2);
-    let altered = if tail.starts_with('A') {
-        format!("{head}B{}", &tail[1..])
-    } else {
-        format!("{head}A{}", &tail[1..])
-    };
+    let (other, rest) = (if tail.starts_with('A') { 'B' } else { 'A' }, &tail[1..]);
+    let altered = format!("{head}{other}{rest}");
     let ran = confirm(&machine, "alice", &first.enrolment(), &good.replace(last, &altered)).assert_exit(1);
     assert!(ran.stderr.contains("has ended"), "{ran}");
     let _ = confirm(&machine, "alice", &first.enrolment(), &good).assert_exit(1);
@@ -237,8 +234,8 @@ fn a_program_enrolls_a_security_key_in_two_halves() {
     let codes = machine.backup_codes("alice");
     let key = machine.security_key("yubikey", "ed25519-sk", "");
     key.authorize("alice", "");
-    let begin = "mfactl enroll begin --type ssh-key --json";
-    let begun = machine.exec_with("alice", &words(begin), format!("{}\n", codes[0]).as_bytes());
+    let line = "mfactl enroll begin --type ssh-key --json";
+    let begun = machine.exec_with("alice", &words(line), format!("{}\n", codes[0]).as_bytes());
     let challenge = Challenge::begun(&begun.stdout_of_success());
     machine.write("/home/alice/challenge.sig", 0o644, key.sign(&challenge));
     let confirm = "mfactl enroll confirm 5bd5a4a1d6f14c6ab7f1d1c2b0a8e9f7 --signature challenge.sig";

@@ -85,7 +85,7 @@ fn untouched(row: &UserRow, patterns: &str) -> Vec<Untouched> {
     files.map(|pattern| place(pattern, &user)).flat_map(in_file).collect()
 }
 
-/// The file that a pattern of sshd's means for that user (sshd_config(5), TOKENS).
+/// The file that a pattern of sshd's means for that user (`sshd_config(5)`, TOKENS).
 fn place(pattern: &str, user: &User) -> PathBuf {
     let mut path = Vec::new();
     let mut rest = pattern.bytes();
@@ -135,7 +135,7 @@ fn without_touch(line: &str) -> Option<String> {
     Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob))))
 }
 
-/// Where the options end: at the first white space that is not in quotes (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
+/// Where the options end: at the first white space that is not in quotes (`sshd(8)`, the format of `authorized_keys`).
 fn end_of_options(line: &str) -> usize {
     let (mut quoted, mut before) = (false, ' ');
     for (at, c) in line.char_indices() {

@@ -107,7 +107,7 @@ impl Open {
                     return Err(unsigned(failure));
                 }
                 Err(failure) => {
-                    out.line(&format!("{}\nSign it anew, or press Ctrl-C.", unsigned(failure)))?
+                    out.line(&format!("{}\nSign it anew, or press Ctrl-C.", unsigned(failure)))?;
                 }
             }
         }

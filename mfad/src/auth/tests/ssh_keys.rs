@@ -226,11 +226,11 @@ fn the_last_app_stays_while_there_is_a_key_and_a_key_takes_no_app_s_place() {
     let (id, challenge) = host.challenge(ALICE, &seed, "again");
     let (_, said) = host.sign(ALICE, &id, yubikey(1).sign(challenge.as_bytes())).unwrap_err();
     assert!(said.contains("enrolled already"), "{said}");
-    let begun = begin("yubikey").unwrap();
-    host.sign(ALICE, &begun.enrollment, yubikey(1).sign(begun.challenge.as_bytes())).unwrap();
+    let again = begin("yubikey").unwrap();
+    host.sign(ALICE, &again.enrollment, yubikey(1).sign(again.challenge.as_bytes())).unwrap();
     assert_eq!(host.factors(ALICE), ["phone", "yubikey"]);
-    assert_ne!(begun.enrollment, key);
-    remove(&begun.enrollment).unwrap();
+    assert_ne!(again.enrollment, key);
+    remove(&again.enrollment).unwrap();
     remove(&app).unwrap();
     assert!(host.factors(ALICE).is_empty());
 }

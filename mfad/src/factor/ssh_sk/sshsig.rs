@@ -149,7 +149,7 @@ impl Framed {
             hash: string(from)?,
             signature: string(from)?,
         };
-        ended(*from, framed)
+        ended(from, framed)
     }
 
     /// What is signed where `message` is.
@@ -190,7 +190,7 @@ impl PublicKey {
         if key.application.len() > LONGEST_APPLICATION || !printable(&key.application) {
             return Err(BadSignature::Malformed);
         }
-        ended(*from, key)
+        ended(from, key)
     }
 
     fn holds(&self, made: &Made, data: &[u8]) -> bool {
@@ -241,7 +241,7 @@ impl Made {
         };
         let signature = signature.ok_or(BadSignature::Malformed)?;
         let made = Self { signature, flags: u8::decode(from)?, counter: u32::decode(from)? };
-        ended(*from, made)
+        ended(from, made)
     }
 }
 

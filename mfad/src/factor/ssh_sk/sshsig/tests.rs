@@ -73,7 +73,7 @@ fn what_is_not_armoured_is_none() {
     let whole = Device::new(KeyType::Ed25519, 1).sign(CHALLENGE.as_bytes());
     let whole = std::str::from_utf8(&whole).unwrap();
     let refused = |text: &str| {
-        assert_eq!(verify(text.as_bytes(), NAMESPACE, CHALLENGE), Err(BadSignature::Malformed), "{text}")
+        assert_eq!(verify(text.as_bytes(), NAMESPACE, CHALLENGE), Err(BadSignature::Malformed), "{text}");
     };
     refused("");
     refused(whole.trim_end().strip_suffix(END).unwrap());

@@ -115,9 +115,10 @@ pub unsafe extern "C" fn sk_sign(
     let flags = lie("SK_PROVIDER_FLAGS").unwrap_or(flags & SIGNED);
     let counter = lie("SK_PROVIDER_COUNTER").unwrap_or(1);
     let (r, s) = key.sign(application.to_bytes(), flags, counter, data);
-    let ((sig_r, sig_r_len), (sig_s, sig_s_len)) = (copied(&r), copied(&s));
+    let (r, s) = (copied(&r), copied(&s));
+    let made = SignResponse { flags, counter, sig_r: r.0, sig_r_len: r.1, sig_s: s.0, sig_s_len: s.1 };
     // SAFETY: `response` is where OpenSSH wants the answer.
-    unsafe { *response = allocated(SignResponse { flags, counter, sig_r, sig_r_len, sig_s, sig_s_len }) };
+    unsafe { *response = allocated(made) };
     0
 }
 

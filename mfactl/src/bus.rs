@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
+use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::step::Step;
@@ -80,6 +80,20 @@ impl Bus {
     /// Makes the factor of `enrollment` active. `code` is spent by this.
     pub(crate) async fn enroll_confirm(&self, enrollment: &str, code: &[u8]) -> Result<Enrolled, Failure> {
         self.account("EnrollConfirm", &(enrollment, code)).await
+    }
+
+    /// Opens the enrolment of a security key.
+    pub(crate) async fn ssh_key_begin(&self, label: &str, replace: &str) -> Result<Challenge, Failure> {
+        self.account("SshKeyBegin", &(label, replace)).await
+    }
+
+    /// Makes the key of `enrollment` a factor, by its signature; the factor's id.
+    pub(crate) async fn ssh_key_confirm(
+        &self,
+        enrollment: &str,
+        signature: &[u8],
+    ) -> Result<String, Failure> {
+        self.account("SshKeyConfirm", &(enrollment, signature)).await
     }
 
     /// Ends `enrollment`; nothing becomes active.

@@ -54,6 +54,9 @@ fn lines(status: &Status) -> Vec<String> {
 
 /// One factor, for people.
 pub(crate) fn factor_line(factor: &Factor) -> String {
+    if factor.kind == "ssh_sk" {
+        return key_line(factor);
+    }
     let by = if factor.kind == "hotp" { "by counter".to_owned() } else { format!("{} s", factor.period) };
     format!(
         "  {}: {} {}, {} digits, {by}{}\n      made {}, last used {}",
@@ -64,6 +67,21 @@ pub(crate) fn factor_line(factor: &Factor) -> String {
         if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
         utc(factor.created),
         utc_or_never(factor.last_used),
+    )
+}
+
+/// A security key, which gives no codes.
+fn key_line(key: &Factor) -> String {
+    format!(
+        "  {}: ssh_sk {}, {}; opens logins over ssh without a code\n      {}, application {}\n      \
+         made {}, last used {}",
+        shown(&key.label),
+        shown(&key.algorithm),
+        if key.pin { "with PIN" } else { "no PIN" },
+        shown(&key.key),
+        shown(&key.application),
+        utc(key.created),
+        utc_or_never(key.last_used),
     )
 }
 
@@ -157,6 +175,9 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: true,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
         assert_eq!(
             factor_line(&factor),
@@ -164,6 +185,30 @@ mod tests {
              made 1970-01-01 00:00:00 UTC, last used never"
         );
     }
+
+    #[test]
+    fn a_security_key_is_told_by_its_fingerprint() {
+        let key = Factor {
+            id: "00".into(),
+            label: "yubi\x1bkey".into(),
+            kind: "ssh_sk".into(),
+            algorithm: "sk-ssh-ed25519@openssh.com".into(),
+            digits: 0,
+            period: 0,
+            created: 0,
+            last_used: 0,
+            disabled: false,
+            key: "SHA256:abc".into(),
+            application: "ssh:".into(),
+            pin: true,
+        };
+        assert_eq!(
+            factor_line(&key),
+            "  yubi\\x1bkey: ssh_sk sk-ssh-ed25519@openssh.com, with PIN; opens logins over ssh without a code\n      \
+             SHA256:abc, application ssh:\n      made 1970-01-01 00:00:00 UTC, last used never"
+        );
+    }
+
     #[test]
     fn a_factor_by_counter_has_no_seconds() {
         let factor = Factor {
@@ -176,6 +221,9 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
         assert!(factor_line(&factor).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
     }

@@ -49,6 +49,7 @@ mod replay;
 mod rescue;
 mod screens;
 mod secrets;
+mod security_keys;
 mod settings;
 mod settling;
 mod start_up;

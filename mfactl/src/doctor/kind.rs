@@ -90,6 +90,8 @@ kinds! {
     GraceTimeShort "grace-time-short" Warning "sshd hangs up before a code can be typed" "LoginGraceTime is shorter than the question stays open.";
     MaxAuthTriesLow "max-auth-tries-low" Warning "sshd hangs up before the question" "Each key that a client offers is a try of MaxAuthTries.";
     UseDns "use-dns" Info "sshd looks up the names of its clients" "What logs show is a name that the other side chose, and a slow name server delays every login.";
+    KeyWithoutTouch "key-without-touch" Warning "a security key that counts as a factor signs without a touch" "no-touch-required: whoever gets at the machine that it is plugged into logs in here, and mfad cannot tell.";
+    KeyPinUnasked "key-pin-unasked" Warning "sshd asks security keys for no PIN, and the policy does" "A key whose user gave a PIN when it was enrolled may log in without one: sshd tells nobody what it was told.";
     OldKeyword "old-keyword" Info "a setting of sshd's has an old name" "ChallengeResponseAuthentication may be gone in a next release, and what it says with it.";
     // sudo.
     SudoersBroken "sudoers-broken" Critical "sudo does not take its settings" "Nobody can use sudo, or a file of it has no effect.";

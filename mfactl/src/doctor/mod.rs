@@ -25,6 +25,7 @@ mod stacks;
 mod steps;
 mod store;
 mod sudo;
+mod touch;
 mod unit;
 
 use std::process::ExitCode;
@@ -101,6 +102,7 @@ async fn examine() -> Report {
     unit::look(&mut report);
     names::look(&host, &mut report).await;
     people::look(&host, &mut report).await;
+    touch::look(&host, sshd.as_ref(), &mut report).await;
     report
 }
 

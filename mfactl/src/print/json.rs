@@ -20,6 +20,9 @@ pub(crate) struct FactorView {
     created: u64,
     last_used: u64,
     disabled: bool,
+    key: String,
+    application: String,
+    pin: bool,
 }
 
 impl From<&Factor> for FactorView {
@@ -34,6 +37,9 @@ impl From<&Factor> for FactorView {
             created: factor.created,
             last_used: factor.last_used,
             disabled: factor.disabled,
+            key: shown(&factor.key),
+            application: shown(&factor.application),
+            pin: factor.pin,
         }
     }
 }
@@ -191,10 +197,13 @@ mod tests {
             created: 5,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         }
     }
 
-    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false}"#;
+    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false,"key":"","application":"","pin":false}"#;
 
     const CODES: &str = r#"{"left":7,"weak":2,"made":4}"#;
 

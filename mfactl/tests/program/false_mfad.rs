@@ -142,6 +142,9 @@ fn factor() -> Factor {
         created: 1,
         last_used: 2,
         disabled: true,
+        key: String::new(),
+        application: String::new(),
+        pin: false,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     question::{Login, Target, Via},
 };
 use crate::{
+    account::FactorId,
     policy::{
         Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
         decide_unobserved,
@@ -57,7 +58,7 @@ pub(super) fn decided(
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(account, login, now);
+    let already = already(rules, account, login);
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
@@ -88,8 +89,17 @@ fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
 }
 
 /// What stands for a code.
-fn already(_: Option<&Account>, _: &Login, _: Moment) -> Already {
-    Already::Nothing
+fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
+    match account.and_then(|account| security_key(rules, account, login)) {
+        Some(_) => Already::SecurityKey,
+        None => Already::Nothing,
+    }
+}
+
+/// The enrolled security key that opened this login, where such keys count.
+pub(super) fn security_key(rules: &Rules, account: &Account, login: &Login) -> Option<FactorId> {
+    let allowed = rules.factors.allow("ssh_sk");
+    account.state.ssh_key_among(&login.keys, rules.factors.ssh_key_pin).filter(|_| allowed)
 }
 
 /// What is asked of an account, in whatever login.

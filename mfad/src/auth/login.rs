@@ -20,7 +20,7 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
-    decided::{decided, decided_now},
+    decided::{decided, decided_now, security_key},
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, target},
@@ -79,8 +79,8 @@ impl Auth {
         };
         let (user, door) = (person.name.clone(), Door::Locker);
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
-        let (via, subject) = (Via::Locker(uid), user.clone());
-        let login = Login { via, subject, user, service, door, attested: false, signals };
+        let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys };
         self.open(&rules, login, Subject::Person(person), 0).await
     }
 
@@ -191,7 +191,7 @@ impl Auth {
         let rules = Arc::clone(rules);
         let rule = move |records: &mut Records<'_>, now: Moment| {
             let found = target(&mut records.read(), store.keys(), &login, &subject)?;
-            let account = match found {
+            let mut account = match found {
                 Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { .. } => None,
             };
@@ -209,6 +209,13 @@ impl Auth {
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
                 grace::see(records, uid, now.wall, false)?;
+            }
+            if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
+                let key = security_key(&rules, account, &login);
+                for factor in account.state.factors.iter_mut().filter(|factor| Some(factor.id) == key) {
+                    factor.last_used = Some(now.wall);
+                }
+                records.keep(account)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(account.as_ref(), event, context(&login))?;

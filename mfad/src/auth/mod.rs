@@ -22,6 +22,7 @@ mod pending;
 pub mod question;
 mod settle;
 mod show;
+mod ssh_keys;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -120,7 +120,7 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
         ));
     }
     if !quiet && left <= FEW {
-        lines.push(match (left, state.factors.len()) {
+        lines.push(match (left, state.apps().count()) {
             (0, 1) => "You have one device and no backup codes: mfactl codes renew makes ten.".to_owned(),
             (0, _) => "You have no backup codes: mfactl codes renew makes ten.".to_owned(),
             (1, _) => "You have 1 backup code left: mfactl codes renew makes ten new ones.".to_owned(),
@@ -147,6 +147,7 @@ mod tests {
             door: Door::Console,
             attested: true,
             signals: Signals::default(),
+            keys: Vec::new(),
         }
     }
 

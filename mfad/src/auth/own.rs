@@ -8,7 +8,7 @@ use mfa_proto::{
 use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace};
 use crate::{
     account::Factor,
-    factor::BackupCodes,
+    factor::{BackupCodes, SshSk},
     store::{Account, Found, Records, StoreError},
     world::Person,
 };
@@ -74,16 +74,24 @@ pub(super) fn own(records: &mut Records<'_>, person: &Person) -> Result<Ruled<Op
 
 /// A factor as its owner may see it.
 pub(super) fn describe(factor: &Factor) -> FactorInfo {
+    let oath = factor.kind.oath();
+    let key = factor.kind.ssh_sk().and_then(SshSk::signed);
     FactorInfo {
         id: factor.id.hex(),
         label: factor.label.clone(),
         kind: factor.kind.word().to_owned(),
-        algorithm: factor.kind.oath().algorithm().word().to_owned(),
-        digits: u32::from(factor.kind.oath().digits()),
+        algorithm: match (oath, key) {
+            (Some(oath), _) => oath.algorithm().word().to_owned(),
+            (None, key) => key.map_or("", |key| key.kind.word()).to_owned(),
+        },
+        digits: oath.map_or(0, |oath| u32::from(oath.digits())),
         period: u32::from(factor.kind.period()),
         created: factor.created.0,
         last_used: factor.last_used.map_or(0, |time| time.0),
         disabled: factor.is_disabled(),
+        key: key.map(|key| key.key.to_string()).unwrap_or_default(),
+        application: key.map(|key| key.application.clone()).unwrap_or_default(),
+        pin: key.is_some_and(|key| key.pin),
     }
 }
 

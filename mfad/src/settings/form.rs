@@ -69,6 +69,7 @@ pub(super) struct Su {
 pub(super) struct Factors {
     pub(super) allowed: Option<Vec<String>>,
     pub(super) backup_codes: Option<u8>,
+    pub(super) ssh_key_pin: bool,
 }
 
 #[derive(Deserialize)]

@@ -235,7 +235,7 @@ fn factors(written: form::Factors) -> Result<Factors, String> {
             "factors.backup_codes: 1 to 10; to have none, leave \"backup\" out of factors.allowed".into()
         );
     }
-    Ok(Factors { allowed, backup_codes })
+    Ok(Factors { allowed, backup_codes, ssh_key_pin: written.ssh_key_pin })
 }
 
 fn remember(written: form::Remember) -> Result<Remember, String> {

@@ -20,6 +20,7 @@ mod life;
 mod limits;
 mod logins;
 mod policy;
+mod ssh_keys;
 mod tampering;
 
 use super::{Auth, Policy, question::Via};

@@ -3,7 +3,7 @@
 
 use std::{io::Write, path::Path};
 
-use mfad::{crypto::Keys, keys, settings::Settings, store::sqlite::Sqlite};
+use mfad::{crypto::Keys, keys, places::Places, settings::Settings, store::sqlite::Sqlite};
 use nix::unistd::{Uid, geteuid};
 
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
 /// Checks the settings, and says which mode they ask for.
 pub(crate) fn settings(path: &Path) -> Result<(), String> {
     let settings = Settings::read(path, &crate::host_name()).map_err(|error| error.to_string())?;
-    for warning in settings.warnings {
+    let unread = Places::default().read(&settings.databases);
+    let unread = unread.into_iter().map(|wrong| format!("no place is known by {wrong}"));
+    for warning in settings.warnings.into_iter().chain(unread) {
         warn(&format!("{}: {warning}", path.display()));
     }
     say(&format!("{}: in order, mode {}", path.display(), settings.rules.mode.word()))

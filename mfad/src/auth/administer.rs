@@ -16,7 +16,7 @@ use super::{
     step_up::FreshProof,
 };
 use crate::{
-    account::{AccountId, DoorState, Lock},
+    account::{AccountId, DoorState, Lock, Visits},
     audit::{self, Act, Event, Record},
     store::{Account, Context, Head, Records, StoreError},
 };
@@ -269,6 +269,7 @@ fn name_of(account: &Account) -> UserName {
 /// Ends all factors, backup codes, and what is open. Gives how many factors ended.
 fn end_all(records: &mut Records<'_>, account: &mut Account) -> Result<u32, StoreError> {
     let state = &mut account.state;
+    state.later.visits = Visits::default(); // whoever had the factors may have what was seen with them
     let factors = std::mem::take(&mut state.factors);
     let rows = factors.iter().map(|factor| factor.id.0);
     let rows = rows.chain(state.pending.take().map(|pending| pending.id.0));

@@ -10,7 +10,7 @@ use mfa_proto::{
 use super::{
     decided::decided_now,
     news,
-    question::{Login, NoAccount, Question, SoFar, Target, Token, Via},
+    question::{Login, NoAccount, Question, Target, Token, Via},
     verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
@@ -156,12 +156,13 @@ pub(super) fn rule(
             return Ok(Ruling::Waived(permitted, why));
         }
     };
-    judge(records, now, account, question, code, permitted)
+    judge(records, now, rules, account, question, code, permitted)
 }
 
 fn judge(
     records: &mut Records<'_>,
     now: Moment,
+    rules: &Rules,
     mut account: Account,
     question: &Question,
     code: &Code,
@@ -181,7 +182,7 @@ fn judge(
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
             if clock_allows(records, now, &account, found.at, matched) {
-                return grant(records, now, account, login, question.so_far, (found.at, matched), permitted);
+                return grant(records, now, rules, account, question, (found.at, matched), permitted);
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
@@ -262,12 +263,14 @@ fn clock_allows(
 pub(super) fn grant(
     records: &mut Records<'_>,
     now: Moment,
+    rules: &Rules,
     mut account: Account,
-    login: &Login,
-    so_far: SoFar,
+    question: &Question,
     (at, matched): (Option<usize>, Matched),
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
+    let Question { login, so_far, .. } = question;
+    let visit = login.visit(rules);
     let news = news::of(&account.state, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
@@ -285,6 +288,7 @@ pub(super) fn grant(
     match (binds, login.attested) {
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
+            account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
             if news::is_visit(&account.state, login) {
                 // The prompt told what there was when it was made.
                 let was_there = news::was_there(&account.state, factor);
@@ -295,7 +299,9 @@ pub(super) fn grant(
         // A process of the user's own: there is nothing else to settle, and nothing is learnt.
         (false, _) => account.state.doors.reset(&login.door, shape, now.wall),
     }
-    let pending = binds && (news && !login.attested || account.state.settling_matters(&login.door, now.wall));
+    let matters = account.state.settling_matters(&login.door, now.wall)
+        || account.state.later.visits.learning_matters(&visit, now.wall);
+    let pending = binds && (news && !login.attested || matters);
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
     // That a backup code was used is told at the next login, not to whoever used it at this one.

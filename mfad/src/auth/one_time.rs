@@ -202,7 +202,7 @@ fn conclude(
             match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
                 Match::Fresh(matched) => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    return grant(records, now, account, login, question.so_far, (None, matched), permitted);
+                    return grant(records, now, rules, account, question, (None, matched), permitted);
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);

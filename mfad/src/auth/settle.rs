@@ -17,6 +17,7 @@ use super::{
 use crate::{
     account::{Origin, Pending},
     audit::Event,
+    policy::Rules,
     store::{Account, Records, StoreError},
     world::{Moment, Person},
 };
@@ -40,8 +41,9 @@ impl Auth {
     pub async fn settle(&self, sealed: &[u8]) -> Result<Step, Failure> {
         let expired = || Step::refused(Reason::Expired, 0, String::new());
         let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
+        let rules = self.rules()?;
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
-        let settled = self.store.write(move |records, now| settle(records, now, &ticket)).await?;
+        let settled = self.store.write(move |records, now| settle(records, now, &rules, &ticket)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
             Settled::Login(None) => Step::proven(Vec::new()),
@@ -57,7 +59,12 @@ impl Auth {
     }
 }
 
-fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Settled, StoreError> {
+fn settle(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    ticket: &Ticket,
+) -> Result<Settled, StoreError> {
     let login = &ticket.login;
     let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
     let account = records.read().account_of(ticket.account, ticket.uid, &[&login.subject])?;
@@ -77,6 +84,7 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
         pending::bind(records, &mut account, pending, now.wall, context(login))?;
     }
     account.state.settle(&login.door, ticket.binds.shape, now.wall);
+    account.state.later.visits.learn(login.visit(rules), rules.seen_within, now.wall);
     // What this login itself did is no news to who did it, and stays for who comes next.
     let untold = &mut account.state.news.backup_used;
     let own = untold.iter().position(|used| Some(*used) == ticket.binds.backup_used);

@@ -19,6 +19,8 @@ mod first_enrolment;
 mod life;
 mod limits;
 mod logins;
+
+mod policy;
 mod signals;
 mod tampering;
 

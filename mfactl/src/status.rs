@@ -30,7 +30,7 @@ pub(crate) async fn status(shape: Shape) -> Result<Exit, Failure> {
 fn lines(status: &Status) -> Vec<String> {
     let mut lines = vec![
         format!("User:     {}", escaped(&status.user)),
-        format!("Mode:     {}{}", shown(&status.mode), meaning(&status.mode)),
+        format!("Mode:     {}", mode_words(&status.mode)),
         format!("Time:     {} (the server's clock)", utc(status.time)),
     ];
     if status.locked {
@@ -44,31 +44,45 @@ fn lines(status: &Status) -> Vec<String> {
         lines.push("Factors:  none; enrol one with `mfactl enroll`".to_owned());
     } else {
         lines.push("Factors:".to_owned());
-        lines.extend(status.factors.iter().map(factor_line));
+        lines.extend(status.factors.iter().map(|factor| factor_line(factor, &status.allowed)));
     }
     if !status.factors.is_empty() || status.codes.made > 0 {
-        lines.push(format!("Codes:    {}", codes_words(&status.codes)));
+        lines.push(format!("Codes:    {}", codes_words(&status.codes, &status.allowed)));
     }
     lines
 }
 
-/// One factor, for people.
-pub(crate) fn factor_line(factor: &Factor) -> String {
+/// The mode in force for somebody, for people.
+pub(crate) fn mode_words(mode: &str) -> String {
+    format!("{}{}", shown(mode), meaning(mode))
+}
+
+/// Whether the host takes that kind. An mfad that does not say what it takes takes all.
+fn takes(allowed: &[String], kind: &str) -> bool {
+    allowed.is_empty() || allowed.iter().any(|allowed| allowed == kind)
+}
+
+/// One factor, for people. `allowed`: the kinds that the host takes.
+pub(crate) fn factor_line(factor: &Factor, allowed: &[String]) -> String {
     let by = if factor.kind == "hotp" { "by counter".to_owned() } else { format!("{} s", factor.period) };
     format!(
-        "  {}: {} {}, {} digits, {by}{}\n      made {}, last used {}",
+        "  {}: {} {}, {} digits, {by}{}{}\n      made {}, last used {}",
         shown(&factor.label),
         shown(&factor.kind),
         shown(&factor.algorithm),
         factor.digits,
         if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
+        if takes(allowed, &factor.kind) { "" } else { "; NOT ACCEPTED by this host" },
         utc(factor.created),
         utc_or_never(factor.last_used),
     )
 }
 
-/// The backup codes, for people who may have to make new ones.
-pub(crate) fn codes_words(codes: &Codes) -> String {
+/// The backup codes, for people who may have to make new ones, where the host takes any.
+pub(crate) fn codes_words(codes: &Codes, allowed: &[String]) -> String {
+    if !takes(allowed, "backup") {
+        return "not accepted by this host".to_owned();
+    }
     if codes.left == 0 {
         let none = if codes.made == 0 { "none" } else { "none left" };
         return format!("{none}; `mfactl codes renew` makes a new set");
@@ -103,6 +117,7 @@ mod tests {
             factors: Vec::new(),
             codes: Codes::default(),
             locked: false,
+            allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
         }
@@ -139,10 +154,11 @@ mod tests {
 
     #[test]
     fn codes_that_are_used_up_are_told_apart_from_none() {
-        assert!(codes_words(&Codes::default()).starts_with("none; `mfactl codes renew`"));
-        assert!(codes_words(&Codes { made: 5, ..Codes::default() }).starts_with("none left; "));
+        assert!(codes_words(&Codes::default(), &[]).starts_with("none; `mfactl codes renew`"));
+        assert!(codes_words(&Codes { made: 5, ..Codes::default() }, &[]).starts_with("none left; "));
         let some = Codes { left: 9, weak: 0, made: 1_795_424_700 };
-        assert_eq!(codes_words(&some), "9 left, made 2026-11-23 09:05:00 UTC");
+        assert_eq!(codes_words(&some, &["backup".into()]), "9 left, made 2026-11-23 09:05:00 UTC");
+        assert_eq!(codes_words(&some, &["totp".into()]), "not accepted by this host");
     }
 
     #[test]
@@ -159,7 +175,7 @@ mod tests {
             disabled: true,
         };
         assert_eq!(
-            factor_line(&factor),
+            factor_line(&factor, &["totp".into()]),
             "  phone: totp SHA1, 6 digits, 30 s; DISABLED after too many wrong codes\n      \
              made 1970-01-01 00:00:00 UTC, last used never"
         );
@@ -177,6 +193,8 @@ mod tests {
             last_used: 0,
             disabled: false,
         };
-        assert!(factor_line(&factor).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
+        assert!(factor_line(&factor, &[]).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
+        let line = factor_line(&factor, &["totp".into()]);
+        assert!(line.contains("by counter; NOT ACCEPTED by this host\n"), "{line}");
     }
 }

@@ -11,6 +11,7 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
+    decided::account_demands,
     judge::highest_now,
     own::{codes, describe},
     step_up::FreshProof,
@@ -56,9 +57,18 @@ impl Auth {
 
     /// One account in full.
     pub async fn user_show(&self, user: Vec<u8>) -> Result<UserDetail, Failure> {
-        let (id, now) = (self.account_id(user).await?, self.world().clock.now().wall);
+        let (id, moment) = (self.account_id(user).await?, self.world().clock.now());
         let account = self.store.read(move |sound| sound.account(id)).await?.ok_or_else(altered)?;
-        let state = &account.state;
+        let (state, now, rules) = (&account.state, moment.wall, self.rules()?);
+        let person = match state.uid {
+            Some(uid) => self.world().names.by_uid(uid).await?,
+            None => None,
+        };
+        let groups = match &person {
+            Some(person) => self.groups(&rules, person).await,
+            None => None,
+        };
+        let mode = account_demands(&rules, &name_of(&account), state.uid, groups, moment).mode;
         let open = state.voucher.as_ref().filter(|ticket| now < ticket.ends);
         Ok(UserDetail {
             name: name_of(&account).as_bytes().to_vec(),
@@ -70,6 +80,8 @@ impl Auth {
                 format!("{}, {} hours left", ticket.what.word(), ticket.ends.since(now).div_ceil(3600))
             }),
             doors: state.doors.iter().map(|state| door(state, now)).collect(),
+            mode: mode.word().to_owned(),
+            allowed: rules.factors.allowed.iter().cloned().collect(),
         })
     }
 

@@ -43,6 +43,7 @@ impl Auth {
         let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
         let rules = self.rules()?;
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
+        let takes_codes = rules.factors.allow("backup");
         let settled = self.store.write(move |records, now| settle(records, now, &rules, &ticket)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
@@ -53,7 +54,8 @@ impl Auth {
                 // that waited for them too long would be refused.
                 let codes = self.make_codes(&person, Replace::OnlyNone, CODES).await;
                 let codes = codes.unwrap_or_default();
-                Step { text: words::enrolled(&codes), ..Step::proven(Vec::new()) }
+                let codes = takes_codes.then_some(codes.as_slice());
+                Step { text: words::enrolled(codes), ..Step::proven(Vec::new()) }
             }
         })
     }
@@ -77,6 +79,7 @@ fn settle(
         let pending = account.state.pending.clone();
         let is_it = |pending: &Pending| pending.id == id && pending.origin == Origin::Login;
         let pending = pending.filter(|pending| is_it(pending) && pending::still_allowed(&account, pending));
+        let pending = pending.filter(|pending| rules.factors.allow(pending.kind.word()));
         let Some(pending) = pending else {
             refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)?;
             return Ok(Settled::Expired);
@@ -90,7 +93,7 @@ fn settle(
     let own = untold.iter().position(|used| Some(*used) == ticket.binds.backup_used);
     let own = own.map(|at| untold.remove(at));
     // Where the first factor was known to be right, the prompt has told the rest.
-    let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
+    let told = if login.attested { None } else { news::of(&account.state, &rules.factors, login, now.wall) };
     let was_there = news::was_there(&account.state, ticket.binds.factor);
     let news = &mut account.state.news;
     if told.is_some() {

@@ -14,6 +14,7 @@ use mfa_proto::{
 };
 
 mod administration;
+mod allowed;
 mod factors;
 mod first_enrolment;
 mod life;

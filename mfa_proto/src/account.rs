@@ -81,6 +81,8 @@ pub struct Status {
     pub codes: Codes,
     /// Whether the account is locked.
     pub locked: bool,
+    /// The kinds of factors that the host takes: `totp`, `hotp`, `backup`, `ssh_sk`.
+    pub allowed: Vec<String>,
     /// Unix time until which nobody is hindered for having no factor, in seconds; 0: no such time.
     pub grace_ends: u64,
     /// The daemon's time, Unix seconds.

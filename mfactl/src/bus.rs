@@ -171,14 +171,14 @@ impl Bus {
         self.admin("UserInvite", &(user, hours, why)).await
     }
 
-    /// Lets `user` enrol again, who has lost everything; the recovery code.
+    /// Lets `user` enrol again, who has lost everything; the recovery code, and for how many hours it is good.
     pub(crate) async fn user_recover(
         &self,
         user: &[u8],
         verified_by: &str,
         ticket: &str,
         why: &Why,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, u32), Failure> {
         self.admin("UserRecover", &(user, verified_by, ticket, why)).await
     }
 

@@ -68,6 +68,7 @@ pub(crate) struct StatusView {
     codes: CodesView,
     locked: bool,
     grace_ends: u64,
+    allowed: Vec<String>,
 }
 
 impl From<&Status> for StatusView {
@@ -80,6 +81,7 @@ impl From<&Status> for StatusView {
             codes: (&status.codes).into(),
             locked: status.locked,
             grace_ends: status.grace_ends,
+            allowed: status.allowed.iter().map(|kind| shown(kind)).collect(),
         }
     }
 }
@@ -131,6 +133,8 @@ pub(crate) struct DetailView {
     locked: bool,
     open: String,
     doors: Vec<DoorView>,
+    mode: String,
+    allowed: Vec<String>,
 }
 
 impl From<&UserDetail> for DetailView {
@@ -143,6 +147,8 @@ impl From<&UserDetail> for DetailView {
             locked: user.locked,
             open: shown(&user.open),
             doors: user.doors.iter().map(Into::into).collect(),
+            mode: shown(&user.mode),
+            allowed: user.allowed.iter().map(|kind| shown(kind)).collect(),
         }
     }
 }
@@ -215,6 +221,7 @@ mod tests {
             factors: vec![factor()],
             codes: Codes { left: 7, weak: 2, made: 4 },
             locked: true,
+            allowed: vec!["totp".into()],
             grace_ends: 86_400,
             time: 9,
         };
@@ -224,7 +231,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"]}}"#
             )
         );
     }
@@ -255,13 +262,15 @@ mod tests {
             locked: true,
             open: "invitation\x1b".into(),
             doors: vec![door],
+            mode: "required".into(),
+            allowed: vec!["totp".into(), "backup".into()],
         };
         schema::holds("user-show", &DetailView::from(&user));
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),
             format!(
-                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}]}}"#
+                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}],"mode":"required","allowed":["totp","backup"]}}"#
             )
         );
     }

@@ -18,7 +18,7 @@ pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
 pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
 pub use remembered::Remembered;
-pub use visits::Visits;
+pub use visits::{Visit, Visits};
 
 use crate::{
     factor::{BackupCodes, FactorKind, History, Matched, MovingFactor, SshSk},

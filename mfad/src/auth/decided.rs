@@ -7,7 +7,7 @@ use super::{
     question::{Login, Target, Via},
 };
 use crate::{
-    account::FactorId,
+    account::{FactorId, Visit, Visits},
     policy::{
         Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
         decide_unobserved,
@@ -37,6 +37,11 @@ impl Login {
             history,
         }
     }
+
+    /// What it is remembered by once it is settled.
+    pub(super) fn visit(&self, rules: &Rules) -> Visit {
+        Visit::of(&self.signals, rules)
+    }
 }
 
 /// Decides for a login, by what the store has.
@@ -50,7 +55,8 @@ pub(super) fn decided(
 ) -> Result<Decided, StoreError> {
     let asked = match login.via {
         Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(target.uid(), now, history(account, login, now)), &[])
+            let history = history(rules, account, login, now);
+            rules.demand(login.case(target.uid(), now, history), &[])
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
     };
@@ -84,8 +90,10 @@ pub(super) fn decided_now(
 }
 
 /// What the account's past says of this login.
-fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
-    History::default()
+fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+    let none = Visits::default(); // who has no account was never seen
+    let visits = account.map_or(&none, |account| &account.state.later.visits);
+    visits.history(&login.visit(rules), rules.seen_within, now.wall)
 }
 
 /// What stands for a code.

@@ -64,6 +64,7 @@ impl Auth {
         let door = door(&service, facts, caller_uid);
         let attested = facts::attested(service.as_bytes(), facts);
         let mut signals = signals(&service, facts);
+        signals.place = signals.address.and_then(|address| self.places.of(address));
         if let Subject::Person(person) = &subject {
             signals.groups = self.groups(rules, person).await;
         }

@@ -20,6 +20,7 @@ impl Auth {
         let (name, now) = (person.name.clone(), self.world().clock.now());
         let groups = self.groups(&rules, &person).await;
         let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
+        let allowed = rules.factors.allowed.iter().cloned().collect();
         let mode = demands.mode.word().to_owned();
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
@@ -43,6 +44,7 @@ impl Auth {
             factors: state.map(|state| state.factors.iter().map(describe).collect()).unwrap_or_default(),
             codes: codes(state.and_then(|state| state.backup.as_ref())),
             locked: state.is_some_and(|state| state.locked.is_some()),
+            allowed,
             grace_ends: grace.map_or(0, |ends| ends.0),
             time: now.wall.0,
         })

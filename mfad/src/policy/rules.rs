@@ -51,6 +51,8 @@ pub struct Rules {
     pub remember: Option<Remember>,
     /// Named networks.
     pub networks: Vec<Network>,
+    /// For how long a device or a location counts as seen after a settled login, in seconds.
+    pub seen_within: u64,
     /// See [`Recovery`].
     pub recovery: Recovery,
     /// In the order of the files.

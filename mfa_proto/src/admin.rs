@@ -7,7 +7,7 @@
 //! | `StepUpBegin` | administrator `ay` | [`Step`](crate::step::Step) |
 //! | `StepUpAnswer` | token `ay`, answer `ay` | [`Step`](crate::step::Step) |
 //! | `UserInvite` | user `ay`, hours `u`, [`Why`] | invitation `s` |
-//! | `UserRecover` | user `ay`, verified by `s`, ticket `s`, [`Why`] | recovery code `s` |
+//! | `UserRecover` | user `ay`, verified by `s`, ticket `s`, [`Why`] | recovery code `s`, good for hours `u` |
 //! | `UserReset` | user `ay`, [`Why`] | number `u` of factors that ended |
 //! | `UserLock` | user `ay`, [`Why`] | |
 //! | `UserUnlock` | user `ay`, mend the clock `b`, [`Why`] | number `u` of doors that were opened |
@@ -142,6 +142,10 @@ pub struct UserDetail {
     pub open: String,
     /// The doors on record.
     pub doors: Vec<Door>,
+    /// The mode in force for that user: `off`, `observe`, `optional` or `required`.
+    pub mode: String,
+    /// The kinds of factors that the host takes: `totp`, `hotp`, `backup`, `ssh_sk`.
+    pub allowed: Vec<String>,
 }
 
 /// One row of the audit.

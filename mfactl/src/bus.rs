@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
+use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::rollout::{AuditEntry, Exempt, Exemption, Exemptions, InForce, Person};
@@ -83,6 +83,20 @@ impl Bus {
         self.account("EnrollConfirm", &(enrollment, code)).await
     }
 
+    /// Opens the enrolment of a security key.
+    pub(crate) async fn ssh_key_begin(&self, label: &str, replace: &str) -> Result<Challenge, Failure> {
+        self.account("SshKeyBegin", &(label, replace)).await
+    }
+
+    /// Makes the key of `enrollment` a factor, by its signature; the factor's id.
+    pub(crate) async fn ssh_key_confirm(
+        &self,
+        enrollment: &str,
+        signature: &[u8],
+    ) -> Result<String, Failure> {
+        self.account("SshKeyConfirm", &(enrollment, signature)).await
+    }
+
     /// Ends `enrollment`; nothing becomes active.
     pub(crate) async fn enroll_cancel(&self, enrollment: &str) -> Result<(), Failure> {
         self.account("EnrollCancel", &enrollment).await
@@ -158,14 +172,14 @@ impl Bus {
         self.admin("UserInvite", &(user, hours, why)).await
     }
 
-    /// Lets `user` enrol again, who has lost everything; the recovery code.
+    /// Lets `user` enrol again, who has lost everything; the recovery code, and for how many hours it is good.
     pub(crate) async fn user_recover(
         &self,
         user: &[u8],
         verified_by: &str,
         ticket: &str,
         why: &Why,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, u32), Failure> {
         self.admin("UserRecover", &(user, verified_by, ticket, why)).await
     }
 

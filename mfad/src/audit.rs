@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
-    policy::Signals,
+    policy::{Place, Signals},
 };
 
 /// The closed set of what is recorded. Never a code, never a secret.
@@ -374,8 +374,8 @@ pub struct Record {
 /// What a login was judged by: enough to judge it again by other settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
-    /// Of a command its program alone: arguments may hold what nobody should read. Groups are left out: they can be
-    /// looked up.
+    /// Of a command its program alone: arguments may hold what nobody should read. Of a place its country and no
+    /// point: where people are is not kept. Groups are left out: they can be looked up.
     pub signals: Signals,
     /// What decided.
     pub because: String,
@@ -386,7 +386,8 @@ impl Judged {
     pub fn new(signals: &Signals, because: String) -> Self {
         let program = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
         let command = signals.command.as_ref().map(program);
-        Self { signals: Signals { command, groups: None, ..signals.clone() }, because }
+        let place = signals.place.clone().map(|place| Place { coordinates: None, ..place });
+        Self { signals: Signals { command, groups: None, place, ..signals.clone() }, because }
     }
 }
 

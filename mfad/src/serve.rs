@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 use mfa_proto::names::{RUN_DIR, SOCKET};
 use mfad::{
     audit::Event,
-    auth::{Auth, Policy},
+    auth::Auth,
     bus,
     crypto::Keys,
     deliver::{Log, log::last_words},
@@ -66,14 +66,14 @@ fn serve() -> Result<(), String> {
             .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?,
     };
     zbus::block_on(async move {
-        let policy = Policy::default();
+        let force = in_force::InForce::default();
         begin(&store, sound).await?;
-        in_force::take(&store, &policy, &log).await;
+        in_force::take(&store, &force, &log).await;
         let (serving, told) = oneshot::channel();
         let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
         let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
-        let auth = Auth::new(store.clone(), policy.clone());
+        let auth = Auth::new(store.clone(), force.policy.clone()).with_places(force.places.clone());
         runtime.spawn("daily", daily::tell(runtime.clone(), auth.clone(), log.clone())).detach();
         let desk = bus::system::Desk {
             auth: auth.clone(),
@@ -84,7 +84,7 @@ fn serve() -> Result<(), String> {
         };
         thread("system-bus", move || zbus::block_on(bus::system::serve(desk, serving)))?;
         let told = log.clone();
-        thread("settings", move || in_force::take_at_each_signal(&store, &policy, &told))?;
+        thread("settings", move || in_force::take_at_each_signal(&store, &force, &told))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
     })
 }

@@ -97,6 +97,7 @@ impl Account {
             factors: Vec::new(),
             codes: Codes::default(),
             locked: false,
+            allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
         }

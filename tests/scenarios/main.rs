@@ -50,6 +50,7 @@ mod rescue;
 mod rollout;
 mod screens;
 mod secrets;
+mod security_keys;
 mod settings;
 mod settling;
 mod start_up;

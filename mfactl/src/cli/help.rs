@@ -45,6 +45,8 @@ Examples:
   mfactl enroll                      # shows a QR code, asks for one code
   mfactl enroll --label tablet --replace phone
   mfactl enroll --type hotp --label fob
+  mfactl enroll --type ssh-key       # shows a line that your security key signs with, elsewhere
+  mfactl enroll --type ssh-key --key ~/.ssh/id_ed25519_sk
   mfactl enroll --qr png=/dev/shm/qr.png
   mfactl enroll --invitation         # asks for what an administrator gave you
   mfactl enroll --recovery           # the same, after everything was lost
@@ -63,6 +65,11 @@ A QR code that is too large for the terminal is not shown: type the secret, or w
 --qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark \
 ground it is light on dark, which not every scanner reads.
 
+A security key of OpenSSH opens logins over ssh without a code, and nothing else: so an app comes first, and a code of \
+it is asked for. The key signs a challenge, mostly on another machine, by the line that is shown; paste what that line \
+prints. With --key it is signed here, by ssh-keygen: with the private file of a key that is plugged in here, or the public \
+one of a key that your agent has.
+
 Without a terminal, use `mfactl enroll begin --json` and `mfactl enroll confirm`.";
 
 pub(super) const ENROLL_BEGIN: &str = "\
@@ -70,6 +77,7 @@ Examples:
   mfactl enroll begin --label phone --json
   mfactl enroll begin --invitation --json <invitation.txt
   mfactl enroll begin --qr svg=qr.svg
+  mfactl enroll begin --type ssh-key --json | jq -r .command
 
 Input:
 With --invitation or --recovery, the first line of standard input is that code; where a code of another \
@@ -78,7 +86,8 @@ factor is needed as well, it is the next line.";
 pub(super) const ENROLL_CONFIRM: &str = "\
 Examples:
   mfactl enroll confirm 5f0c17 123456
-  printf '%s\\n' \"$code\" | mfactl enroll confirm 5f0c17 - --json";
+  printf '%s\\n' \"$code\" | mfactl enroll confirm 5f0c17 - --json
+  mfactl enroll confirm 5f0c17 --signature challenge.sig";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -90,6 +90,8 @@ kinds! {
     GraceTimeShort "grace-time-short" Warning "sshd hangs up before a code can be typed" "LoginGraceTime is shorter than the question stays open.";
     MaxAuthTriesLow "max-auth-tries-low" Warning "sshd hangs up before the question" "Each key that a client offers is a try of MaxAuthTries.";
     UseDns "use-dns" Info "sshd looks up the names of its clients" "What logs show is a name that the other side chose, and a slow name server delays every login.";
+    KeyWithoutTouch "key-without-touch" Warning "a security key that counts as a factor signs without a touch" "no-touch-required: whoever gets at the machine that it is plugged into logs in here, and mfad cannot tell.";
+    KeyPinUnasked "key-pin-unasked" Warning "sshd asks security keys for no PIN, and the policy does" "A key whose user gave a PIN when it was enrolled may log in without one: sshd tells nobody what it was told.";
     OldKeyword "old-keyword" Info "a setting of sshd's has an old name" "ChallengeResponseAuthentication may be gone in a next release, and what it says with it.";
     // sudo.
     SudoersBroken "sudoers-broken" Critical "sudo does not take its settings" "Nobody can use sudo, or a file of it has no effect.";
@@ -101,6 +103,7 @@ kinds! {
     MfadSilent "mfad-silent" Critical "mfad does not answer" "Everybody who is asked for a code is refused.";
     SettingsBroken "settings-broken" Critical "mfad's settings are broken" "The last good ones are in force, or everybody is refused.";
     SettingRenamed "setting-renamed" Info "a setting of mfad's has an old name" "The old name is accepted for two releases, and then the settings are broken.";
+    SettingDoubtful "setting-doubtful" Info "what a setting says cannot be meant" "It does nothing, or not what it seems to: `mfad --check` says the same of it.";
     ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe: stacks ask mfad, and mfad lets everybody through.";
     SettingsModes "settings-modes" Critical "others than root can change mfad's settings" "mfad does not take them; who can write them decides who is asked.";
     KeyMissing "key-missing" Critical "the key is not there" "mfad does not start without, and no factor can be read.";

@@ -26,6 +26,7 @@ mod stacks;
 mod steps;
 mod store;
 mod sudo;
+mod touch;
 mod unit;
 
 use std::process::ExitCode;
@@ -102,6 +103,7 @@ async fn examine() -> Report {
     unit::look(&mut report);
     names::look(&host, &mut report).await;
     people::look(&host, &mut report).await;
+    touch::look(&host, sshd.as_ref(), &mut report).await;
     exemptions::look(&host, &mut report).await;
     report
 }

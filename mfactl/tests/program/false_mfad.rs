@@ -116,7 +116,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (Manner::Grants, "EnrollConfirm") => reply
             .build(&Enrolled { factor: hostile("00ff"), backup_codes: vec!["3-7KQ2M-X4TPD-H9WC".into()] }),
         (Manner::Grants, "CodesRenew") => reply.build(&vec!["3-7KQ2M-X4TPD-H9WC"]),
-        (Manner::Grants, "UserInvite" | "UserRecover") => reply.build(&"I-7KQ2M-X4TPD-H9WC"),
+        (Manner::Grants, "UserInvite") => reply.build(&"I-7KQ2M-X4TPD-H9WC"),
+        (Manner::Grants, "UserRecover") => reply.build(&("R-7KQ2M-X4TPD-H9WC", 24u32)),
         (Manner::Grants, "UserReset" | "UserRemove" | "UserUnlock") => reply.build(&1u32),
         (Manner::Grants, "Import") => {
             reply.build(&Imported { outcome: "imported".into(), scratch_codes: 0, bits: 160 })
@@ -142,6 +143,9 @@ fn factor() -> Factor {
         created: 1,
         last_used: 2,
         disabled: true,
+        key: String::new(),
+        application: String::new(),
+        pin: false,
     }
 }
 
@@ -154,6 +158,7 @@ fn status() -> Status {
         factors: vec![factor()],
         codes: CODES,
         locked: true,
+        allowed: vec![hostile("totp")],
         grace_ends: 9,
         time: 5,
     }
@@ -183,6 +188,8 @@ fn user() -> UserDetail {
         locked: true,
         open: hostile("recovery"),
         doors: vec![Door { what, known: true, failures: 5, wait: 60, closed: true, last_used: 5 }],
+        mode: hostile("required"),
+        allowed: vec![hostile("totp")],
     }
 }
 

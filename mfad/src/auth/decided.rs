@@ -7,6 +7,7 @@ use super::{
     question::{Login, Target, Via},
 };
 use crate::{
+    account::{FactorId, Visit, Visits},
     policy::{
         Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals,
         Standing, decide, decide_unobserved,
@@ -36,6 +37,11 @@ impl Login {
             history,
         }
     }
+
+    /// What it is remembered by once it is settled.
+    pub(super) fn visit(&self, rules: &Rules) -> Visit {
+        Visit::of(&self.signals, rules)
+    }
 }
 
 /// Decides for a login, by what the store has.
@@ -52,7 +58,8 @@ pub(super) fn decided(
         Via::Login | Via::Locker(_) => {
             granted = grants(sound, now, &login.subject)?;
             let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
-            rules.demand(login.case(target.uid(), now, history(account, login, now)), &exemptions)
+            let history = history(rules, account, login, now);
+            rules.demand(login.case(target.uid(), now, history), &exemptions)
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
     };
@@ -64,7 +71,7 @@ pub(super) fn decided(
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(account, login, now);
+    let already = already(rules, account, login);
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
@@ -100,13 +107,24 @@ pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Res
 }
 
 /// What the account's past says of this login.
-fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
-    History::default()
+fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+    let none = Visits::default(); // who has no account was never seen
+    let visits = account.map_or(&none, |account| &account.state.later.visits);
+    visits.history(&login.visit(rules), rules.seen_within, now.wall)
 }
 
 /// What stands for a code.
-fn already(_: Option<&Account>, _: &Login, _: Moment) -> Already {
-    Already::Nothing
+fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
+    match account.and_then(|account| security_key(rules, account, login)) {
+        Some(_) => Already::SecurityKey,
+        None => Already::Nothing,
+    }
+}
+
+/// The enrolled security key that opened this login, where such keys count.
+pub(super) fn security_key(rules: &Rules, account: &Account, login: &Login) -> Option<FactorId> {
+    let allowed = rules.factors.allow("ssh_sk");
+    account.state.ssh_key_among(&login.keys, rules.factors.ssh_key_pin).filter(|_| allowed)
 }
 
 /// What is asked of an account, in whatever login.

@@ -64,13 +64,13 @@ impl Auth {
         let door = door(&service, facts, caller_uid);
         let attested = facts::attested(service.as_bytes(), facts);
         let mut signals = signals(&service, facts);
+        signals.place = signals.address.and_then(|address| self.places.of(address));
         if let Subject::Person(person) = &subject {
             signals.groups = self.groups(rules, person).await;
         }
-        Ok((
-            Login { via: Via::Login, user, subject: subject_name, service, door, attested, signals },
-            subject,
-        ))
+        let (via, keys) = (Via::Login, keys(&service, facts));
+        let login = Login { via, user, subject: subject_name, service, door, attested, signals, keys };
+        Ok((login, subject))
     }
 
     /// Which of the groups that the rules name that user is in; `None` where that cannot be told now.
@@ -105,6 +105,12 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
         groups: None,
         place: None,
     }
+}
+
+/// Every key that passed, where sshd says so.
+fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
+    let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
+    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
 }
 
 /// The fingerprint of a key or certificate, given as its type and its blob in base64.

@@ -24,6 +24,7 @@ mod pending;
 pub mod question;
 mod settle;
 mod show;
+mod ssh_keys;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -41,6 +42,7 @@ use sha2::{Digest, Sha256};
 
 use self::watch::Watch;
 use crate::{
+    places::Places,
     policy::Rules,
     store::{Store, StoreError},
     world::{NamesError, NoEntropy, TooBusy, World},
@@ -149,12 +151,19 @@ pub struct Auth {
     store: Store,
     policy: Policy,
     watch: Watch,
+    places: Places,
 }
 
 impl Auth {
     /// Over that store and policy.
     pub fn new(store: Store, policy: Policy) -> Self {
-        Self { store, policy, watch: Watch::default() }
+        Self { store, policy, watch: Watch::default(), places: Places::default() }
+    }
+
+    /// With these databases of places.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 
     fn world(&self) -> &World {

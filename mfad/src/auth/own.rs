@@ -8,7 +8,7 @@ use mfa_proto::{
 use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace};
 use crate::{
     account::Factor,
-    factor::BackupCodes,
+    factor::{BackupCodes, SshSk},
     store::{Account, Found, Records, StoreError},
     world::Person,
 };
@@ -20,6 +20,7 @@ impl Auth {
         let (name, now) = (person.name.clone(), self.world().clock.now());
         let groups = self.groups(&rules, &person).await;
         let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
+        let allowed = rules.factors.allowed.iter().cloned().collect();
         let mode = demands.mode.word().to_owned();
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
@@ -43,6 +44,7 @@ impl Auth {
             factors: state.map(|state| state.factors.iter().map(describe).collect()).unwrap_or_default(),
             codes: codes(state.and_then(|state| state.backup.as_ref())),
             locked: state.is_some_and(|state| state.locked.is_some()),
+            allowed,
             grace_ends: grace.map_or(0, |ends| ends.0),
             time: now.wall.0,
         })
@@ -74,16 +76,24 @@ pub(super) fn own(records: &mut Records<'_>, person: &Person) -> Result<Ruled<Op
 
 /// A factor as its owner may see it.
 pub(super) fn describe(factor: &Factor) -> FactorInfo {
+    let oath = factor.kind.oath();
+    let key = factor.kind.ssh_sk().and_then(SshSk::signed);
     FactorInfo {
         id: factor.id.hex(),
         label: factor.label.clone(),
         kind: factor.kind.word().to_owned(),
-        algorithm: factor.kind.oath().algorithm().word().to_owned(),
-        digits: u32::from(factor.kind.oath().digits()),
+        algorithm: match (oath, key) {
+            (Some(oath), _) => oath.algorithm().word().to_owned(),
+            (None, key) => key.map_or("", |key| key.kind.word()).to_owned(),
+        },
+        digits: oath.map_or(0, |oath| u32::from(oath.digits())),
         period: u32::from(factor.kind.period()),
         created: factor.created.0,
         last_used: factor.last_used.map_or(0, |time| time.0),
         disabled: factor.is_disabled(),
+        key: key.map(|key| key.key.to_string()).unwrap_or_default(),
+        application: key.map(|key| key.application.clone()).unwrap_or_default(),
+        pin: key.is_some_and(|key| key.pin),
     }
 }
 

@@ -14,7 +14,7 @@ use super::verdict::Binds;
 use crate::{
     account::{AccountId, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -61,6 +61,8 @@ pub struct Login {
     pub attested: bool,
     /// What else is known of it.
     pub signals: Signals,
+    /// Every key that passed, at sshd.
+    pub keys: Vec<Fingerprint>,
 }
 
 /// The record that is judged.

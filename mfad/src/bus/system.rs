@@ -176,6 +176,14 @@ impl Desk {
                 let enrollment: String = args(message)?;
                 reply(header, self.auth.enroll_cancel(uid, &enrollment).await)
             }
+            "SshKeyBegin" => {
+                let (label, replace): (String, String) = args(message)?;
+                reply(header, self.auth.ssh_key_begin(uid, &label, &replace, proven()).await)
+            }
+            "SshKeyConfirm" => {
+                let (enrollment, signature): (String, Vec<u8>) = args(message)?;
+                reply(header, self.auth.ssh_key_confirm(uid, &enrollment, signature).await)
+            }
             "StepUpBegin" => reply(header, self.auth.step_up_begin(uid).await),
             "StepUpAnswer" => self.step_up(Via::OwnChange(uid), message, header).await,
             "FactorRename" => {

@@ -31,6 +31,6 @@ pub use mode::Mode;
 pub use networks::{Network, Prefix};
 pub use rule::{Effect, Exemption, Rule};
 pub use rules::{Admins, Bind, Factors, ForgetOn, Recovery, Remember, Rules, ServiceAccounts, SuSubject};
-pub use signals::{Case, Fingerprint, Groups, History, Place, Seen, Signals};
+pub use signals::{Case, Coordinates, Fingerprint, Groups, History, Place, Seen, Signals};
 pub use times::Times;
 pub use truth::Truth;

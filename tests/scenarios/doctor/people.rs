@@ -4,7 +4,7 @@ use std::process::Command;
 
 use mfa_tests::{Suite, Totp, clock};
 
-use super::{doctor, found, set_up_right};
+use super::{By, doctor, each_is_found_and_mended, fault, found, set_up_right};
 
 /// A source of names that reads its users from a file, as far as it may.
 const SOURCE: &str = r#"
@@ -116,4 +116,54 @@ fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_alt
     // A start ends them, and says so in the audit.
     machine.mfad().restart();
     found(&machine, &[]);
+    // What else `mfad --check` warns of is a finding too.
+    machine.write(
+        "/etc/mfad/mfad.toml.d/50.toml",
+        0o644,
+        "[networks]\na = \"10.0.0.0/8\"\nb = \"10.1.0.0/16\"\n",
+    );
+    machine.mfad().restart();
+    found(&machine, &["setting-doubtful:networks.b"]);
+}
+
+#[test]
+fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
+    const KEYS: &str = "/home/alice/.ssh/authorized_keys";
+    let machine = set_up_right(Suite::Usual);
+    let (key, other) =
+        (machine.security_key("yubikey", "ed25519-sk", ""), machine.security_key("other", "ecdsa-sk", ""));
+    let challenge = machine.challenge("alice", "", &machine.token("alice").code());
+    let confirm = format!("enroll confirm {} --signature -", challenge.enrolment());
+    machine.mfactl_with("alice", &confirm, key.sign(&challenge).trim_end()).stdout_of_success();
+    key.authorize("alice", "");
+    // One that is no factor is sshd's affair alone.
+    other.authorize("alice", "no-touch-required ");
+    each_is_found_and_mended(
+        &machine,
+        &[
+            fault(
+                "key-without-touch:alice",
+                "sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
+                KEYS,
+                "command",
+                By(
+                    "sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys",
+                ),
+            ),
+            // Or sshd asks for it whatever stands there.
+            fault(
+                "key-without-touch:alice",
+                "sed -i '1s/^.*\" /no-touch-required /' /home/alice/.ssh/authorized_keys",
+                KEYS,
+                "yubikey",
+                By("sed -i '1i PubkeyAuthOptions touch-required' /etc/ssh/sshd_config"),
+            ),
+        ],
+    );
+    let finding = {
+        machine.shell("sed -i 1d /etc/ssh/sshd_config");
+        doctor(&machine)["findings"][0].clone()
+    };
+    let mend = "ask alice to run: sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys";
+    assert_eq!((&finding["mend"], &finding["detail"]), (&mend.into(), &"security key".into()));
 }

@@ -62,6 +62,7 @@ pub(crate) struct StatusView {
     codes: CodesView,
     locked: bool,
     grace_ends: u64,
+    remembered: u32,
 }
 
 impl From<&Status> for StatusView {
@@ -74,6 +75,7 @@ impl From<&Status> for StatusView {
             codes: (&status.codes).into(),
             locked: status.locked,
             grace_ends: status.grace_ends,
+            remembered: status.remembered,
         }
     }
 }
@@ -208,6 +210,7 @@ mod tests {
             locked: true,
             grace_ends: 86_400,
             time: 9,
+            remembered: 1,
         };
         schema::holds("status", &StatusView::from(&status));
         schema::holds("codes", &CodesView::from(&status.codes));
@@ -215,7 +218,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"remembered":1}}"#
             )
         );
     }

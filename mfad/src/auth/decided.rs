@@ -5,6 +5,7 @@ use mfa_proto::identity::UserName;
 use super::{
     grace,
     question::{Login, Target, Via},
+    remembering,
 };
 use crate::{
     policy::{
@@ -47,17 +48,12 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
-    let asked = match login.via {
-        Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(target.uid(), now, history(account, login, now)), &[])
-        }
-        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
-    };
+    let asked = asked(rules, login, target.uid(), account, now);
     let grace = match standing {
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(account, login, now);
+    let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
     let because = match asked.observed {
         false => rules.name(asked.by),
@@ -67,6 +63,20 @@ pub(super) fn decided(
         }
     };
     Ok(Decided { decision, because })
+}
+
+/// What is asked of a login.
+pub(super) fn asked(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    account: Option<&Account>,
+    now: Moment,
+) -> Asked {
+    match login.via {
+        Via::Login | Via::Locker(_) => rules.demand(login.case(uid, now, history(account, login, now)), &[]),
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    }
 }
 
 /// The same inside a transaction; what it records from now on says why.
@@ -89,8 +99,17 @@ fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
 }
 
 /// What stands for a code.
-fn already(_: Option<&Account>, _: &Login, _: Moment) -> Already {
-    Already::Nothing
+fn already(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    account: Option<&Account>,
+    login: &Login,
+    now: Moment,
+) -> Result<Already, StoreError> {
+    Ok(match account {
+        Some(account) if remembering::stands(sound, rules, account, login, now)? => Already::Remembered,
+        _ => Already::Nothing,
+    })
 }
 
 /// What is asked of an account, in whatever login.

@@ -32,7 +32,7 @@ use super::{
     words,
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     audit::{Event, RecordedReason},
     policy::{Decision, Rules, Signals, Standing},
     store::{Records, Sound, StoreError},
@@ -77,7 +77,8 @@ impl Auth {
         let (user, door) = (person.name.clone(), Door::Locker);
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
         let (via, subject) = (Via::Locker(uid), user.clone());
-        let login = Login { via, subject, user, service, door, attested: false, signals };
+        let anchor = Anchor::default();
+        let login = Login { via, subject, user, service, door, attested: false, signals, anchor };
         self.open(&rules, login, Subject::Person(person)).await
     }
 
@@ -261,10 +262,12 @@ impl Auth {
                 return Ok((Step::refused(Reason::Expired, 0, text), None, None));
             }
         };
+        let remembers = rules.remember.is_some();
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
+        let settles = via == Via::Login && (self.is_watched() || remembers);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending || via == Via::Login && self.is_watched() => {
+            Outcome::Proven(proof) if proof.pending || settles => {
                 Step::proven(self.ticket(asked, proof.binds)?)
             }
             Outcome::Proven(_) => Step::proven(Vec::new()),

@@ -147,6 +147,7 @@ mod tests {
             door: Door::Console,
             attested: true,
             signals: Signals::default(),
+            anchor: crate::account::Anchor::default(),
         }
     }
 

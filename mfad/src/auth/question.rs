@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::verdict::Binds;
 use crate::{
-    account::{AccountId, Door, FactorId},
+    account::{AccountId, Anchor, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
     policy::Signals,
     world::{Entropy, Moment, NoEntropy, random},
@@ -61,6 +61,8 @@ pub struct Login {
     pub attested: bool,
     /// What else is known of it.
     pub signals: Signals,
+    /// What more a memory of it is bound to.
+    pub anchor: Anchor,
 }
 
 /// The record that is judged.

@@ -11,12 +11,14 @@ use super::{
     judge::{context, refuse},
     news, pending,
     question::{Ticket, Token},
+    remembering,
     verdict::Refusal,
     words,
 };
 use crate::{
     account::{Origin, Pending},
     audit::Event,
+    policy::Rules,
     store::{Account, Records, StoreError},
     world::{Moment, Person},
 };
@@ -41,7 +43,9 @@ impl Auth {
         let expired = || Step::refused(Reason::Expired, 0, String::new());
         let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
-        let settled = self.store.write(move |records, now| settle(records, now, &ticket)).await?;
+        let rules = self.policy.get();
+        let settled =
+            self.store.write(move |records, now| settle(records, now, rules.as_deref(), &ticket)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
             Settled::Login(None) => Step::proven(Vec::new()),
@@ -57,7 +61,12 @@ impl Auth {
     }
 }
 
-fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Settled, StoreError> {
+fn settle(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: Option<&Rules>,
+    ticket: &Ticket,
+) -> Result<Settled, StoreError> {
     let login = &ticket.login;
     let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
     let account = records.read().account_of(ticket.account, ticket.uid, &[&login.subject])?;
@@ -94,7 +103,14 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
         let at = news.backup_used.partition_point(|used| used.number < own.number);
         news.backup_used.insert(at, own);
     }
+    let of_memories = match rules {
+        Some(rules) => remembering::settle(records, rules, &mut account, ticket, now)?,
+        None => Vec::new(),
+    };
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Settled, context(login))?;
+    for event in of_memories {
+        records.audit(Some(&account), event, context(login))?;
+    }
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

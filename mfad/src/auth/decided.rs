@@ -55,12 +55,11 @@ pub(super) fn decided(
     };
     let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
-    let because = match asked.observed {
-        false => rules.name(asked.by),
-        true => {
-            let would = decide_unobserved(&asked, standing, grace, already);
-            format!("{}: would {}", rules.name(asked.by), would.word())
-        }
+    let because = if asked.observed {
+        let would = decide_unobserved(&asked, standing, grace, already);
+        format!("{}: would {}", rules.name(asked.by), would.word())
+    } else {
+        rules.name(asked.by)
     };
     Ok(Decided { decision, because })
 }
@@ -139,7 +138,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
-    let asked = rules.demand(case, &[]);
+    let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }
 }

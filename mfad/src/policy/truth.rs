@@ -11,6 +11,18 @@ pub enum Truth {
     Unknown,
 }
 
+impl std::ops::Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl Truth {
     /// `Unknown` for what is not known, else whether it holds.
     pub fn of(known: Option<bool>) -> Self {
@@ -28,16 +40,6 @@ impl Truth {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Yes, Self::Yes) => Self::Yes,
             _ => Self::Unknown,
-        }
-    }
-
-    /// It does not hold.
-    #[must_use]
-    pub fn not(self) -> Self {
-        match self {
-            Self::Yes => Self::No,
-            Self::No => Self::Yes,
-            Self::Unknown => Self::Unknown,
         }
     }
 

@@ -99,6 +99,7 @@ impl Account {
             locked: false,
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 }

@@ -9,7 +9,7 @@
 //! It stands only where the first factor is known to be right. Elsewhere a stranger would learn by the missing
 //! question who has an account here, and where that user comes from; so strangers are asked like everybody, (S21)
 //! and where no line of the stack attests, nothing is remembered. It grants nothing either: a login that is let by
-//! rests on the first factor alone, so the module answers PAM_SUCCESS only where sshd names a method that passed.
+//! rests on the first factor alone, so the module answers `PAM_SUCCESS` only where sshd names a method that passed.
 //!
 //! What was let by is no proof, and is not remembered again. Neither is a backup code: who is at the end of the list
 //! of codes, or has found it, is asked each time.

@@ -257,6 +257,7 @@ fn bus_of(site: &Site, own: &'static [u8]) {
                         locked: false,
                         grace_ends: 0,
                         time: 0,
+                        remembered: 0,
                     },
                 );
             }

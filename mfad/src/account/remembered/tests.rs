@@ -11,6 +11,9 @@ const HOUR: u64 = 3600;
 const HOST: HostId = HostId([1; 16]);
 const SESSION: Session = Session { leader: 700, started: 1234, boot: [1; 16] };
 
+/// What may happen to an account.
+type Change = fn(&mut State);
+
 fn state() -> State {
     let mut state = State::new(Some(1000), vec!["alice".into()], UnixTime(0));
     state.factors.push(factor(1));
@@ -128,15 +131,8 @@ fn what_the_settings_bound_then_and_what_they_bind_now_must_both_be_the_same() {
 fn it_ends_by_either_clock_whatever_the_other_was_set_to() {
     let (mut state, here) = (state(), ssh(Some(1), Some(7)));
     state.remember(memory(1, "alice", here.clone(), BOTH));
-    let stands = |now: u64, ran_ms| {
-        remembers(
-            &state,
-            "alice",
-            &here,
-            &terms(BOTH),
-            (UnixTime(NOW.0.strict_add_signed(now as i64)), ran_ms),
-        )
-    };
+    let stands =
+        |later: u64, ran_ms| remembers(&state, "alice", &here, &terms(BOTH), (NOW.plus(later), ran_ms));
     assert!(stands(HOUR - 1, RAN + HOUR * 1000 - 1));
     assert!(!stands(HOUR, RAN));
     assert!(!stands(0, RAN + HOUR * 1000), "the clock was set back again and again");
@@ -147,7 +143,7 @@ fn it_ends_by_either_clock_whatever_the_other_was_set_to() {
 #[test]
 fn with_any_change_of_the_factors_it_is_gone_and_does_not_come_back() {
     let here = ssh(Some(1), Some(7));
-    let changes: [(&str, fn(&mut State)); 9] = [
+    let changes: [(&str, Change); 9] = [
         ("added", |state| state.factors.push(factor(2))),
         ("removed", |state| state.factors.clear()),
         ("replaced", |state| state.factors[0].id = FactorId([3; 16])),

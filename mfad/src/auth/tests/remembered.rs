@@ -7,6 +7,9 @@ const KEY: &str = "publickey ssh-ed25519 AAAAC3Nz\n";
 const OTHER_KEY: &str = "publickey ssh-ed25519 AAAAC3N0\n";
 const HOUR: u64 = 3600;
 
+/// What its user or an administrator does to alice's account; she has that seed.
+type Change = fn(&Host, &[u8]);
+
 /// A host that remembers, and alice's seed. She has no backup codes: they take long to make.
 fn host(bind: &[Bind], service: &[&str]) -> (Host, Vec<u8>) {
     let host = Host::new(Mode::Required);
@@ -190,7 +193,7 @@ fn a_backup_code_is_not_remembered() {
 
 #[test]
 fn every_change_of_factors_ends_it() {
-    let changes: [(&str, fn(&Host, &[u8])); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("codes renewed", |host, seed| {
             let proof = host.fresh(seed);
             run(host.auth.codes_renew(1000, Some(proof))).unwrap();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
-    policy::{Place, Signals},
+    policy::{ForgetOn, Place, Signals},
 };
 
 /// The closed set of what is recorded. Never a code, never a secret.
@@ -157,6 +157,43 @@ pub enum Event {
     ReserveMade,
     /// What an auth phase proved was bound, of a login that began since a stack is on trial.
     SettledNew,
+    /// A settled proof counts again for a time, at the place where it was given.
+    Remembered {
+        /// Which place.
+        place: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// Proofs count no more before their time. Where factors change, none is left, and that change alone is recorded.
+    Forgotten {
+        /// How many.
+        proofs: u32,
+        /// Who or what ended them.
+        why: Forgot,
+    },
+}
+
+/// Why what was remembered is not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forgot {
+    /// Its user wished so.
+    Own,
+    /// Root did.
+    Root,
+    /// See [`ForgetOn`].
+    Login(ForgetOn),
+}
+
+impl Forgot {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Own => "by the user",
+            Self::Root => "by root",
+            Self::Login(ForgetOn::NewKey) => "a login with a new key",
+            Self::Login(ForgetOn::NewNetwork) => "a login from a new network",
+            Self::Login(ForgetOn::Sensitive) => "a login that took a fresh code",
+        }
+    }
 }
 
 /// An administrator's act.
@@ -228,6 +265,8 @@ impl Event {
             Self::SettingsKept { .. } => "settings_kept",
             Self::ReserveGone => "reserve_gone",
             Self::ReserveMade => "reserve_made",
+            Self::Remembered { .. } => "remembered",
+            Self::Forgotten { .. } => "forgotten",
         }
     }
 
@@ -303,6 +342,8 @@ impl Event {
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
+            Self::Remembered { place, seconds } => format!("{place}; for {seconds} s"),
+            Self::Forgotten { proofs, why } => format!("{proofs}; {}", why.word()),
             Self::ReserveGone => "the disk is full: what the store had set aside is all there is".into(),
             _ => String::new(),
         }

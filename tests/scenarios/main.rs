@@ -45,6 +45,7 @@ mod people;
 mod picture;
 mod qr;
 mod recovery;
+mod remembered;
 mod replay;
 mod rescue;
 mod screens;

@@ -5,6 +5,7 @@ use mfa_proto::identity::UserName;
 use super::{
     grace,
     question::{Login, Target, Via},
+    remembering,
 };
 use crate::{
     account::{FactorId, Visit, Visits},
@@ -53,18 +54,12 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
-    let asked = match login.via {
-        Via::Login | Via::Locker(_) => {
-            let history = history(rules, account, login, now);
-            rules.demand(login.case(target.uid(), now, history), &[])
-        }
-        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
-    };
+    let asked = asked(rules, login, target.uid(), account, now);
     let grace = match standing {
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(rules, account, login);
+    let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
@@ -73,6 +68,22 @@ pub(super) fn decided(
         rules.name(asked.by)
     };
     Ok(Decided { decision, because })
+}
+
+/// What is asked of a login.
+pub(super) fn asked(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    account: Option<&Account>,
+    now: Moment,
+) -> Asked {
+    match login.via {
+        Via::Login | Via::Locker(_) => {
+            rules.demand(login.case(uid, now, history(rules, account, login, now)), &[])
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    }
 }
 
 /// The same inside a transaction; what it records from now on says why.
@@ -97,11 +108,19 @@ fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment)
 }
 
 /// What stands for a code.
-fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
-    match account.and_then(|account| security_key(rules, account, login)) {
-        Some(_) => Already::SecurityKey,
-        None => Already::Nothing,
+fn already(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    account: Option<&Account>,
+    login: &Login,
+    now: Moment,
+) -> Result<Already, StoreError> {
+    let Some(account) = account else { return Ok(Already::Nothing) };
+    if security_key(rules, account, login).is_some() {
+        return Ok(Already::SecurityKey);
     }
+    let stands = remembering::stands(sound, rules, account, login, now)?;
+    Ok(if stands { Already::Remembered } else { Already::Nothing })
 }
 
 /// The enrolled security key that opened this login, where such keys count.

@@ -150,6 +150,7 @@ mod tests {
             attested: true,
             signals: Signals::default(),
             keys: Vec::new(),
+            anchor: crate::account::Anchor::default(),
         }
     }
 

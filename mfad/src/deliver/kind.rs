@@ -134,6 +134,8 @@ ids! {
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
     Event::SettledNew => "98ced200a507482db73306f3df90be49",
+    Event::Remembered { .. } => "a9f5aacb216f489c98b7aec2c64a0eef",
+    Event::Forgotten { .. } => "b41eae46329c42d59185393ebda941dd",
 }
 
 ids! {

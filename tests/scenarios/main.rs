@@ -48,6 +48,7 @@ mod recovery;
 mod remembered;
 mod replay;
 mod rescue;
+mod rollout;
 mod screens;
 mod secrets;
 mod security_keys;

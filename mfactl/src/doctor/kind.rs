@@ -125,6 +125,9 @@ kinds! {
     WithoutFactor "without-factor" Warning "somebody has no factor" "By the mode of the policy they are let in without a code, or locked out.";
     GraceEnds "grace-ends" Warning "grace ends soon, and somebody has no factor" "From then on they are refused, and enrol by an administrator's invitation only.";
     SingleFactor "single-factor" Info "somebody has one factor and no backup code" "One lost phone locks them out.";
+    ExemptionEnds "exemption-ends" Warning "an exemption ends soon" "From then on its users are asked for a code, and refused where they have no factor.";
+    ExemptionOver "exemption-over" Info "an exemption of the settings is over" "It lets nobody in any more; whoever reads the settings may think that it does.";
+    ExemptionsAltered "exemptions-altered" Critical "exemptions in the store were altered" "Somebody else than mfad wrote to the store. None of those from the command line holds.";
     AccountGone "account-gone" Info "an account's user is gone" "Who gets the name or the uid next finds another's factor.";
     // Doctor itself.
     CannotLook "cannot-look" Unknown "doctor could not look" "What it would have found is not known.";

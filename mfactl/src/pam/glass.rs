@@ -81,6 +81,19 @@ pub(crate) fn roots_password() -> bool {
     hash.is_some_and(|hash| hash.len() > 2 && !hash.starts_with(['!', '*']))
 }
 
+/// Whether root can log in at all: by a password, or by a key over ssh. Where that cannot be told, root can.
+pub(crate) fn root_logs_in() -> bool {
+    if !nix::unistd::geteuid().is_root() || roots_password() {
+        return true; // /etc/shadow is root's to read
+    }
+    match as_root(Visitor::anybody().address) {
+        Ok(sshd) => {
+            sshd.value("permitrootlogin") != "no" && sshd.is("pubkeyauthentication") && roots_key(&sshd)
+        }
+        Err(_) => run::find("sshd").is_some(),
+    }
+}
+
 /// Whether root has a key where this sshd looks for one. Root's home is root's own: those of others are not looked
 /// into, where a link or a FIFO may wait for a root who reads.
 pub(crate) fn roots_key(sshd: &Effective) -> bool {

@@ -60,7 +60,8 @@ pub(super) fn settle(
         return Ok(Vec::new());
     };
     let (times, coming) = ((now.wall, records.ran_ms()), coming(login));
-    let fresh = asked(rules, login, Some(*uid), Some(account), now).demand == Demand::Factor { fresh: true };
+    let fresh =
+        asked(rules, login, Some(*uid), Some(account), &[], now).demand == Demand::Factor { fresh: true };
     let sensitive = (fresh && terms.forget_on.contains(&ForgetOn::Sensitive)).then_some(ForgetOn::Sensitive);
     let why = sensitive.or_else(|| coming.as_ref().and_then(|coming| new(terms, account, coming, now)));
     let mut events = Vec::new();

@@ -6,6 +6,7 @@
 mod account_phase;
 mod administration;
 mod backup_codes;
+mod clients;
 mod clock;
 mod codes;
 mod containers;

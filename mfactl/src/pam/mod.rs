@@ -12,6 +12,7 @@ mod arm;
 mod block;
 pub(crate) mod clock;
 pub(crate) mod control;
+pub(crate) mod drift;
 mod effect;
 pub(crate) mod family;
 mod fingerprint;

@@ -87,8 +87,8 @@ impl Plan {
         let gate = gate.transpose()?;
         changes.extend(gate.iter().flat_map(|gate| gate.changes.iter().cloned()));
         let glass = ways(&files, sshd.is_some(), wish.glass_from.as_deref());
-        let named = sshd.is_some() && wish.glass_from.is_some();
-        let lacks = (named && !needs_no_module(&files)).then(roots_lines);
+        let by_roots_key = sshd.is_some() && wish.glass_from.is_some();
+        let lacks = (by_roots_key && !needs_no_module(&files)).then(roots_lines);
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let keeper =
             gate.as_ref().map(|gate| Gatekeeper { methods: gate.methods.into(), told: gate.told.clone() });

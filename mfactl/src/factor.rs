@@ -1,6 +1,6 @@
 //! `mfactl factor`: the caller's own factors, by the names that the caller gave them.
 
-use mfa_proto::account::Factor as Enrolled;
+use mfa_proto::account::{Factor as Enrolled, Status};
 use mfa_proto::fault::Fault;
 use serde::Serialize;
 
@@ -26,13 +26,13 @@ pub(crate) async fn factor(verb: Factor) -> Result<Exit, Failure> {
 }
 
 async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
-    let factors = bus.status().await?.factors;
+    let Status { factors, allowed, .. } = bus.status().await?;
     let mut out = Out::stdout()?;
     for factor in &factors {
         if shape.json {
             out.json(&FactorView::from(factor))?;
         } else {
-            out.line(&factor_line(factor))?;
+            out.line(&factor_line(factor, &allowed))?;
             out.line(&format!("      id {}", shown(&factor.id)))?;
         }
     }

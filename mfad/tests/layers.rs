@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("store", 3),
     ("keys", 3),
     ("deliver", 3),
+    ("places", 3),
     ("factor", 2),
     ("policy", 2),
     ("limits", 2),

@@ -45,6 +45,7 @@ pub mod inside;
 pub mod libpam;
 pub mod machine;
 pub mod mfactl;
+pub mod mmdb;
 pub mod outcome;
 pub mod package;
 pub mod picture;

@@ -68,6 +68,8 @@ pub(crate) struct StatusView {
     codes: CodesView,
     locked: bool,
     grace_ends: u64,
+    allowed: Vec<String>,
+    remembered: u32,
 }
 
 impl From<&Status> for StatusView {
@@ -80,6 +82,8 @@ impl From<&Status> for StatusView {
             codes: (&status.codes).into(),
             locked: status.locked,
             grace_ends: status.grace_ends,
+            allowed: status.allowed.iter().map(|kind| shown(kind)).collect(),
+            remembered: status.remembered,
         }
     }
 }
@@ -131,6 +135,8 @@ pub(crate) struct DetailView {
     locked: bool,
     open: String,
     doors: Vec<DoorView>,
+    mode: String,
+    allowed: Vec<String>,
 }
 
 impl From<&UserDetail> for DetailView {
@@ -143,6 +149,8 @@ impl From<&UserDetail> for DetailView {
             locked: user.locked,
             open: shown(&user.open),
             doors: user.doors.iter().map(Into::into).collect(),
+            mode: shown(&user.mode),
+            allowed: user.allowed.iter().map(|kind| shown(kind)).collect(),
         }
     }
 }
@@ -215,8 +223,10 @@ mod tests {
             factors: vec![factor()],
             codes: Codes { left: 7, weak: 2, made: 4 },
             locked: true,
+            allowed: vec!["totp".into()],
             grace_ends: 86_400,
             time: 9,
+            remembered: 1,
         };
         schema::holds("status", &StatusView::from(&status));
         schema::holds("codes", &CodesView::from(&status.codes));
@@ -224,7 +234,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"],"remembered":1}}"#
             )
         );
     }
@@ -255,13 +265,15 @@ mod tests {
             locked: true,
             open: "invitation\x1b".into(),
             doors: vec![door],
+            mode: "required".into(),
+            allowed: vec!["totp".into(), "backup".into()],
         };
         schema::holds("user-show", &DetailView::from(&user));
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),
             format!(
-                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}]}}"#
+                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}],"mode":"required","allowed":["totp","backup"]}}"#
             )
         );
     }

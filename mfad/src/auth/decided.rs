@@ -5,9 +5,10 @@ use mfa_proto::identity::UserName;
 use super::{
     grace,
     question::{Login, Target, Via},
+    remembering,
 };
 use crate::{
-    account::FactorId,
+    account::{FactorId, Visit, Visits},
     policy::{
         Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
         decide_unobserved,
@@ -37,6 +38,11 @@ impl Login {
             history,
         }
     }
+
+    /// What it is remembered by once it is settled.
+    pub(super) fn visit(&self, rules: &Rules) -> Visit {
+        Visit::of(&self.signals, rules)
+    }
 }
 
 /// Decides for a login, by what the store has.
@@ -48,17 +54,12 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
-    let asked = match login.via {
-        Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(target.uid(), now, history(account, login, now)), &[])
-        }
-        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
-    };
+    let asked = asked(rules, login, target.uid(), account, now);
     let grace = match standing {
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(rules, account, login);
+    let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
@@ -67,6 +68,22 @@ pub(super) fn decided(
         rules.name(asked.by)
     };
     Ok(Decided { decision, because })
+}
+
+/// What is asked of a login.
+pub(super) fn asked(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    account: Option<&Account>,
+    now: Moment,
+) -> Asked {
+    match login.via {
+        Via::Login | Via::Locker(_) => {
+            rules.demand(login.case(uid, now, history(rules, account, login, now)), &[])
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    }
 }
 
 /// The same inside a transaction; what it records from now on says why.
@@ -84,16 +101,26 @@ pub(super) fn decided_now(
 }
 
 /// What the account's past says of this login.
-fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
-    History::default()
+fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+    let none = Visits::default(); // who has no account was never seen
+    let visits = account.map_or(&none, |account| &account.state.later.visits);
+    visits.history(&login.visit(rules), rules.seen_within, now.wall)
 }
 
 /// What stands for a code.
-fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
-    match account.and_then(|account| security_key(rules, account, login)) {
-        Some(_) => Already::SecurityKey,
-        None => Already::Nothing,
+fn already(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    account: Option<&Account>,
+    login: &Login,
+    now: Moment,
+) -> Result<Already, StoreError> {
+    let Some(account) = account else { return Ok(Already::Nothing) };
+    if security_key(rules, account, login).is_some() {
+        return Ok(Already::SecurityKey);
     }
+    let stands = remembering::stands(sound, rules, account, login, now)?;
+    Ok(if stands { Already::Remembered } else { Already::Nothing })
 }
 
 /// The enrolled security key that opened this login, where such keys count.
@@ -129,7 +156,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
-    let asked = rules.demand(case, &[]);
+    let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }
 }

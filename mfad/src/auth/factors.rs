@@ -11,7 +11,7 @@ use super::{
     wish,
 };
 use crate::{
-    account::{FactorId, Lock},
+    account::{FactorId, Lock, Visits},
     audit::Event,
     store::{Account, Context, Records, StoreError},
     world::Moment,
@@ -125,8 +125,9 @@ impl Auth {
                 done.push("an invitation or recovery code is void");
             }
             account.state.doors.forget();
+            account.state.later.visits = Visits::default();
             account.state.locked = Some(Lock::NotMe);
-            done.push("no place is known as yours any more");
+            done.push("no place and no device is known as yours any more");
             done.push("your account is locked until an administrator unlocks it");
             records.keep(&mut account)?;
             records.audit(Some(&account), Event::NotMe, Context::user(&person.name))?;

@@ -20,6 +20,8 @@ mod one_time;
 mod own;
 mod pending;
 pub mod question;
+mod remembered;
+mod remembering;
 mod settle;
 mod show;
 mod ssh_keys;
@@ -39,6 +41,7 @@ use mfa_proto::fault::Fault;
 
 use self::watch::Watch;
 use crate::{
+    places::Places,
     policy::Rules,
     store::{Store, StoreError},
     world::{NamesError, NoEntropy, TooBusy, World},
@@ -121,12 +124,19 @@ pub struct Auth {
     store: Store,
     policy: Policy,
     watch: Watch,
+    places: Places,
 }
 
 impl Auth {
     /// Over that store and policy.
     pub fn new(store: Store, policy: Policy) -> Self {
-        Self { store, policy, watch: Watch::default() }
+        Self { store, policy, watch: Watch::default(), places: Places::default() }
+    }
+
+    /// With these databases of places.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 
     fn world(&self) -> &World {

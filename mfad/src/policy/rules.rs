@@ -7,7 +7,7 @@ use std::{
 };
 
 use mfa_proto::identity::{UnixTime, UserName};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AfterGrace, By, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
 
@@ -51,6 +51,8 @@ pub struct Rules {
     pub remember: Option<Remember>,
     /// Named networks.
     pub networks: Vec<Network>,
+    /// For how long a device or a location counts as seen after a settled login, in seconds.
+    pub seen_within: u64,
     /// See [`Recovery`].
     pub recovery: Recovery,
     /// In the order of the files.
@@ -113,7 +115,7 @@ pub struct Remember {
 }
 
 /// What a remembered proof is bound to, besides user, class of service and host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bind {
     /// The SSH key that passed before.
@@ -123,7 +125,7 @@ pub enum Bind {
 }
 
 /// What ends all that is remembered of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgetOn {
     /// A login with a key that was not seen before.

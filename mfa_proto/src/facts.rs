@@ -18,10 +18,17 @@ pub const SSH_CONNECTION: &str = "ssh_connection";
 pub const SSH_AUTH_INFO: &str = "ssh_auth_info";
 /// `SUDO_COMMAND`, in sudo's services only.
 pub const SUDO_COMMAND: &str = "sudo_command";
+/// In sudo's services only: the session that it was called in, as the process id of its leader, a space, and when
+/// that process began, in ticks since the machine started. From `/proc`, so from the kernel.
+pub const SESSION: &str = "session";
 /// The module line's `first_factor=`: a fact about the stack.
 pub const FIRST_FACTOR: &str = "first_factor";
 /// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.
 pub const REQUISITE: &[u8] = b"requisite";
+
+/// When libpam read the stack, and loaded the module for it: milliseconds since boot, in digits. Left out where the
+/// process had the module from an earlier login.
+pub const LOADED: &str = "loaded";
 
 /// Facts by name; unknown names are ignored by the daemon.
 pub type Facts = HashMap<String, Vec<u8>>;
@@ -54,9 +61,17 @@ pub fn names_a_method(info: &[u8]) -> bool {
 
 /// The public key or certificate (type and base64 text) that passed, if `info` shows one.
 pub fn passed_key(info: &[u8]) -> Option<&[u8]> {
-    info.split(|&b| b == b'\n')
-        .find_map(|line| line.strip_prefix(b"publickey "))
-        .filter(|key| !key.is_empty())
+    passed_keys(info).next().filter(|key| !key.is_empty())
+}
+
+/// All of them: sshd may ask for more than one (`AuthenticationMethods publickey,publickey`).
+pub fn passed_keys(info: &[u8]) -> impl Iterator<Item = &[u8]> {
+    info.split(|&b| b == b'\n').filter_map(|line| line.strip_prefix(b"publickey "))
+}
+
+/// The value of [`LOADED`], where there is one.
+pub fn loaded(facts: &Facts) -> Option<u64> {
+    std::str::from_utf8(facts.get(LOADED)?).ok()?.parse().ok()
 }
 
 /// Whether the first factor is known to have passed when `auth` runs (sshd names a passed method,
@@ -86,9 +101,20 @@ mod tests {
     }
 
     #[test]
+    fn when_the_stack_was_read_is_told_in_digits() {
+        assert_eq!(loaded(&facts(LOADED, b"1234")), Some(1234));
+        for odd in [&b""[..], b"-1", b"1.5", b"99999999999999999999999", b"\xff"] {
+            assert_eq!(loaded(&facts(LOADED, odd)), None, "{odd:?}");
+        }
+        assert_eq!(loaded(&Facts::new()), None);
+    }
+
+    #[test]
     fn the_passed_key_is_the_text_after_its_method() {
         assert_eq!(passed_key(b"password\npublickey ssh-rsa AAAB\n"), Some(&b"ssh-rsa AAAB"[..]));
         assert_eq!(passed_key(b"password\n"), None);
         assert_eq!(passed_key(b"publickey \n"), None);
+        let two = b"publickey ssh-rsa AAAB\npassword\npublickey ssh-rsa AAAC\n";
+        assert_eq!(passed_keys(two).collect::<Vec<_>>(), [b"ssh-rsa AAAB", b"ssh-rsa AAAC"]);
     }
 }

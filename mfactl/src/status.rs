@@ -49,6 +49,14 @@ fn lines(status: &Status) -> Vec<String> {
     if !status.factors.is_empty() || status.codes.made > 0 {
         lines.push(format!("Codes:    {}", codes_words(&status.codes, &status.allowed)));
     }
+    if status.remembered > 0 {
+        let places = if status.remembered == 1 {
+            "1 place".to_owned()
+        } else {
+            format!("{} places", status.remembered)
+        };
+        lines.push(format!("Asked:    for no code from {places}; see `mfactl remembered list`"));
+    }
     lines
 }
 
@@ -62,8 +70,16 @@ fn takes(allowed: &[String], kind: &str) -> bool {
     allowed.is_empty() || allowed.iter().any(|allowed| allowed == kind)
 }
 
+/// What is said of a factor of a kind that the host does not take.
+fn not_taken(allowed: &[String], kind: &str) -> &'static str {
+    if takes(allowed, kind) { "" } else { "; NOT ACCEPTED by this host" }
+}
+
 /// One factor, for people. `allowed`: the kinds that the host takes.
 pub(crate) fn factor_line(factor: &Factor, allowed: &[String]) -> String {
+    if factor.kind == "ssh_sk" {
+        return key_line(factor, allowed);
+    }
     let by = if factor.kind == "hotp" { "by counter".to_owned() } else { format!("{} s", factor.period) };
     format!(
         "  {}: {} {}, {} digits, {by}{}{}\n      made {}, last used {}",
@@ -72,9 +88,25 @@ pub(crate) fn factor_line(factor: &Factor, allowed: &[String]) -> String {
         shown(&factor.algorithm),
         factor.digits,
         if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
-        if takes(allowed, &factor.kind) { "" } else { "; NOT ACCEPTED by this host" },
+        not_taken(allowed, &factor.kind),
         utc(factor.created),
         utc_or_never(factor.last_used),
+    )
+}
+
+/// A security key, which gives no codes.
+fn key_line(key: &Factor, allowed: &[String]) -> String {
+    format!(
+        "  {}: ssh_sk {}, {}; opens logins over ssh without a code{}\n      {}, application {}\n      \
+         made {}, last used {}",
+        shown(&key.label),
+        shown(&key.algorithm),
+        if key.pin { "with PIN" } else { "no PIN" },
+        not_taken(allowed, &key.kind),
+        shown(&key.key),
+        shown(&key.application),
+        utc(key.created),
+        utc_or_never(key.last_used),
     )
 }
 
@@ -120,6 +152,7 @@ mod tests {
             allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 
@@ -129,7 +162,7 @@ mod tests {
         let text = lines(&status()).join("\n");
         assert!(text.contains(r"al\x1b"), "{text}");
         assert!(text.contains("mfactl enroll"), "{text}");
-        for word in ["Codes:", "Locked:", "Grace:"] {
+        for word in ["Codes:", "Locked:", "Grace:", "Asked:"] {
             assert!(!text.contains(word), "{text}");
         }
     }
@@ -153,6 +186,13 @@ mod tests {
     }
 
     #[test]
+    fn that_no_code_is_asked_somewhere_is_told() {
+        let told = |remembered| lines(&Status { remembered, ..status() }).join("\n");
+        assert!(told(1).contains("Asked:    for no code from 1 place; see"), "{}", told(1));
+        assert!(told(2).contains("from 2 places;"), "{}", told(2));
+    }
+
+    #[test]
     fn codes_that_are_used_up_are_told_apart_from_none() {
         assert!(codes_words(&Codes::default(), &[]).starts_with("none; `mfactl codes renew`"));
         assert!(codes_words(&Codes { made: 5, ..Codes::default() }, &[]).starts_with("none left; "));
@@ -173,6 +213,9 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: true,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
         assert_eq!(
             factor_line(&factor, &["totp".into()]),
@@ -180,6 +223,30 @@ mod tests {
              made 1970-01-01 00:00:00 UTC, last used never"
         );
     }
+
+    #[test]
+    fn a_security_key_is_told_by_its_fingerprint() {
+        let key = Factor {
+            id: "00".into(),
+            label: "yubi\x1bkey".into(),
+            kind: "ssh_sk".into(),
+            algorithm: "sk-ssh-ed25519@openssh.com".into(),
+            digits: 0,
+            period: 0,
+            created: 0,
+            last_used: 0,
+            disabled: false,
+            key: "SHA256:abc".into(),
+            application: "ssh:".into(),
+            pin: true,
+        };
+        assert_eq!(
+            factor_line(&key),
+            "  yubi\\x1bkey: ssh_sk sk-ssh-ed25519@openssh.com, with PIN; opens logins over ssh without a code\n      \
+             SHA256:abc, application ssh:\n      made 1970-01-01 00:00:00 UTC, last used never"
+        );
+    }
+
     #[test]
     fn a_factor_by_counter_has_no_seconds() {
         let factor = Factor {
@@ -192,6 +259,9 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
         assert!(factor_line(&factor, &[]).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
         let line = factor_line(&factor, &["totp".into()]);

@@ -3,7 +3,15 @@
 
 use std::{io::Write, path::Path};
 
-use mfad::{crypto::Keys, keys, places::Places, settings::Settings, store::sqlite::Sqlite};
+use mfad::{
+    crypto::Keys,
+    keys,
+    places::Places,
+    policy::{Finding, findings},
+    settings::Settings,
+    store::sqlite::Sqlite,
+    world::{Clock, KernelClock},
+};
 use nix::unistd::{Uid, geteuid};
 
 use crate::{
@@ -19,6 +27,10 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
     let unread = unread.into_iter().map(|wrong| format!("no place is known by {wrong}"));
     for warning in settings.warnings.into_iter().chain(unread) {
         warn(&format!("{}: {warning}", path.display()));
+    }
+    let now = KernelClock::new().map_err(|error| error.to_string())?.now().wall;
+    for Finding { at, said } in findings(&settings.rules, now) {
+        warn(&format!("{at}: {said}"));
     }
     say(&format!("{}: in order, mode {}", path.display(), settings.rules.mode.word()))
 }

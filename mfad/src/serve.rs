@@ -16,7 +16,7 @@ use mfad::{
     deliver::{Log, log::last_words},
     keys,
     store::{Context, Store, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Names, World},
+    world::{HostId, KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -29,7 +29,7 @@ use nix::{
 };
 use zruntime::SharedRuntime;
 
-use crate::{in_force, systemd};
+use crate::{daily, in_force, systemd};
 
 /// The daemon's user.
 pub(crate) const USER: &str = "mfad";
@@ -57,8 +57,9 @@ fn serve() -> Result<(), String> {
     let log = Log::start().map_err(|error| format!("log: {error}"))?;
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
-    let (engine, sound) =
-        Sqlite::open(&Path::new(STATE_DIR).join(DATABASE), &keys).map_err(|error| error.to_string())?;
+    let database = Path::new(STATE_DIR).join(DATABASE);
+    let (engine, sound) = Sqlite::open(&database, &keys).map_err(|error| error.to_string())?;
+    let world = world.on(HostId::of_this(&database)); // of the file that is open now
     let store = Store::new(engine, keys, world, log.sink());
     let listener = match given {
         Some(listener) => listener,
@@ -74,6 +75,7 @@ fn serve() -> Result<(), String> {
         let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
         let auth = Auth::new(store.clone(), force.policy.clone()).with_places(force.places.clone());
+        runtime.spawn("daily", daily::tell(runtime.clone(), auth.clone(), log.clone())).detach();
         let desk = bus::system::Desk {
             auth: auth.clone(),
             quotas: bus::Quotas::new(clock.clone()),
@@ -147,6 +149,7 @@ async fn begin(store: &Store, sound: bool) -> Result<(), String> {
         if !sound {
             records.audit(None, Event::RosterAltered, Context::none())?;
         }
+        records.end_altered_grants()?;
         records.audit(None, Event::Started, Context::none())
     });
     written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())

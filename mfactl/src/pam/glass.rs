@@ -55,6 +55,12 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
     ways
 }
 
+/// Whether somebody passes the account lines of sshd, which come after a key too, with our module's file gone.
+pub(crate) fn needs_no_module(files: &Files) -> bool {
+    let account = files.stack("sshd", Facility::Account);
+    account.is_ok_and(|steps| Walk::without_us(&steps).ends.iter().any(|end| end.granted))
+}
+
 /// What sshd says of root from that address.
 fn as_root(address: String) -> Result<Effective, String> {
     Effective::of(Path::new(CONFIG), &Visitor { user: "root".into(), address, ..Visitor::anybody() })
@@ -73,6 +79,19 @@ pub(crate) fn roots_password() -> bool {
     let shadow = fs::read_to_string("/etc/shadow").unwrap_or_default();
     let hash = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
     hash.is_some_and(|hash| hash.len() > 2 && !hash.starts_with(['!', '*']))
+}
+
+/// Whether root can log in at all: by a password, or by a key over ssh. Where that cannot be told, root can.
+pub(crate) fn root_logs_in() -> bool {
+    if !nix::unistd::geteuid().is_root() || roots_password() {
+        return true; // /etc/shadow is root's to read
+    }
+    match as_root(Visitor::anybody().address) {
+        Ok(sshd) => {
+            sshd.value("permitrootlogin") != "no" && sshd.is("pubkeyauthentication") && roots_key(&sshd)
+        }
+        Err(_) => run::find("sshd").is_some(),
+    }
 }
 
 /// Whether root has a key where this sshd looks for one. Root's home is root's own: those of others are not looked
@@ -166,7 +185,18 @@ fn is_roots_password(typed: &[u8]) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stack::tests::host;
     use super::*;
+
+    #[test]
+    fn root_by_key_may_need_our_modules_file() {
+        let needs_none = |account: &str| needs_no_module(&host(&[("sshd", account)]));
+        let rest = "account required pam_unix.so\n";
+        let ours = "account required pam_mfa.so\n";
+        let roots = super::super::place::ROOTS.map(|line| format!("{line}\n")).concat();
+        assert!(needs_none(rest) && needs_none(&format!("{roots}{ours}{rest}")));
+        assert!(!needs_none(&format!("{ours}{rest}")));
+    }
 
     #[test]
     fn root_is_let_in_only_where_that_is_sure() {

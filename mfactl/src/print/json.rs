@@ -20,6 +20,9 @@ pub(crate) struct FactorView {
     created: u64,
     last_used: u64,
     disabled: bool,
+    key: String,
+    application: String,
+    pin: bool,
 }
 
 impl From<&Factor> for FactorView {
@@ -34,6 +37,9 @@ impl From<&Factor> for FactorView {
             created: factor.created,
             last_used: factor.last_used,
             disabled: factor.disabled,
+            key: shown(&factor.key),
+            application: shown(&factor.application),
+            pin: factor.pin,
         }
     }
 }
@@ -63,6 +69,7 @@ pub(crate) struct StatusView {
     locked: bool,
     grace_ends: u64,
     allowed: Vec<String>,
+    remembered: u32,
 }
 
 impl From<&Status> for StatusView {
@@ -76,6 +83,7 @@ impl From<&Status> for StatusView {
             locked: status.locked,
             grace_ends: status.grace_ends,
             allowed: status.allowed.iter().map(|kind| shown(kind)).collect(),
+            remembered: status.remembered,
         }
     }
 }
@@ -197,10 +205,13 @@ mod tests {
             created: 5,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         }
     }
 
-    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false}"#;
+    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false,"key":"","application":"","pin":false}"#;
 
     const CODES: &str = r#"{"left":7,"weak":2,"made":4}"#;
 
@@ -215,6 +226,7 @@ mod tests {
             allowed: vec!["totp".into()],
             grace_ends: 86_400,
             time: 9,
+            remembered: 1,
         };
         schema::holds("status", &StatusView::from(&status));
         schema::holds("codes", &CodesView::from(&status.codes));
@@ -222,7 +234,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"]}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"],"remembered":1}}"#
             )
         );
     }

@@ -188,7 +188,7 @@ pub(super) fn is_taken(rules: &Rules, kind: &FactorKind) -> Result<(), Failure> 
     Err(Failure::new(Fault::NotPermitted, said))
 }
 
-fn no_such() -> Failure {
+pub(super) fn no_such() -> Failure {
     Failure::new(Fault::NotFound, "there is no such enrolment: begin again with mfactl enroll")
 }
 
@@ -315,8 +315,10 @@ fn confirm(
         Err(failure) => return Ok(Err(failure)),
     };
     let pending = account.state.pending.clone();
-    let Some(pending) = pending.filter(|pending| pending.id == id && pending.origin == Origin::Session)
-    else {
+    let is_it = |pending: &Pending| {
+        pending.id == id && pending.origin == Origin::Session && pending.kind.gives_codes()
+    };
+    let Some(pending) = pending.filter(is_it) else {
         return Ok(Err(no_such()));
     };
     let context = Context::user(&person.name);

@@ -379,7 +379,7 @@ pub(super) fn why_not(rules: &Rules, account: &Account, target: &Target) -> Reas
     match target {
         Target::Account { .. } if account.state.locked.is_some() => Reason::Locked,
         Target::Account { .. } if !account.state.is_enrolled() => Reason::NotEnrolled,
-        Target::Account { .. } if account.state.factors.iter().all(Factor::is_disabled) => Reason::Disabled,
+        Target::Account { .. } if account.state.apps().all(Factor::is_disabled) => Reason::Disabled,
         Target::Account { .. } if none_allowed() => Reason::KindNotAllowed,
         Target::Account { .. } => Reason::WrongCode,
         Target::Dummy { why, .. } => match why {

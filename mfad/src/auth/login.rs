@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mfa_proto::{
     answer::Answer,
-    facts::Facts,
+    facts::{self, Facts},
     identity::{ServiceName, UserName},
     names::{QUESTION_SECONDS, TRIES},
     step::{Reason, Step},
@@ -20,7 +20,7 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
-    decided::{decided, decided_now},
+    decided::{decided, decided_now, security_key},
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, target},
@@ -32,7 +32,7 @@ use super::{
     words,
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     audit::{Event, RecordedReason},
     policy::{Decision, Leave, Mode, Rules, Signals, Standing, may_enrol},
     store::{Records, Sound, StoreError},
@@ -63,8 +63,11 @@ impl Auth {
         if rules.is_off() {
             return Ok(Step::waived(Reason::PolicyOff));
         }
+        // When the stack was read for it, where the module knows: the password has come since.
+        let now = self.world().clock.now().boot_ms;
+        let began_ms = facts::loaded(facts).map_or(now, |loaded| loaded.min(now));
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        self.open(&rules, login, subject).await
+        self.open(&rules, login, subject, began_ms).await
     }
 
     /// A locker begins, for the own account of `uid`.
@@ -78,18 +81,26 @@ impl Auth {
         };
         let (user, door) = (person.name.clone(), Door::Locker);
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
-        let (via, subject) = (Via::Locker(uid), user.clone());
-        let login = Login { via, subject, user, service, door, attested: false, signals };
-        self.open(&rules, login, Subject::Person(person)).await
+        let anchor = Anchor::default();
+        let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys, anchor };
+        self.open(&rules, login, Subject::Person(person), 0).await
     }
 
-    async fn open(&self, rules: &Arc<Rules>, login: Login, subject: Subject) -> Result<Step, Failure> {
+    async fn open(
+        &self,
+        rules: &Arc<Rules>,
+        login: Login,
+        subject: Subject,
+        began_ms: u64,
+    ) -> Result<Step, Failure> {
         // Twice at most: what looked as if nobody had to be asked may turn out otherwise where
         // nobody else writes.
         for _ in 0..2 {
             let looked = self.look(rules, &login, &subject).await?;
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
-            let so_far = SoFar { heard: looked.heard, told: looked.news.is_some(), ..SoFar::default() };
+            let (heard, told) = (looked.heard, looked.news.is_some());
+            let so_far = SoFar { heard, told, began_ms, ..SoFar::default() };
             match looked.opening {
                 Opening::Offer(ends) => {
                     self.offered(target).await?;
@@ -193,7 +204,7 @@ impl Auth {
         let rules = Arc::clone(rules);
         let rule = move |records: &mut Records<'_>, now: Moment| {
             let found = target(&mut records.read(), store.keys(), &login, &subject)?;
-            let account = match found {
+            let mut account = match found {
                 Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { .. } => None,
             };
@@ -211,6 +222,13 @@ impl Auth {
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
                 grace::see(records, uid, now.wall, reminds)?;
+            }
+            if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
+                let key = security_key(&rules, account, &login);
+                for factor in account.state.factors.iter_mut().filter(|factor| Some(factor.id) == key) {
+                    factor.last_used = Some(now.wall);
+                }
+                records.keep(account)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(account.as_ref(), event, context(&login))?;
@@ -273,10 +291,12 @@ impl Auth {
                 return Ok((Step::refused(Reason::Expired, 0, text), None, None));
             }
         };
+        let remembers = rules.remember.is_some();
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
+        let settles = via == Via::Login && (self.is_watched() || remembers);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending || via == Via::Login && self.is_watched() => {
+            Outcome::Proven(proof) if proof.pending || settles => {
                 Step::proven(self.ticket(asked, proof.binds)?)
             }
             Outcome::Proven(_) => Step::proven(Vec::new()),
@@ -353,7 +373,8 @@ impl Auth {
         let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds };
+        let began_ms = question.so_far.began_ms;
+        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds, began_ms };
         Ok(ticket.seal(self.store.keys(), entropy)?)
     }
 

@@ -120,7 +120,7 @@ pub(super) fn of(state: &State, factors: &Factors, login: &Login, now: UnixTime)
     }
     let few = FEW.min(u32::from(factors.backup_codes) / 3);
     if !quiet && left <= few && factors.allow("backup") {
-        lines.push(match (left, state.factors.len()) {
+        lines.push(match (left, state.apps().count()) {
             (0, 1) => {
                 "You have one device and no backup codes: mfactl codes renew makes new ones.".to_owned()
             }
@@ -149,6 +149,8 @@ mod tests {
             door: Door::Console,
             attested: true,
             signals: Signals::default(),
+            keys: Vec::new(),
+            anchor: crate::account::Anchor::default(),
         }
     }
 

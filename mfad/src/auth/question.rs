@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::verdict::Binds;
 use crate::{
-    account::{AccountId, Door, FactorId},
+    account::{AccountId, Anchor, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -61,6 +61,10 @@ pub struct Login {
     pub attested: bool,
     /// What else is known of it.
     pub signals: Signals,
+    /// Every key that passed, at sshd.
+    pub keys: Vec<Fingerprint>,
+    /// What more a memory of it is bound to.
+    pub anchor: Anchor,
 }
 
 /// The record that is judged.
@@ -137,6 +141,8 @@ pub struct SoFar {
     pub heard: u64,
     /// Whether there was something to read.
     pub told: bool,
+    /// When the login began, in milliseconds of its boot; 0: not known.
+    pub began_ms: u64,
 }
 
 /// What an auth phase proved and did not bind.
@@ -154,6 +160,8 @@ pub struct Ticket {
     pub uid: u32,
     /// What is bound.
     pub binds: Binds,
+    /// When the login began, in milliseconds of its boot; 0: not known.
+    pub began_ms: u64,
 }
 
 /// A token of one kind.

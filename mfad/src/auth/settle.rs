@@ -11,6 +11,7 @@ use super::{
     judge::{context, refuse},
     news, pending,
     question::{Ticket, Token},
+    remembering,
     verdict::Refusal,
     words,
 };
@@ -44,7 +45,9 @@ impl Auth {
         let rules = self.rules()?;
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
         let takes_codes = rules.factors.allow("backup");
-        let settled = self.store.write(move |records, now| settle(records, now, &rules, &ticket)).await?;
+        let event = if self.began_watched(ticket.began_ms) { Event::SettledNew } else { Event::Settled };
+        let settled =
+            self.store.write(move |records, now| settle(records, now, &rules, &ticket, &event)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
             Settled::Login(None) => Step::proven(Vec::new()),
@@ -66,6 +69,7 @@ fn settle(
     now: Moment,
     rules: &Rules,
     ticket: &Ticket,
+    event: &Event,
 ) -> Result<Settled, StoreError> {
     let login = &ticket.login;
     let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
@@ -105,7 +109,11 @@ fn settle(
         let at = news.backup_used.partition_point(|used| used.number < own.number);
         news.backup_used.insert(at, own);
     }
+    let of_memories = remembering::settle(records, rules, &mut account, ticket, now)?;
     records.keep(&mut account)?;
-    records.audit(Some(&account), Event::Settled, context(login))?;
+    records.audit(Some(&account), event.clone(), context(login))?;
+    for event in of_memories {
+        records.audit(Some(&account), event, context(login))?;
+    }
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

@@ -23,6 +23,15 @@ impl Pattern {
         matches(pattern, if self.0.contains(' ') { command } else { program }.as_bytes())
     }
 
+    /// Whether every command that this one means is meant by the other; where that takes more than a look, no.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let program = self.0.split(' ').next().unwrap_or_default();
+        let is_one = !program.contains(['*', '?']);
+        self == other
+            || other.0 == "*"
+            || is_one && !other.0.contains(' ') && matches(other.0.as_bytes(), program.as_bytes())
+    }
+
     /// As written.
     pub fn text(&self) -> &str {
         &self.0
@@ -68,6 +77,16 @@ mod tests {
                 && !is("/usr/bin/apt update", "/usr/bin/apt upgrade")
         );
         assert!(is("sudoedit", "sudoedit /etc/hosts"));
+    }
+
+    #[test]
+    fn a_line_is_within_its_program() {
+        let is = |one: &str, other: &str| Pattern::new(one).unwrap().is_within(&Pattern::new(other).unwrap());
+        assert!(
+            is("/bin/bash", "/bin/bash") && is("/bin/bash -c *", "/bin/bash") && is("/bin/bash", "/bin/*")
+        );
+        assert!(is("/a b*", "*") && is("/a*", "/a*"));
+        assert!(!is("/bin/bash", "/bin/bash *") && !is("/bin/*", "/bin/bash") && !is("/a", "/b"));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// A network: the addresses that begin with the same bits. IPv4 is kept in IPv6's clothes
 /// (RFC 4291, section 2.5.5.2), so one comparison serves both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prefix {
     bits: u128,
     length: u32,
@@ -28,6 +30,11 @@ impl Prefix {
     /// Whether that address is in it. An IPv4 address and the same one mapped into IPv6 are one.
     pub fn contains(self, address: IpAddr) -> bool {
         bits(address) & self.mask() == self.bits
+    }
+
+    /// Whether all its addresses are in the other.
+    pub fn is_within(self, other: Self) -> bool {
+        self.length >= other.length && self.overlaps(other)
     }
 
     /// Whether some address is in both.
@@ -90,6 +97,8 @@ pub struct Network {
     pub name: String,
     /// What belongs to it.
     pub prefixes: Vec<Prefix>,
+    /// File and line.
+    pub defined_at: String,
 }
 
 impl Network {
@@ -148,6 +157,10 @@ mod tests {
 
     #[test]
     fn networks_overlap_where_one_holds_the_other() {
+        assert!(prefix("192.0.2.128/25").is_within(prefix("192.0.2.0/24")));
+        assert!(prefix("192.0.2.0/24").is_within(prefix("192.0.2.0/24")));
+        assert!(!prefix("192.0.2.0/24").is_within(prefix("192.0.2.128/25")));
+        assert!(!prefix("192.0.3.0/25").is_within(prefix("192.0.2.0/24")));
         assert!(prefix("192.0.2.0/24").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/25").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/24").overlaps(prefix("2001:db8::/32")));

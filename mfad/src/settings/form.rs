@@ -20,6 +20,8 @@ pub(super) struct File {
     pub(super) signals: Signals,
     pub(super) location: Location,
     pub(super) networks: BTreeMap<String, OneOrMany<String>>,
+    /// Where each of them is written.
+    pub(super) defined_at: BTreeMap<String, String>,
     pub(super) recovery: Recovery,
     pub(super) rule: Vec<Rule>,
     pub(super) exempt: Vec<Exempt>,
@@ -69,6 +71,7 @@ pub(super) struct Su {
 pub(super) struct Factors {
     pub(super) allowed: Option<Vec<String>>,
     pub(super) backup_codes: Option<u8>,
+    pub(super) ssh_key_pin: bool,
 }
 
 #[derive(Deserialize)]

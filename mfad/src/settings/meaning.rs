@@ -1,6 +1,6 @@
 //! What settings mean: a [`File`] becomes [`Rules`], or says which part of it cannot be meant.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use mfa_proto::identity::UserName;
 
@@ -30,7 +30,7 @@ pub(super) fn rules(file: File, host: &str) -> Result<Rules, String> {
                             and su run account phases without asking"
         ));
     }
-    let networks = networks(file.networks)?;
+    let networks = networks(file.networks, file.defined_at)?;
     let entry = entry(file.enroll, host)?;
     let defaults = Admins::default();
     let rules = Rules {
@@ -64,10 +64,15 @@ fn all<W, T>(written: Vec<W>, read: impl Fn(W) -> Result<T, String>) -> Result<V
     written.into_iter().map(read).collect()
 }
 
-fn networks(written: std::collections::BTreeMap<String, OneOrMany<String>>) -> Result<Vec<Network>, String> {
+fn networks(
+    written: BTreeMap<String, OneOrMany<String>>,
+    mut places: BTreeMap<String, String>,
+) -> Result<Vec<Network>, String> {
     let network = |(name, prefixes): (String, OneOrMany<String>)| {
-        let prefixes = parsed(Some(prefixes)).map_err(|error| format!("networks.{name}: {error}"))?;
-        Ok(Network { name, prefixes })
+        let defined_at = places.remove(&name).unwrap_or_default();
+        let at = |error| format!("{}networks.{name}: {error}", place(&defined_at));
+        let prefixes = parsed(Some(prefixes)).map_err(at)?;
+        Ok(Network { name, prefixes, defined_at })
     };
     written.into_iter().map(network).collect()
 }
@@ -234,7 +239,7 @@ fn factors(written: form::Factors) -> Result<Factors, String> {
             "factors.backup_codes: 1 to 10; to have none, leave \"backup\" out of factors.allowed".into()
         );
     }
-    Ok(Factors { allowed, backup_codes })
+    Ok(Factors { allowed, backup_codes, ssh_key_pin: written.ssh_key_pin })
 }
 
 fn remember(written: form::Remember) -> Result<Remember, String> {

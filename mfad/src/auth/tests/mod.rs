@@ -15,6 +15,7 @@ use mfa_proto::{
 
 mod administration;
 mod allowed;
+mod exempt;
 mod factors;
 mod first_enrolment;
 mod life;
@@ -22,7 +23,9 @@ mod limits;
 mod logins;
 
 mod policy;
+mod remembered;
 mod signals;
+mod ssh_keys;
 mod tampering;
 
 use super::{Auth, Policy, question::Via};

@@ -14,6 +14,8 @@
 //! | `FactorRemove` | factor `s` | |
 //! | `CodesRenew` | | backup codes `as`, shown this once |
 //! | `NotMe` | | what was undone, for people `s` |
+//! | `RememberedList` | | array of [`Remembered`], the latest last |
+//! | `RememberedForget` | id `s` (empty: all) | number `u` that counted until now |
 //!
 //! `SshKeyBegin`, `FactorRename`, `FactorRemove`, `CodesRenew` and an `EnrollBegin` of an account that has a factor
 //! need a proof of the account in the same connection, at most five minutes old: `StepUpBegin` and
@@ -87,6 +89,29 @@ pub struct Status {
     pub grace_ends: u64,
     /// The daemon's time, Unix seconds.
     pub time: u64,
+    /// From how many places no code is asked now: see [`Remembered`].
+    pub remembered: u32,
+}
+
+/// A place from which no code is asked, since one was shown there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Remembered {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// `sshd`, or `sudo` for `sudo` and `sudo-i`.
+    pub service: String,
+    /// The fingerprint of the SSH key that it takes; empty: any, or none.
+    pub key: String,
+    /// The address, or the network, that it takes; empty: any.
+    pub address: String,
+    /// The terminal, in one session of it; empty but for `sudo`.
+    pub tty: String,
+    /// What the user calls the factor that gave the code.
+    pub factor: String,
+    /// Unix time, in seconds.
+    pub made: u64,
+    /// Unix time from which a code is asked again, in seconds.
+    pub ends: u64,
 }
 
 /// What `EnrollBegin` takes. Empty strings and zeros mean the default.

@@ -12,6 +12,8 @@
 //! | `UserLock` | user `ay`, [`Why`] | |
 //! | `UserUnlock` | user `ay`, mend the clock `b`, [`Why`] | number `u` of doors that were opened |
 //! | `UserRemove` | user `ay`, [`Why`] | number `u` of factors that ended |
+//! | `RememberedList` | user `ay` | array of [`Remembered`](crate::account::Remembered), the latest last |
+//! | `RememberedForget` | user `ay`, id `s` (empty: all) | number `u` that counted until now |
 //! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |

@@ -18,6 +18,9 @@ pub const SSH_CONNECTION: &str = "ssh_connection";
 pub const SSH_AUTH_INFO: &str = "ssh_auth_info";
 /// `SUDO_COMMAND`, in sudo's services only.
 pub const SUDO_COMMAND: &str = "sudo_command";
+/// In sudo's services only: the session that it was called in, as the process id of its leader, a space, and when
+/// that process began, in ticks since the machine started. From `/proc`, so from the kernel.
+pub const SESSION: &str = "session";
 /// The module line's `first_factor=`: a fact about the stack.
 pub const FIRST_FACTOR: &str = "first_factor";
 /// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Status};
+use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::rollout::{AuditEntry, Exempt, Exemption, Exemptions, InForce, Person};
@@ -132,6 +132,16 @@ impl Bus {
         self.account("NotMe", &()).await
     }
 
+    /// The places from which the caller is asked for no code, the latest last.
+    pub(crate) async fn remembered(&self) -> Result<Vec<Remembered>, Failure> {
+        self.account("RememberedList", &()).await
+    }
+
+    /// Forgets the one of that id, or all where it is empty; how many counted.
+    pub(crate) async fn remembered_forget(&self, id: &str) -> Result<u32, Failure> {
+        self.account("RememberedForget", &id).await
+    }
+
     /// Opens a login's dialogue for the caller's own account.
     pub(crate) async fn login_begin(&self, service: &[u8]) -> Result<Step, Failure> {
         self.call(LOCKER, "Begin", &service, CALL).await
@@ -202,6 +212,16 @@ impl Bus {
     /// Ends the account of `user` and every factor of it; how many there were.
     pub(crate) async fn user_remove(&self, user: &[u8], why: &Why) -> Result<u32, Failure> {
         self.admin("UserRemove", &(user, why)).await
+    }
+
+    /// The places from which `user` is asked for no code, the latest last.
+    pub(crate) async fn user_remembered(&self, user: &[u8]) -> Result<Vec<Remembered>, Failure> {
+        self.admin("RememberedList", &user).await
+    }
+
+    /// Forgets the one of that id of `user`, or all where it is empty; how many counted.
+    pub(crate) async fn user_forget(&self, user: &[u8], id: &str) -> Result<u32, Failure> {
+        self.admin("RememberedForget", &(user, id)).await
     }
 
     /// Takes over a factor of another system.
@@ -282,6 +302,7 @@ mod tests {
         assert_eq!(body(&(user, 72u32, why)), "ayu(ss)");
         assert_eq!(body(&(user, "verified", "ticket", why)), "ayss(ss)");
         assert_eq!(body(&(user, true, why)), "ayb(ss)");
+        assert_eq!(body(&(user, "id")), "ays");
         assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
         assert_eq!(body(&(&Exempt::default(), why)), "(ayasasst)(ss)");
         assert_eq!(body(&&[&b"al"[..]][..]), "aay");

@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod help;
 mod pam;
+mod remembered;
 mod rollout;
 mod users;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::pam::{Pam, PamWish};
+pub(crate) use self::remembered::{Remembered, Which};
 pub(crate) use self::rollout::{Add, Exempt, Form, Report, Since};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
@@ -59,6 +61,12 @@ pub(crate) enum Verb {
     /// made and never again: a list that is lost is replaced by a new set.
     #[command(after_long_help = help::CODES)]
     Codes(Codes),
+    /// Show from where no code is asked, since one was shown there, or forget it
+    ///
+    /// Where the administrator has set it, a login is remembered for a time: another one with the same SSH key
+    /// from the same address asks for no code. Any change of your factors forgets it.
+    #[command(subcommand, after_long_help = help::REMEMBERED)]
+    Remembered(Remembered),
     /// Say that it was not you: undoes what another may have done with your account
     ///
     /// For whoever is told of a login, an enrolment or a recovery that somebody else made. What was undone
@@ -224,6 +232,11 @@ mod tests {
             "codes --json",
             "codes renew --json",
             "not-me --json",
+            "remembered list",
+            "remembered list --user alice --json",
+            "remembered forget 00ff",
+            "remembered forget --all --json",
+            "remembered forget --all --user alice",
             "user list --json",
             "user list --gone",
             "user list --single --json",
@@ -308,6 +321,11 @@ mod tests {
             "factor rename phone",
             "codes --json renew",
             "audit --since-seq -1",
+            "remembered",
+            "remembered forget",
+            "remembered forget 00ff --all",
+            "remembered forget --user alice",
+            "remembered list alice",
             "pam",
             "pam plan",
             "pam plan sshd --first code",

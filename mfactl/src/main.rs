@@ -27,6 +27,7 @@ mod pam;
 mod print;
 mod reason;
 mod rehearse;
+mod remembered;
 mod report;
 mod run;
 mod status;
@@ -70,6 +71,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Test(shape) => rehearse::test(shape).await,
         Verb::Factor(verb) => factor::factor(verb).await,
         Verb::Codes(verb) => codes::codes(verb).await,
+        Verb::Remembered(verb) => remembered::remembered(verb).await,
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,

@@ -49,6 +49,14 @@ fn lines(status: &Status) -> Vec<String> {
     if !status.factors.is_empty() || status.codes.made > 0 {
         lines.push(format!("Codes:    {}", codes_words(&status.codes, &status.allowed)));
     }
+    if status.remembered > 0 {
+        let places = if status.remembered == 1 {
+            "1 place".to_owned()
+        } else {
+            format!("{} places", status.remembered)
+        };
+        lines.push(format!("Asked:    for no code from {places}; see `mfactl remembered list`"));
+    }
     lines
 }
 
@@ -144,6 +152,7 @@ mod tests {
             allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 
@@ -153,7 +162,7 @@ mod tests {
         let text = lines(&status()).join("\n");
         assert!(text.contains(r"al\x1b"), "{text}");
         assert!(text.contains("mfactl enroll"), "{text}");
-        for word in ["Codes:", "Locked:", "Grace:"] {
+        for word in ["Codes:", "Locked:", "Grace:", "Asked:"] {
             assert!(!text.contains(word), "{text}");
         }
     }
@@ -174,6 +183,13 @@ mod tests {
         assert!(text.contains("Codes:    2 left") && text.contains("1 of them WEAK"), "{text}");
         let over = Status { time: status.grace_ends, ..status };
         assert!(!lines(&over).join("\n").contains("Grace:"));
+    }
+
+    #[test]
+    fn that_no_code_is_asked_somewhere_is_told() {
+        let told = |remembered| lines(&Status { remembered, ..status() }).join("\n");
+        assert!(told(1).contains("Asked:    for no code from 1 place; see"), "{}", told(1));
+        assert!(told(2).contains("from 2 places;"), "{}", told(2));
     }
 
     #[test]
@@ -225,7 +241,7 @@ mod tests {
             pin: true,
         };
         assert_eq!(
-            factor_line(&key),
+            factor_line(&key, &[]),
             "  yubi\\x1bkey: ssh_sk sk-ssh-ed25519@openssh.com, with PIN; opens logins over ssh without a code\n      \
              SHA256:abc, application ssh:\n      made 1970-01-01 00:00:00 UTC, last used never"
         );

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
-    policy::{Place, Signals},
+    policy::{ForgetOn, Place, Signals},
 };
 
 /// The closed set of what is recorded. Never a code, never a secret.
@@ -158,6 +158,20 @@ pub enum Event {
     ReserveMade,
     /// What an auth phase proved was bound, of a login that began since a stack is on trial.
     SettledNew,
+    /// A settled proof counts again for a time, at the place where it was given.
+    Remembered {
+        /// Which place.
+        place: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// Proofs count no more before their time. Where factors change, none is left, and that change alone is recorded.
+    Forgotten {
+        /// How many.
+        proofs: u32,
+        /// Who or what ended them.
+        why: Forgot,
+    },
     /// An administrator exempted a user for a time.
     Exempted {
         /// Who and why.
@@ -178,6 +192,29 @@ pub enum Event {
     },
     /// What was granted from the command line is not what it was: all of it was ended.
     ExemptionsAltered,
+}
+
+/// Why what was remembered is not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forgot {
+    /// Its user wished so.
+    Own,
+    /// Root did.
+    Root,
+    /// See [`ForgetOn`].
+    Login(ForgetOn),
+}
+
+impl Forgot {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Own => "by the user",
+            Self::Root => "by root",
+            Self::Login(ForgetOn::NewKey) => "a login with a new key",
+            Self::Login(ForgetOn::NewNetwork) => "a login from a new network",
+            Self::Login(ForgetOn::Sensitive) => "a login that took a fresh code",
+        }
+    }
 }
 
 /// An administrator's act.
@@ -249,6 +286,8 @@ impl Event {
             Self::SettingsKept { .. } => "settings_kept",
             Self::ReserveGone => "reserve_gone",
             Self::ReserveMade => "reserve_made",
+            Self::Remembered { .. } => "remembered",
+            Self::Forgotten { .. } => "forgotten",
             Self::Exempted { .. } => "exempted",
             Self::ExemptionEnded { .. } => "exemption_ended",
             Self::ExemptionsAltered => "exemptions_altered",
@@ -336,6 +375,8 @@ impl Event {
             Self::ExemptionsAltered => "none of those from the command line holds any more".into(),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
+            Self::Remembered { place, seconds } => format!("{place}; for {seconds} s"),
+            Self::Forgotten { proofs, why } => format!("{proofs}; {}", why.word()),
             Self::ReserveGone => "the disk is full: what the store had set aside is all there is".into(),
             _ => String::new(),
         }

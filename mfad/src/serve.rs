@@ -16,7 +16,7 @@ use mfad::{
     deliver::{Log, log::last_words},
     keys,
     store::{Context, Store, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Names, World},
+    world::{HostId, KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -57,8 +57,9 @@ fn serve() -> Result<(), String> {
     let log = Log::start().map_err(|error| format!("log: {error}"))?;
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
-    let (engine, sound) =
-        Sqlite::open(&Path::new(STATE_DIR).join(DATABASE), &keys).map_err(|error| error.to_string())?;
+    let database = Path::new(STATE_DIR).join(DATABASE);
+    let (engine, sound) = Sqlite::open(&database, &keys).map_err(|error| error.to_string())?;
+    let world = world.on(HostId::of_this(&database)); // of the file that is open now
     let store = Store::new(engine, keys, world, log.sink());
     let listener = match given {
         Some(listener) => listener,

@@ -100,6 +100,7 @@ impl Account {
             allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 }

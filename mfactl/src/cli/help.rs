@@ -121,6 +121,29 @@ Examples:
   mfactl codes renew
   printf '%s\\n' \"$code\" | mfactl codes renew --json";
 
+pub(super) const REMEMBERED: &str = "\
+Examples:
+  mfactl remembered list
+  mfactl remembered forget --all     # before you lend the laptop
+  sudo mfactl remembered list --user alice
+
+Notes:
+What is remembered, for how long, and what has to be the same again is in [remember] of /etc/mfad/mfad.toml; \
+as shipped, nothing is. It is the proof of one login that counts again, of one user on one host: the password or \
+the key is asked all the same, and a rule that wants a fresh code gets one.";
+
+pub(super) const REMEMBERED_LIST: &str = "\
+Examples:
+  mfactl remembered list
+  mfactl remembered list --json | jq -r .address
+  sudo mfactl remembered list --user alice";
+
+pub(super) const REMEMBERED_FORGET: &str = "\
+Examples:
+  mfactl remembered forget 5f0c17a2b1d4e693
+  mfactl remembered forget --all
+  sudo mfactl remembered forget --all --user alice";
+
 pub(super) const USER: &str = "\
 Examples:
   sudo mfactl user list --single

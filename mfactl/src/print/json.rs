@@ -69,6 +69,7 @@ pub(crate) struct StatusView {
     locked: bool,
     grace_ends: u64,
     allowed: Vec<String>,
+    remembered: u32,
 }
 
 impl From<&Status> for StatusView {
@@ -82,6 +83,7 @@ impl From<&Status> for StatusView {
             locked: status.locked,
             grace_ends: status.grace_ends,
             allowed: status.allowed.iter().map(|kind| shown(kind)).collect(),
+            remembered: status.remembered,
         }
     }
 }
@@ -224,6 +226,7 @@ mod tests {
             allowed: vec!["totp".into()],
             grace_ends: 86_400,
             time: 9,
+            remembered: 1,
         };
         schema::holds("status", &StatusView::from(&status));
         schema::holds("codes", &CodesView::from(&status.codes));
@@ -231,7 +234,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"]}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"],"remembered":1}}"#
             )
         );
     }

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
 use futures_lite::StreamExt;
-use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Status};
+use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Door, Imported, UserDetail, UserRow};
 use mfa_proto::fault::Fault;
 use mfa_proto::step::{Reason, Step};
@@ -106,6 +106,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (_, "AuditVerify") => {
             reply.build(&AuditState { intact: true, rows: 1, broken_at: 0, head: hostile("ff") })
         }
+        (_, "RememberedList") => reply.build(&vec![remembered()]),
+        (_, "RememberedForget") => reply.build(&1u32),
         (_, "NotMe") => reply.build(&hostile("nothing")),
         (_, "EnrollCancel") => reply.build(&()),
         (Manner::Asks, _) => Message::error(header, Fault::NeedsProof.name()).build(&hostile("prove it")),
@@ -161,6 +163,20 @@ fn status() -> Status {
         allowed: vec![hostile("totp")],
         grace_ends: 9,
         time: 5,
+        remembered: 1,
+    }
+}
+
+fn remembered() -> Remembered {
+    Remembered {
+        id: hostile("00ff"),
+        service: hostile("sshd"),
+        key: hostile("SHA256:abc"),
+        address: hostile("192.0.2.7"),
+        tty: hostile("pts/1"),
+        factor: hostile("phone"),
+        made: 1,
+        ends: 2,
     }
 }
 

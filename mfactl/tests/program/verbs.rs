@@ -41,6 +41,10 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
     "codes",
     "not-me",
     "not-me --json",
+    "remembered list",
+    "remembered list --user alice --json",
+    "remembered forget 00ff",
+    "remembered forget --all --user alice --json",
     "user list",
     "user list --gone",
     "user list --single --json",
@@ -71,7 +75,7 @@ pub(crate) fn ending(line: &str, code: i32) -> i32 {
 }
 
 /// Verbs that are only the name of others.
-const GROUPS: [&str; 5] = ["", "factor", "import", "pam", "user"];
+const GROUPS: [&str; 6] = ["", "factor", "import", "pam", "remembered", "user"];
 
 /// Every verb that the help shows, as `user recover`; mfactl itself is the empty one.
 pub(crate) fn all() -> BTreeSet<String> {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
 pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
-pub use remembered::Remembered;
+pub use remembered::{Anchor, Coming, MEMORIES, Memory, MemoryId, Place, Remembered, Session, Times};
 pub use visits::{Visit, Visits};
 
 use crate::{

@@ -228,7 +228,7 @@ impl Auth {
     }
 
     /// The account of that name, or of the uid that this name has on the host.
-    async fn account_id(&self, user: Vec<u8>) -> Result<AccountId, Failure> {
+    pub(super) async fn account_id(&self, user: Vec<u8>) -> Result<AccountId, Failure> {
         let name = Arc::new(UserName::new(user));
         let uid = self.world().names.by_name(&name).await?.map(|person| person.uid);
         let searched = Arc::clone(&name);
@@ -243,7 +243,7 @@ impl Auth {
     }
 }
 
-fn altered() -> Failure {
+pub(super) fn altered() -> Failure {
     Failure::new(
         Fault::Unavailable,
         "the record of that account does not verify: altered, or sealed under another key",
@@ -274,7 +274,7 @@ impl Authority {
     }
 }
 
-fn name_of(account: &Account) -> UserName {
+pub(super) fn name_of(account: &Account) -> UserName {
     account.state.names.first().cloned().unwrap_or_else(|| UserName::from(""))
 }
 

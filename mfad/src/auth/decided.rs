@@ -5,6 +5,7 @@ use mfa_proto::identity::UserName;
 use super::{
     grace,
     question::{Login, Target, Via},
+    remembering,
 };
 use crate::{
     account::{FactorId, Visit, Visits},
@@ -53,16 +54,12 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
-    let mut granted = Vec::new();
-    let asked = match login.via {
-        Via::Login | Via::Locker(_) => {
-            granted = grants(sound, now, &login.subject)?;
-            let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
-            let history = history(rules, account, login, now);
-            rules.demand(login.case(target.uid(), now, history), &exemptions)
-        }
-        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    let granted = match login.via {
+        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
+        Via::OwnChange(_) | Via::AdminChange => Vec::new(),
     };
+    let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
+    let asked = asked(rules, login, target.uid(), account, &exemptions, now);
     let by = match asked.by {
         By::Granted(at) => granted[at].name(),
         by => rules.name(by),
@@ -71,7 +68,7 @@ pub(super) fn decided(
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
     };
-    let already = already(rules, account, login);
+    let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
@@ -80,6 +77,23 @@ pub(super) fn decided(
         by
     };
     Ok(Decided { decision, because })
+}
+
+/// What is asked of a login. `granted`: what its user was exempted from by the command line.
+pub(super) fn asked(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    account: Option<&Account>,
+    granted: &[Exemption],
+    now: Moment,
+) -> Asked {
+    match login.via {
+        Via::Login | Via::Locker(_) => {
+            rules.demand(login.case(uid, now, history(rules, account, login, now)), granted)
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    }
 }
 
 /// The same inside a transaction; what it records from now on says why.
@@ -114,11 +128,19 @@ fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment)
 }
 
 /// What stands for a code.
-fn already(rules: &Rules, account: Option<&Account>, login: &Login) -> Already {
-    match account.and_then(|account| security_key(rules, account, login)) {
-        Some(_) => Already::SecurityKey,
-        None => Already::Nothing,
+fn already(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    account: Option<&Account>,
+    login: &Login,
+    now: Moment,
+) -> Result<Already, StoreError> {
+    let Some(account) = account else { return Ok(Already::Nothing) };
+    if security_key(rules, account, login).is_some() {
+        return Ok(Already::SecurityKey);
     }
+    let stands = remembering::stands(sound, rules, account, login, now)?;
+    Ok(if stands { Already::Remembered } else { Already::Nothing })
 }
 
 /// The enrolled security key that opened this login, where such keys count.

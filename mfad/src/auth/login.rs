@@ -32,7 +32,7 @@ use super::{
     words,
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     audit::{Event, RecordedReason},
     policy::{Decision, Leave, Mode, Rules, Signals, Standing, may_enrol},
     store::{Records, Sound, StoreError},
@@ -81,8 +81,9 @@ impl Auth {
         };
         let (user, door) = (person.name.clone(), Door::Locker);
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
+        let anchor = Anchor::default();
         let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
-        let login = Login { via, subject, user, service, door, attested: false, signals, keys };
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys, anchor };
         self.open(&rules, login, Subject::Person(person), 0).await
     }
 
@@ -290,10 +291,12 @@ impl Auth {
                 return Ok((Step::refused(Reason::Expired, 0, text), None, None));
             }
         };
+        let remembers = rules.remember.is_some();
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
+        let settles = via == Via::Login && (self.is_watched() || remembers);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending || via == Via::Login && self.is_watched() => {
+            Outcome::Proven(proof) if proof.pending || settles => {
                 Step::proven(self.ticket(asked, proof.binds)?)
             }
             Outcome::Proven(_) => Step::proven(Vec::new()),

@@ -22,6 +22,8 @@ mod one_time;
 mod own;
 mod pending;
 pub mod question;
+mod remembered;
+mod remembering;
 mod settle;
 mod show;
 mod ssh_keys;

@@ -5,7 +5,7 @@ use mfa_proto::{
     fault::Fault,
 };
 
-use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace};
+use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace, remembered};
 use crate::{
     account::Factor,
     factor::{BackupCodes, SshSk},
@@ -21,7 +21,7 @@ impl Auth {
         let groups = self.groups(&rules, &person).await;
         let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
         let allowed = rules.factors.allowed.iter().cloned().collect();
-        let mode = demands.mode.word().to_owned();
+        let (mode, host) = (demands.mode.word().to_owned(), self.world().host);
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
                 Found::One(id) => match sound.account_of(id, person.uid, &[&person.name])? {
@@ -34,9 +34,16 @@ impl Auth {
             let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());
             let grace =
                 grace::ends(sound, &rules, &demands.demanding, Some(person.uid), now)?.filter(|_| !enrolled);
-            Ok(Ok((account, grace)))
+            let remembered = match &account {
+                Some(account) => {
+                    let ran_ms = sound.head()?.ran_ms_at(&now);
+                    remembered::count(&account.state, &rules, host, (now, ran_ms))
+                }
+                None => 0,
+            };
+            Ok(Ok((account, grace, remembered)))
         });
-        let (account, grace) = read.await??;
+        let (account, grace, remembered) = read.await??;
         let state = account.as_ref().map(|account| &account.state);
         Ok(Status {
             user: name.as_bytes().to_vec(),
@@ -47,6 +54,7 @@ impl Auth {
             allowed,
             grace_ends: grace.map_or(0, |ends| ends.0),
             time: now.wall.0,
+            remembered,
         })
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::verdict::Binds;
 use crate::{
-    account::{AccountId, Door, FactorId},
+    account::{AccountId, Anchor, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
     policy::{Fingerprint, Signals},
     world::{Entropy, Moment, NoEntropy, random},
@@ -63,6 +63,8 @@ pub struct Login {
     pub signals: Signals,
     /// Every key that passed, at sshd.
     pub keys: Vec<Fingerprint>,
+    /// What more a memory of it is bound to.
+    pub anchor: Anchor,
 }
 
 /// The record that is judged.

@@ -11,6 +11,7 @@ use super::{
     judge::{context, refuse},
     news, pending,
     question::{Ticket, Token},
+    remembering,
     verdict::Refusal,
     words,
 };
@@ -108,7 +109,11 @@ fn settle(
         let at = news.backup_used.partition_point(|used| used.number < own.number);
         news.backup_used.insert(at, own);
     }
+    let of_memories = remembering::settle(records, rules, &mut account, ticket, now)?;
     records.keep(&mut account)?;
     records.audit(Some(&account), event.clone(), context(login))?;
+    for event in of_memories {
+        records.audit(Some(&account), event, context(login))?;
+    }
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

@@ -196,6 +196,11 @@ impl Desk {
             }
             "CodesRenew" => reply(header, self.auth.codes_renew(uid, proven()).await),
             "NotMe" => reply(header, self.auth.not_me(uid).await),
+            "RememberedList" => reply(header, self.auth.remembered(uid).await),
+            "RememberedForget" => {
+                let id: String = args(message)?;
+                reply(header, self.auth.remembered_forget(uid, &id).await)
+            }
             _ => Err(unknown()),
         }
     }
@@ -280,6 +285,14 @@ impl Desk {
             "UserRemove" => {
                 let (user, why) = args(message)?;
                 reply(header, self.auth.user_remove(user, why, proven()).await)
+            }
+            "RememberedList" => {
+                let user = args(message)?;
+                reply(header, self.auth.user_remembered(user).await)
+            }
+            "RememberedForget" => {
+                let (user, id): (Vec<u8>, String) = args(message)?;
+                reply(header, self.auth.user_forget(user, &id).await)
             }
             "Import" => {
                 let (import, why) = args(message)?;

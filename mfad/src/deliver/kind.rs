@@ -80,8 +80,8 @@ impl Notice {
             | Self::SocketFails
             | Self::SettingsRenamed
             | Self::SettingsNotKept
-            | Self::PlacesUnread
             | Self::LinesLost
+            | Self::PlacesUnread
             | Self::ExemptionEnds => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
@@ -138,6 +138,8 @@ ids! {
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
     Event::SettledNew => "98ced200a507482db73306f3df90be49",
+    Event::Remembered { .. } => "a9f5aacb216f489c98b7aec2c64a0eef",
+    Event::Forgotten { .. } => "b41eae46329c42d59185393ebda941dd",
     Event::Exempted { .. } => "afc8084184054ac09a037531ced43982",
     Event::ExemptionEnded { .. } => "cf90b0a02a8f4362a61dedf0791ecbbb",
     Event::ExemptionsAltered => "d3825b12d5ec49e8831f71580ca8368e",

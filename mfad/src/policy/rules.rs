@@ -7,7 +7,7 @@ use std::{
 };
 
 use mfa_proto::identity::{UnixTime, UserName};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AfterGrace, By, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
 
@@ -115,7 +115,7 @@ pub struct Remember {
 }
 
 /// What a remembered proof is bound to, besides user, class of service and host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bind {
     /// The SSH key that passed before.
@@ -125,7 +125,7 @@ pub enum Bind {
 }
 
 /// What ends all that is remembered of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgetOn {
     /// A login with a key that was not seen before.

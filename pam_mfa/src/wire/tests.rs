@@ -258,6 +258,7 @@ fn bus_of(site: &Site, own: &'static [u8]) {
                         allowed: Vec::new(),
                         grace_ends: 0,
                         time: 0,
+                        remembered: 0,
                     },
                 );
             }

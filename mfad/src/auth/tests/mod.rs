@@ -23,6 +23,7 @@ mod limits;
 mod logins;
 
 mod policy;
+mod remembered;
 mod signals;
 mod ssh_keys;
 mod tampering;

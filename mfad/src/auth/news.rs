@@ -83,7 +83,7 @@ pub(super) fn is_visit(uid: Option<u32>, login: &Login) -> bool {
 pub(super) fn is_urgent(state: &State, login: &Login) -> bool {
     let News { backup_used, changes, worry, .. } = &state.news;
     let is_known_password = worry.as_ref().is_some_and(|worry| worry.attested);
-    is_visit(state, login) && (!backup_used.is_empty() || !changes.is_empty() || is_known_password)
+    is_visit(state.uid, login) && (!backup_used.is_empty() || !changes.is_empty() || is_known_password)
 }
 
 /// What the user of this login is to read, if there is anything.

@@ -15,6 +15,7 @@
 //! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
+//! | `Explain`, `Simulate` | see [`policy`](crate::policy) | |
 //! | `Watch` | seconds `u`, at most 60 | seq `t` of the last audit row; for so long every proven login leaves a `settled` row |
 //!
 //! Whatever takes a [`Why`] changes something: it needs a proof of an administrator's own factor in
@@ -160,6 +161,9 @@ pub struct AuditRow {
     pub door: String,
     /// What else there is to know, for people.
     pub detail: String,
+    /// By what policy decided on a login, as `rule NAME`; under `observe` with what would have been done. Empty where
+    /// nothing was decided, or an older release did.
+    pub because: String,
 }
 
 /// What `AuditVerify` found.

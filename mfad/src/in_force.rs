@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mfad::{
     audit::Event,
-    auth::{Policy, grace},
+    auth::{File, Policy, Reader, Source, grace},
     deliver::{Log, Notice},
     settings::{self, Settings},
     store::{Committed, Context, MetaKey, Store, StoreError},
@@ -31,6 +31,14 @@ pub(crate) fn take_at_each_signal(store: &Store, policy: &Policy, log: &Log) {
     }
 }
 
+/// How a text is read that is to stand in the settings file's place one day: with all that is in `mfad.toml.d`.
+pub(crate) fn reader() -> Reader {
+    std::sync::Arc::new(|text, path| {
+        let read = Settings::of_text_at(text, path, Path::new(settings::FILE), &crate::host_name())?;
+        Ok((read.rules, read.warnings))
+    })
+}
+
 /// Puts the settings in force: those of the file when they are in order, else the last good ones
 /// with an alarm, else none: then everybody is refused.
 pub(crate) async fn take(store: &Store, policy: &Policy, log: &Log) {
@@ -50,7 +58,7 @@ async fn put(
     let fault = match read {
         Ok(settings) => {
             let mode = settings.rules.mode.word();
-            policy.set(Some(settings.rules.clone()));
+            policy.take(Some(settings.rules.clone()), source(&settings, store, ""));
             tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
@@ -71,8 +79,11 @@ async fn put(
     if policy.get().is_none() {
         let kept = kept(store).await.ok().flatten();
         let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
-        policy.set(kept.map(|settings| settings.rules));
+        if let Some(kept) = kept {
+            policy.take(Some(kept.rules.clone()), source(&kept, store, &fault));
+        }
     }
+    policy.stay(&fault);
     if policy.get().is_none() {
         let text = format!("broken settings and none that were good before: everybody is refused: {fault}");
         return tell(Notice::SettingsBroken, &text);
@@ -83,6 +94,12 @@ async fn put(
     if let Err(error) = told.await.map(Committed::into_inner) {
         tell(Notice::AuditFails, &format!("the audit does not take records: {error}"));
     }
+}
+
+fn source(settings: &Settings, store: &Store, fault: &str) -> Source {
+    let file = |file: &settings::SourceFile| File { path: file.path.clone(), sha256: file.sha256 };
+    let taken = store.world().clock.now().wall;
+    Source { files: settings.files.iter().map(file).collect(), taken, fault: fault.to_owned() }
 }
 
 async fn keep(store: &Store, text: String) -> Result<(), StoreError> {

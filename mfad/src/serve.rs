@@ -66,7 +66,7 @@ fn serve() -> Result<(), String> {
             .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?,
     };
     zbus::block_on(async move {
-        let policy = Policy::default();
+        let policy = Policy::default().read_by(in_force::reader());
         begin(&store, sound).await?;
         in_force::take(&store, &policy, &log).await;
         let (serving, told) = oneshot::channel();

@@ -313,7 +313,7 @@ fn mend_marks(account: &mut Account, now: UnixTime) {
 }
 
 /// Text that a bus carries and a terminal shows: D-Bus takes no NUL, and hangs up on who sends one.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(escape).collect()
 }
@@ -325,6 +325,7 @@ fn audit_row(record: Record) -> AuditRow {
         event: record.event.word().to_owned(),
         reason: record.event.reason().to_owned(),
         detail: printable(&record.event.detail()),
+        because: printable(&record.judged.map(|judged| judged.because).unwrap_or_default()),
         user: record.user.as_bytes().to_vec(),
         subject: record.subject.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         service: record.service.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),

@@ -9,19 +9,23 @@ mod codes;
 mod decided;
 pub mod enrol;
 mod enrolling;
+mod explain;
 mod factors;
 pub mod grace;
 pub mod identify;
 mod import;
+mod in_force;
 mod judge;
 pub mod login;
 mod news;
 mod one_time;
 mod own;
+mod path;
 mod pending;
 pub mod question;
 mod settle;
 mod show;
+mod simulate;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,9 +36,11 @@ mod watch;
 mod wish;
 pub mod words;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use mfa_proto::fault::Fault;
+
+pub use self::in_force::{File, Policy, Reader, Source};
 
 use self::watch::Watch;
 use crate::{
@@ -88,29 +94,6 @@ impl From<TooBusy> for Failure {
 impl From<NoEntropy> for Failure {
     fn from(error: NoEntropy) -> Self {
         Self::unavailable(&error)
-    }
-}
-
-/// The policy in force, or none: a host that never had good settings refuses all.
-#[derive(Clone, Default)]
-pub struct Policy(Arc<RwLock<Option<Arc<Rules>>>>);
-
-impl Policy {
-    /// A policy in force from the start, or none.
-    pub fn new(rules: Option<Rules>) -> Self {
-        let policy = Self::default();
-        policy.set(rules);
-        policy
-    }
-
-    /// Puts other rules in force, whole.
-    pub fn set(&self, rules: Option<Rules>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Rules::indexed).map(Arc::new);
-    }
-
-    /// The rules in force.
-    pub fn get(&self) -> Option<Arc<Rules>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -79,12 +79,21 @@ impl Rules {
 
     /// The same, telling of all that was looked at, in order.
     pub fn weigh(&self, case: Case<'_>, granted: &[Exemption], tell: &mut dyn FnMut(Weighed)) -> Asked {
-        let sight = self.sight(case);
-        let (mode, by) = self.strictest_mode(&sight, tell);
+        self.weigh_sight(&self.sight(case), granted, tell)
+    }
+
+    /// The same of a login as it is seen by these rules: [`Rules::sight`].
+    pub fn weigh_sight(
+        &self,
+        sight: &Sight<'_>,
+        granted: &[Exemption],
+        tell: &mut dyn FnMut(Weighed),
+    ) -> Asked {
+        let (mode, by) = self.strictest_mode(sight, tell);
         if mode == Mode::Off {
             return Asked { demand: Demand::Off, observed: false, by, demanding: Vec::new() };
         }
-        let mut asked = self.by_mode(&sight, mode, by, tell);
+        let mut asked = self.by_mode(sight, mode, by, tell);
         let mut strictest: Option<(Effect, By)> = None;
         let mut take = |what: By, holds: Truth, effect: Effect| {
             let taken = effect.is_taken(holds);
@@ -100,13 +109,13 @@ impl Rules {
             }
         };
         for (at, rule) in self.rules.iter().enumerate() {
-            take(By::Rule(at), rule.holds(&sight), rule.then);
+            take(By::Rule(at), rule.holds(sight), rule.then);
         }
         for (at, exemption) in self.exemptions.iter().enumerate() {
-            take(By::Exempt(at), exemption.holds(&sight), Effect::Skip);
+            take(By::Exempt(at), exemption.holds(sight), Effect::Skip);
         }
         for (at, exemption) in granted.iter().enumerate() {
-            take(By::Granted(at), exemption.holds(&sight), Effect::Skip);
+            take(By::Granted(at), exemption.holds(sight), Effect::Skip);
         }
         if let Some((effect, by)) = strictest {
             (asked.demand, asked.by) = match effect {

@@ -31,6 +31,12 @@ impl Truth {
         }
     }
 
+    /// One of them holds.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        self.not().and(other.not()).not()
+    }
+
     /// It does not hold.
     #[must_use]
     pub fn not(self) -> Self {

@@ -23,6 +23,7 @@ mod import;
 mod manual;
 mod not_me;
 mod pam;
+mod policy;
 mod print;
 mod reason;
 mod rehearse;
@@ -71,6 +72,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Policy(verb) => policy::policy(verb).await,
         Verb::Pam(verb) => pam::pam(verb).await,
         Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),

@@ -1,5 +1,6 @@
 //! What leaves on standard output.
 
+pub(crate) mod csv;
 pub(crate) mod escape;
 pub(crate) mod json;
 #[cfg(test)]

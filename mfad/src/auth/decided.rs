@@ -99,12 +99,11 @@ pub(super) fn decided_as_if(
     };
     let already = already(account, login, now);
     let decision = decide(&asked, standing, grace, already);
-    let because = match asked.observed {
-        false => rules.name(asked.by),
-        true => {
-            let would = decide_unobserved(&asked, standing, grace, already);
-            format!("{}: would {}", rules.name(asked.by), would.word())
-        }
+    let because = if asked.observed {
+        let would = decide_unobserved(&asked, standing, grace, already);
+        format!("{}: would {}", rules.name(asked.by), would.word())
+    } else {
+        rules.name(asked.by)
     };
     Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history } })
 }

@@ -198,9 +198,9 @@ fn known(login: &Login, case: Case<'_>, supposed: &Supposed) -> Vec<Known> {
     let History { device, location, impossible_travel } = case.history;
     let travel = impossible_travel.map(|is| if is { "impossible" } else { "possible" }.to_owned());
     let places = |of: fn(&crate::policy::Place) -> Option<String>| signals.place.as_ref().and_then(of);
-    let groups = signals.groups.as_ref().map(|groups| match groups.of.is_empty() {
-        true => "none that the settings name".to_owned(),
-        false => groups.of.iter().map(|name| escaped(name.as_bytes())).collect::<Vec<_>>().join(", "),
+    let groups = signals.groups.as_ref().map(|groups| {
+        let names: Vec<String> = groups.of.iter().map(|name| escaped(name.as_bytes())).collect();
+        if names.is_empty() { "none that the settings name".to_owned() } else { names.join(", ") }
     });
     let escape = |text: &String| escaped(text.as_bytes());
     let no_place = || "no database says where it is".to_owned();

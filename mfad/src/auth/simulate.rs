@@ -29,6 +29,7 @@ use super::{
 use crate::{
     account::Door,
     audit::{Event, Record},
+    crypto::Keys,
     policy::{Groups, Rules, Signals, SuSubject},
     store::{Sound, StoreError},
     world::Moment,
@@ -86,7 +87,7 @@ impl Auth {
         let in_force = Side { rules: self.rules()?, taking: None };
         let read = self.policy.read(&asked.settings, &asked.path);
         let (rules, warnings) =
-            read.map_err(|said| Failure::new(Fault::InvalidArgument, printable(&said)))?;
+            read.map_err(|said| Failure::new(Fault::InvalidArgument, printable(&one_line(&said))))?;
         let taking = Some(Arc::new(Taking::now(self.world())));
         let others = Side { rules: Arc::new(rules), taking };
         let began = self.world().clock.now();
@@ -216,15 +217,10 @@ impl Auth {
         };
         let (name, subject) = match subject_name {
             None => (user.clone(), Subject::NoCaller),
-            Some(name) => match people.persons.get(&name) {
-                Some(subject) => (name.clone(), subject.clone()),
-                None => {
-                    let person = self.world().names.by_name(&name).await?;
-                    let subject = person.map_or(Subject::Unknown, Subject::Person);
-                    people.persons.insert(name.clone(), subject.clone());
-                    (name, subject)
-                }
-            },
+            Some(name) => {
+                let subject = self.subject(&name, people).await?;
+                (name, subject)
+            }
         };
         let groups = match (&subject, people.groups[number].get(&name)) {
             (_, Some(groups)) => groups.clone(),
@@ -248,6 +244,16 @@ impl Auth {
         })
     }
 
+    async fn subject(&self, name: &UserName, people: &mut People) -> Result<Subject, Failure> {
+        if let Some(subject) = people.persons.get(name) {
+            return Ok(subject.clone());
+        }
+        let person = self.world().names.by_name(name).await?;
+        let subject = person.map_or(Subject::Unknown, Subject::Person);
+        people.persons.insert(name.clone(), subject.clone());
+        Ok(subject)
+    }
+
     async fn caller(&self, uid: u32, people: &mut People) -> Result<Option<UserName>, Failure> {
         if let Some(name) = people.callers.get(&uid) {
             return Ok(name.clone());
@@ -256,6 +262,15 @@ impl Auth {
         people.callers.insert(uid, name.clone());
         Ok(name)
     }
+}
+
+/// What is wrong with settings, without the picture of the line that a parser draws.
+fn one_line(said: &str) -> String {
+    let drawn = |line: &&str| {
+        let line = line.trim_start();
+        line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+    };
+    said.lines().filter(|line| !drawn(line)).collect::<Vec<_>>().join(": ")
 }
 
 /// Whether it is the verdict on a login: not on a change of an account, which no policy decides.
@@ -275,7 +290,7 @@ fn again_at(time: UnixTime, now: Moment) -> Moment {
 /// What one side does with it, and whether that hangs on arguments of a command that are not on record.
 fn side(
     sound: &mut Sound<'_>,
-    keys: &crate::crypto::Keys,
+    keys: &Keys,
     Side { rules, taking }: &Side,
     Again { login, subject }: &Again,
     at: Moment,

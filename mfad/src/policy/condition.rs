@@ -75,9 +75,12 @@ impl<'a> Sight<'a> {
 
     fn has_command(&self, patterns: &[Pattern]) -> Truth {
         let Some(command) = &self.case.signals.command else { return Truth::Unknown };
-        let holds = |pattern: &Pattern| match self.program_only {
-            true => pattern.may_match(command),
-            false => Truth::of(Some(pattern.matches(command))),
+        let holds = |pattern: &Pattern| {
+            if self.program_only {
+                pattern.may_match(command)
+            } else {
+                Truth::of(Some(pattern.matches(command)))
+            }
         };
         patterns.iter().fold(Truth::No, |any, pattern| any.or(holds(pattern)))
     }

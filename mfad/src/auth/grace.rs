@@ -128,7 +128,7 @@ pub(super) fn see(
 /// those that demand none any more.
 pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> {
     let demanding = rules.demanding();
-    let head = store.read(Sound::head).await?;
+    let head = store.read(|sound: &mut Sound<'_>| sound.head()).await?;
     if head.demanding() == demanding.iter().map(String::as_str).collect() {
         return Ok(());
     }

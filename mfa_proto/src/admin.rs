@@ -16,7 +16,7 @@
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
 //! | `Explain`, `Simulate` | see [`policy`](crate::policy) | |
-//! | `Watch` | seconds `u`, at most 60 | seq `t` of the last audit row; for so long every proven login leaves a `settled` row |
+//! | `Watch` | seconds `u`, at most 60; 0: no longer | seq `t` of the last audit row; for so long every proven login leaves a `settled` row, with the reason [`NEW_SESSION`] where it began since |
 //!
 //! Whatever takes a [`Why`] changes something: it needs a proof of an administrator's own factor in
 //! the same connection, at most five minutes old (`StepUpBegin` names who acts), or the glass broken.
@@ -29,6 +29,10 @@ use crate::secret::without_secrets;
 
 /// The most rows that one call of a paged method answers.
 pub const PAGE: u32 = 500;
+
+/// The reason of a `settled` row whose login began since somebody calls `Watch`, without a gap: it has come through
+/// the stack that is there now.
+pub const NEW_SESSION: &str = "new_session";
 
 /// Why an administrator acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]

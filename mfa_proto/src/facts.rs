@@ -23,6 +23,10 @@ pub const FIRST_FACTOR: &str = "first_factor";
 /// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.
 pub const REQUISITE: &[u8] = b"requisite";
 
+/// When libpam read the stack, and loaded the module for it: milliseconds since boot, in digits. Left out where the
+/// process had the module from an earlier login.
+pub const LOADED: &str = "loaded";
+
 /// Facts by name; unknown names are ignored by the daemon.
 pub type Facts = HashMap<String, Vec<u8>>;
 
@@ -59,6 +63,11 @@ pub fn passed_key(info: &[u8]) -> Option<&[u8]> {
         .filter(|key| !key.is_empty())
 }
 
+/// The value of [`LOADED`], where there is one.
+pub fn loaded(facts: &Facts) -> Option<u64> {
+    std::str::from_utf8(facts.get(LOADED)?).ok()?.parse().ok()
+}
+
 /// Whether the first factor is known to have passed when `auth` runs (sshd names a passed method,
 /// or the stack itself says so). Where it is not known, nothing may be told or bound.
 pub fn attested(service: &[u8], facts: &Facts) -> bool {
@@ -83,6 +92,15 @@ mod tests {
         assert!(!attested(b"sshd", &facts(SSH_AUTH_INFO, b"none\npublickeyish x")));
         assert!(attested(b"su", &facts(FIRST_FACTOR, b"requisite")));
         assert!(!attested(b"su", &facts(FIRST_FACTOR, b"required")));
+    }
+
+    #[test]
+    fn when_the_stack_was_read_is_told_in_digits() {
+        assert_eq!(loaded(&facts(LOADED, b"1234")), Some(1234));
+        for odd in [&b""[..], b"-1", b"1.5", b"99999999999999999999999", b"\xff"] {
+            assert_eq!(loaded(&facts(LOADED, odd)), None, "{odd:?}");
+        }
+        assert_eq!(loaded(&Facts::new()), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Bus {
         self.call(LOCKER, "Answer", &(token, answer), CALL).await
     }
 
-    /// Has every proven login leave a `settled` row for so many seconds; the last audit row before.
+    /// Has every proven login leave a `settled` row for so many seconds; 0: no longer. The last audit row before.
     pub(crate) async fn watch(&self, seconds: u32) -> Result<u64, Failure> {
         self.admin("Watch", &seconds).await
     }

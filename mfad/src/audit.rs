@@ -7,6 +7,7 @@
 use std::fmt;
 
 use mfa_proto::{
+    admin::NEW_SESSION,
     identity::{ServiceName, UnixTime, UserName, escape},
     step::Reason,
 };
@@ -154,6 +155,8 @@ pub enum Event {
     ReserveGone,
     /// There is room again, and some of it is set aside.
     ReserveMade,
+    /// What an auth phase proved was bound, of a login that began since a stack is on trial.
+    SettledNew,
 }
 
 /// An administrator's act.
@@ -202,7 +205,7 @@ impl Event {
             Self::Granted { .. } => "granted",
             Self::Refused { .. } => "refused",
             Self::Waived { .. } => "waived",
-            Self::Settled => "settled",
+            Self::Settled | Self::SettledNew => "settled",
             Self::EnrollmentBegun => "enrollment_begun",
             Self::Enrolled { .. } => "enrolled",
             Self::EnrollmentFailed => "enrollment_failed",
@@ -232,6 +235,7 @@ impl Event {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Refused { reason, .. } | Self::Waived { reason } => reason.0.word(),
+            Self::SettledNew => NEW_SESSION,
             _ => "",
         }
     }

@@ -3,7 +3,14 @@
 
 use std::{io::Write, path::Path};
 
-use mfad::{crypto::Keys, keys, settings::Settings, store::sqlite::Sqlite};
+use mfad::{
+    crypto::Keys,
+    keys,
+    policy::{Finding, findings},
+    settings::Settings,
+    store::sqlite::Sqlite,
+    world::{Clock, KernelClock},
+};
 use nix::unistd::{Uid, geteuid};
 
 use crate::{
@@ -17,6 +24,10 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
     let settings = Settings::read(path, &crate::host_name()).map_err(|error| error.to_string())?;
     for warning in settings.warnings {
         warn(&format!("{}: {warning}", path.display()));
+    }
+    let now = KernelClock::new().map_err(|error| error.to_string())?.now().wall;
+    for Finding { at, said } in findings(&settings.rules, now) {
+        warn(&format!("{at}: {said}"));
     }
     say(&format!("{}: in order, mode {}", path.display(), settings.rules.mode.word()))
 }

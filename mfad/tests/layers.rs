@@ -52,6 +52,9 @@ fn sources(folder: &Path, into: &mut BTreeMap<String, Vec<String>>, module: Opti
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() && name == "tests" {
+            continue; // no part of the layers, as below
+        }
         if path.is_dir() {
             sources(&path, into, Some(module.unwrap_or(&name)));
         } else if path.extension().is_some_and(|extension| extension == "rs") {

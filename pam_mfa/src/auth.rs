@@ -20,9 +20,12 @@ use crate::wire::{Door, Wire};
 
 /// Proves the user of the handle, or does not.
 pub(crate) fn authenticate(handle: &mut PamHandle, args: &Args, flags: PamFlag) -> Outcome {
-    let Some(context) = crate::login(handle, args) else { return Outcome::NoConversation };
+    let Some(mut context) = crate::login(handle, args) else { return Outcome::NoConversation };
     if args.task == Task::KeyPassed {
         return if context.key_passed() { Outcome::Granted } else { Outcome::NotAsked };
+    }
+    if keep::is_first(handle) {
+        context.tell_loaded(shims::loaded_ms());
     }
     // What an earlier round on this handle proved is void, and stays so whatever happens below.
     drop(keep::take(handle));

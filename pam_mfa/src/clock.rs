@@ -6,6 +6,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::failed::Failed;
 
 /// What is left of the time between two prompts.
@@ -37,6 +39,12 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "the login host's own patience, not the time of a code")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Milliseconds since boot, suspended time included: mfad's own clock for the age of a login. 0 where there is none.
+pub(crate) fn boot_ms() -> u64 {
+    let since = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -80,6 +80,11 @@ impl Context {
         Some(Self { user: UserName::new(user), service: ServiceName::new(service), facts, caller, passed })
     }
 
+    /// Tells mfad when libpam read the stack, in milliseconds since boot.
+    pub(crate) fn tell_loaded(&mut self, boot_ms: u64) {
+        self.facts.insert(facts::LOADED.to_owned(), boot_ms.to_string().into_bytes());
+    }
+
     /// Whether the handle still says what it said, byte for byte: another module, or the host in
     /// its conversation, may have changed it since, and what was proven is this user's. (S24)
     pub(crate) fn still_holds(&self, handle: &impl Handle) -> bool {

@@ -1,14 +1,17 @@
 //! What libpam and libc have and no safe crate offers: `pam_syslog`, the environment of a handle, setting
-//! its password, the name of the host program.
+//! its password, the name of the host program, and being called when the module is loaded.
 //!
 //! One of the two files of this crate with `unsafe`; [`crate::keep`] is the other.
-#![allow(unsafe_code, reason = "four things of C, each behind a safe function")]
+#![allow(unsafe_code, reason = "five things of C, each behind a safe function")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pam::items::ItemType;
 use pam::module::PamHandle;
+
+use crate::clock;
 
 #[link(name = "pam")]
 unsafe extern "C" {
@@ -24,6 +27,25 @@ pub(crate) struct NotSet;
 unsafe extern "C" {
     /// libc's own: what this program was called, without its path. Set before `main`.
     static program_invocation_short_name: *const c_char;
+}
+
+/// When the module was loaded, in milliseconds since boot; 0: not yet.
+static LOADED: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: the loader calls each function of this section once, before anything else of the module runs. This
+// one takes nothing, reads a clock, stores a number, and cannot panic.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = note_time;
+
+extern "C" fn note_time() {
+    LOADED.store(clock::boot_ms(), Ordering::Relaxed);
+}
+
+/// When the module was loaded, in milliseconds since boot. libpam does so where it reads the stack, before it asks
+/// for anything.
+pub(crate) fn loaded_ms() -> u64 {
+    LOADED.load(Ordering::Relaxed)
 }
 
 /// `pam_syslog`. A line is never a format: `%n` in a user name is three bytes of a name. A NUL,

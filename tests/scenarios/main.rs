@@ -6,6 +6,7 @@
 mod account_phase;
 mod administration;
 mod backup_codes;
+mod clients;
 mod clock;
 mod codes;
 mod containers;
@@ -36,6 +37,8 @@ mod packages;
 mod packed;
 mod pam_apply;
 mod pam_booted;
+mod pam_glass;
+mod pam_proof;
 mod pam_rollback;
 mod pam_user;
 mod people;

@@ -293,39 +293,6 @@ fn a_key_first_then_the_code_and_a_password_no_longer() {
 }
 
 #[test]
-fn root_comes_in_by_key_from_the_named_network_with_mfad_dead() {
-    let machine = Machine::new().user(enrolled("alice")).user(User::named("root").ssh_key()).start();
-    machine.start_sshd();
-    let line = "SUDO_USER=alice mfactl pam apply sshd --break-glass-from 127.0.0.0/30";
-    let mut terminal = Terminal::open(machine.inside(), "root", line);
-    say_yes(&machine, &mut terminal);
-    let token = machine.token("alice");
-    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
-    machine.mfad().remove();
-    let by_key = |from: &str| {
-        machine.exec(&[
-            "ssh",
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-b",
-            from,
-            "-i",
-            "/root/keys/root",
-            "root@127.0.0.1",
-            "id",
-            "-un",
-        ])
-    };
-    assert_eq!(by_key("127.0.0.2").stdout.trim(), "root");
-    assert_ne!(by_key("127.0.0.9").stdout.trim(), "root");
-}
-
-#[test]
 fn a_later_loss_is_seen_and_dated() {
     let machine = host().start();
     let shipped = machine.read("/etc/pam.d/sudo");

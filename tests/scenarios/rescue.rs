@@ -48,7 +48,7 @@ pub(crate) fn sshd_listens(machine: &Machine) {
 
 /// The module's file is taken away, as when its package is removed.
 pub(crate) fn remove_module(machine: &Machine) {
-    machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount $file; rm $file");
+    machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount --lazy $file; rm $file");
 }
 
 /// Alice is refused with a password and a code that are right.

@@ -129,3 +129,37 @@ fn no_broken_settings_are_kept_for_later() {
     set(&machine, "");
     assert_eq!(questions(&machine, &machine.token("alice").code()), (Some(2), None));
 }
+
+// S25
+#[test]
+fn a_check_says_what_cannot_be_meant_with_file_and_line_and_what_is_an_error() {
+    let machine = Machine::new().start();
+    let check = |text: &str, exit: i32| {
+        machine.write("/etc/mfad/mfad.toml.d/50-rules.toml", 0o644, text);
+        machine.exec(&["mfad", "--check"]).assert_exit(exit).stderr
+    };
+    machine.shell("mkdir -p /etc/mfad/mfad.toml.d");
+    machine.write(FILE, 0o644, "[policy]\nmode = \"required\"\n[networks]\noffice = \"192.0.2.0/24\"\n");
+    let rules = "[networks]\n\
+        vpn = \"192.0.2.128/25\"\n\
+        [[rule]]\nname = \"shells\"\nwhen = { service = \"sudo\", command = \"/bin/bash\" }\nthen = \"ask\"\n\
+        [[exempt]]\nuser = \"bob\"\nreason = \"CHG-1\"\nuntil = 2020-01-01\n";
+    let said = check(rules, 0);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    let part = "mfad: warning: /etc/mfad/mfad.toml.d/50-rules.toml";
+    assert_eq!(lines[0], format!("{part}:7: exemption \"CHG-1\": ended on 2020-01-01: remove it"));
+    assert!(lines[1].starts_with(&format!("{part}:3: rule \"shells\": has a command")), "{said}");
+    assert!(lines[1].contains("no boundary"), "{said}");
+    assert!(
+        lines[2].starts_with(&format!("{part}:2: networks.vpn has addresses of networks.office")),
+        "{said}"
+    );
+    for (without, why) in
+        [("reason = \"CHG-1\"\n", "without a `reason`"), ("until = 2020-01-01\n", "without an end")]
+    {
+        let said = check(&rules.replace(without, ""), 1);
+        assert!(said.contains("50-rules.toml:7: exempt: ") && said.contains(why), "{said}");
+    }
+    assert_eq!(check("", 0), "");
+}

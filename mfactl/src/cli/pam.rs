@@ -86,7 +86,7 @@ pub(crate) struct PamWish {
     /// The module that makes way, in its own place
     #[arg(long, value_name = "MODULE", value_parser = ["pam_google_authenticator", "pam_oath"])]
     pub(crate) replace: Option<String>,
-    /// Let root in by key alone from this network: the way in that needs no mfad, but the module's file
+    /// Let root in by key alone from this network: the way in that needs neither mfad nor its module
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     pub(crate) break_glass_from: Option<String>,
 }

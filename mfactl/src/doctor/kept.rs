@@ -3,6 +3,7 @@
 use super::finding::{Finding, Report, Spot};
 use super::kind::Kind;
 use super::mend::Mend;
+use crate::pam::drift::{Drift, drift};
 use crate::pam::{clock, record, status};
 
 /// Looks at every family that was kept.
@@ -11,6 +12,9 @@ pub(super) fn look(report: &mut Report) {
         Ok(kept) => kept,
         Err(failure) => return report.cannot_look("kept", failure, Mend::ByHand("mfactl pam status".into())),
     };
+    if kept.contains_key("sshd") {
+        blocks(report);
+    }
     for view in status::views(&mut kept, clock::now()) {
         let kind = match view.state {
             "gone" => Kind::ProtectionGone,
@@ -23,6 +27,27 @@ pub(super) fn look(report: &mut Report) {
             detail: String::new(),
             mend: Mend::apply(&view.family),
             subject: view.family,
+        });
+    }
+}
+
+/// Looks at whom sshd lets in otherwise: what our file was told of them, and what others say now.
+fn blocks(report: &mut Report) {
+    let found = match drift() {
+        Ok(found) => found,
+        Err(why) => return report.cannot_look("sshd-match", why, Mend::apply("sshd")),
+    };
+    for one in found {
+        let (kind, block) = match &one {
+            Drift::Stays(block) => (Kind::MatchBlockStays, block),
+            Drift::Unheard(block) => (Kind::MatchBlockUnheard, block),
+        };
+        report.found(Finding {
+            kind,
+            subject: block.in_a_word(),
+            spot: Some(Spot::from(&block.place)),
+            detail: block.methods.clone().unwrap_or_default(),
+            mend: Mend::apply("sshd"),
         });
     }
 }

@@ -82,6 +82,8 @@ kinds! {
     KeySkipsCode "key-skips-code" Critical "a key alone logs in over SSH" "sshd lets in by key without PAM's auth phase: no code is asked for.";
     EnforcedByHalf "enforced-by-half" Warning "account_enforce is said in one place of two" "It takes the word on pam_mfa's account line and sshd in policy.enforce_account: one alone does nothing.";
     MatchBlockSkips "match-block-skips" Critical "a Match block lets in without a code" "Whoever it matches comes in by key alone.";
+    MatchBlockStays "match-block-stays" Critical "a Match block that was taken out still lets in" "mfad's own file, which sshd reads first, has a copy of it: whoever it matches is not asked for a code.";
+    MatchBlockUnheard "match-block-unheard" Warning "a Match block has no effect" "mfad's own file is read first, and does not have it: whom it is to let in is refused, or asked for a code.";
     PasswordFeedsCode "password-feeds-code" Warning "sshd's password method answers the question for the code" "It gives the password as answer to every question: who has a factor is refused, and a try is counted.";
     SettingBeaten "setting-beaten" Warning "a setting of sshd's has no effect" "sshd takes the first value that it reads, and another file says otherwise before.";
     RootAnswersReplaced "root-answers-replaced" Warning "root's answers are thrown away by sshd" "PermitRootLogin takes root's key only, and AuthenticationMethods wants an answer as well: root never logs in.";

@@ -119,6 +119,35 @@ mod tests {
         );
     }
 
+    /// Root's way past the module, as `--break-glass-from` writes it: whoever else is let by is seen.
+    #[test]
+    fn a_line_for_root_alone_that_lets_others_by_is_another() {
+        let line = "account [success=ignore default=1] pam_succeed_if.so quiet user = root\n";
+        let with = |line: &str, more: &str| {
+            let account = format!("{line}account [default=1] pam_mfa.so\naccount required");
+            of(&SUDO.replace("account required", &account).replace("auth required pam_mfa", more), "")
+        };
+        let asks = "auth required pam_mfa";
+        let kept = with(line, asks);
+        for (from, to) in [
+            ("= root", "!= root"),
+            ("user = root", "uid = 0"),
+            ("user = root", "user in root:alice"),
+            ("success=ignore", "success=2"),
+            ("success=ignore", "success=ok"),
+            ("default=1", "default=2"),
+            ("default=1", "default=ignore"),
+            ("pam_succeed_if.so", "pam_localuser.so"),
+            ("pam_succeed_if.so", "/tmp/pam_succeed_if.so"),
+            ("quiet", "use_uid"),
+        ] {
+            assert!(line.contains(from), "{from}");
+            assert_ne!(with(&line.replacen(from, to, 1), asks), kept, "{to}");
+        }
+        let in_auth = format!("{}{asks}", line.replace("account", "auth"));
+        assert_ne!(with(line, &in_auth), kept);
+    }
+
     #[test]
     fn where_a_line_is_written_makes_no_difference_and_what_it_says_does() {
         let same = SUDO.replace("auth required pam_unix.so nullok", "# x\n@include common");

@@ -46,13 +46,20 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
         ways.push(Way::Console);
     }
     if let Some(network) = from {
-        if as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd)) {
+        let opens = as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd));
+        if opens && needs_no_module(files) {
             ways.push(Way::Key(network.to_owned()));
         }
     } else if !protects_sshd && key_alone_is_enough(files) {
         ways.push(Way::Key("anywhere".to_owned()));
     }
     ways
+}
+
+/// Whether somebody passes the account lines of sshd, which come after a key too, with our module's file gone.
+fn needs_no_module(files: &Files) -> bool {
+    let account = files.stack("sshd", Facility::Account);
+    account.is_ok_and(|steps| Walk::without_us(&steps).ends.iter().any(|end| end.granted))
 }
 
 /// What sshd says of root from that address.
@@ -166,7 +173,19 @@ fn is_roots_password(typed: &[u8]) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stack::tests::host;
     use super::*;
+
+    #[test]
+    fn a_way_by_key_that_needs_our_modules_file_is_none() {
+        let needs_none = |account: &str| needs_no_module(&host(&[("sshd", account)]));
+        let rest = "account required pam_unix.so\n";
+        let ours = "account required pam_mfa.so\n";
+        let roots = "account [success=ignore default=1] pam_succeed_if.so quiet user = root\n\
+                     account [default=1] pam_mfa.so\n";
+        assert!(needs_none(rest) && needs_none(&format!("{roots}{ours}{rest}")));
+        assert!(!needs_none(&format!("{ours}{rest}")));
+    }
 
     #[test]
     fn root_is_let_in_only_where_that_is_sure() {

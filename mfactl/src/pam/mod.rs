@@ -12,6 +12,7 @@ mod arm;
 mod block;
 pub(crate) mod clock;
 pub(crate) mod control;
+pub(crate) mod drift;
 mod effect;
 pub(crate) mod family;
 mod fingerprint;
@@ -216,15 +217,20 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
         return Err(Failure::GivenUp("nothing was changed".into()));
     }
     let held = Held::hold().map_err(Failure::Input)?;
-    let after = bus.watch(1).await?;
-    let trial = put_in_place(&plan, within, clock::now())?;
-    let told = say(&format!(
-        "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
-         Everything is put back in {within} s, or at Ctrl-C.",
-        names(&plan.families)
-    ));
+    let (trial, alone) = put_in_place(&plan, within, clock::now())?;
+    // Before it is said: who logs in at once counts.
+    let begun = trial::begin(&bus).await;
+    drop(alone);
+    let told = begun.and_then(|after| {
+        say(&format!(
+            "\nIn place, on trial. Keep this terminal. In another one, log in once through each of: {}.\n\
+             Everything is put back in {within} s, or at Ctrl-C.",
+            names(&plan.families)
+        ))?;
+        Ok(after)
+    });
     let mut ended = match told {
-        Ok(()) => watch(&bus, &trial, &plan.families, after, within, &held).await,
+        Ok(after) => watch(&bus, &trial, &plan.families, after, within, &held).await,
         Err(failure) => Err(failure),
     };
     if let Ok(Ended::Proven) = ended {
@@ -292,7 +298,7 @@ fn roll_out(wish: PamWish, proven: &str) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     refuse_unsafe(&plan)?;
-    let trial = put_in_place(&plan, ROLLED_OUT, now)?;
+    let (trial, _) = put_in_place(&plan, ROLLED_OUT, now)?;
     if let Err(failure) = keep(&trial, &plan, now) {
         undo::undo(&trial)?;
         return Err(failure);

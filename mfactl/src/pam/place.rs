@@ -28,6 +28,26 @@ pub(crate) enum First {
     Either,
 }
 
+/// What a service's file is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// What comes before the code.
+    pub(crate) first: First,
+    /// Which other module makes way.
+    pub(crate) replace: Option<&'a str>,
+    /// Who needs no module of ours in the account phase.
+    pub(crate) glass: Glass,
+}
+
+/// Whom our account lines let go on whatever becomes of the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glass {
+    /// Nobody.
+    Whole,
+    /// Root, who comes in by key alone: sshd asks no auth line then, and the account lines all the same.
+    RootsKey,
+}
+
 /// A file as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -49,12 +69,7 @@ pub(crate) struct Placed {
 }
 
 /// Finds the place in one service's file.
-pub(crate) fn place(
-    files: &Files,
-    service: &str,
-    first: First,
-    replace: Option<&str>,
-) -> Result<Placed, Unplaced> {
+pub(crate) fn place(files: &Files, service: &str, wanted: Wanted<'_>) -> Result<Placed, Unplaced> {
     let unread = |error: std::io::Error| Unplaced::Unread(error.to_string());
     let Some((found, text)) = files.of_service(service).map_err(unread)? else {
         return Err(Unplaced::NoFile);
@@ -78,7 +93,7 @@ pub(crate) fn place(
     if let Some(target) = files.link(&file) {
         return Err(Unplaced::Link(target));
     }
-    let draft = Draft { files: &bare, service, file: &file, text: &text, first, replace };
+    let draft = Draft { files: &bare, service, file: &file, text: &text, wanted };
     let (after, proof) = draft.best()?;
     let change =
         (after != now || before.is_none()).then(|| Change { file, before, after: Some(after.into_bytes()) });
@@ -91,8 +106,7 @@ struct Draft<'a> {
     service: &'a str,
     file: &'a Path,
     text: &'a str,
-    first: First,
-    replace: Option<&'a str>,
+    wanted: Wanted<'a>,
 }
 
 /// Lines of the file that make way for others.
@@ -134,14 +148,14 @@ impl Draft<'_> {
         let lines = parse(self.text.as_bytes());
         let auth: Vec<&Line> =
             lines.iter().filter(|line| self.brings(line, Facility::Auth, |_| true)).collect();
-        if let Some(module) = self.replace {
+        if let Some(module) = self.wanted.replace {
             return Self::cut_of(&auth, module).map(|cut| vec![cut]);
         }
         let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
         let anchor = auth.iter().rfind(|line| self.brings(line, Facility::Auth, knows));
         let (Some(anchor), Some(last)) = (anchor, auth.last()) else { return Err(self.nowhere()) };
         let after = |line: &Line| line.number - 1 + line.lines;
-        if self.first == First::Key {
+        if self.wanted.first == First::Key {
             // The password makes way for the key.
             let lead = vec!["auth     [success=ok default=die]   pam_mfa.so key-passed".into()];
             return Ok(vec![Cut { at: anchor.number - 1, stands_for: anchor.lines, lead }]);
@@ -200,7 +214,7 @@ impl Draft<'_> {
         };
         // In the order that they have where they meet.
         let mut blocks = Vec::new();
-        if self.first == First::Either && self.service == "sshd" {
+        if self.wanted.first == First::Either && self.service == "sshd" {
             // Who shows a key is asked for the code alone: a branch of its own, which counts no included line.
             let at = first_of(
                 Facility::Auth,
@@ -211,7 +225,7 @@ impl Draft<'_> {
             blocks.push((at.unwrap_or(cut.at).min(cut.at), 0, branch));
         }
         blocks.push((cut.at, cut.stands_for, block(&takes_out, was, &own)));
-        let account = block(&takes_out, &[], &["account  required   pam_mfa.so".into()]);
+        let account = block(&takes_out, &[], &account_lines(self.wanted.glass));
         blocks.push((first_of(Facility::Account, |_| true).unwrap_or(lines.len()), 0, account));
         blocks.sort_by_key(|(at, ..)| *at);
         let mut text = String::new();
@@ -223,6 +237,20 @@ impl Draft<'_> {
         }
         lines[next..].iter().for_each(|line| text.extend([line, "\n"]));
         text
+    }
+}
+
+/// Our lines of the account phase. Where root's key is the way in for the day on which mfad fails, root goes on
+/// whatever ours answers, the module that is gone included; what a login of root's proves is settled all the same.
+fn account_lines(glass: Glass) -> Vec<String> {
+    let all = "account  required   pam_mfa.so";
+    match glass {
+        Glass::Whole => vec![all.into()],
+        Glass::RootsKey => vec![
+            "account  [success=ignore default=1]   pam_succeed_if.so quiet user = root".into(),
+            "account  [default=1]   pam_mfa.so".into(),
+            all.into(),
+        ],
     }
 }
 
@@ -253,6 +281,10 @@ pub(crate) fn asks_us(files: &Files, service: &str) -> bool {
 mod tests {
     use super::super::stack::tests::host;
     use super::*;
+
+    fn place(files: &Files, service: &str, first: First, replace: Option<&str>) -> Result<Placed, Unplaced> {
+        super::place(files, service, Wanted { first, replace, glass: Glass::Whole })
+    }
 
     /// As Debian ships them.
     const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n\
@@ -326,6 +358,24 @@ mod tests {
             ]
         );
         assert_eq!(without_us(&text(&key)).unwrap(), SSHD);
+    }
+
+    #[test]
+    fn root_by_key_needs_no_module_and_everybody_else_does() {
+        let sshd = debian(&[("sshd", SSHD)]);
+        let wanted = Wanted { first: First::Either, replace: None, glass: Glass::RootsKey };
+        let placed = super::place(&sshd, "sshd", wanted).unwrap();
+        assert_eq!(
+            lines(&placed)[4..7],
+            [
+                "account [success=ignore default=1] pam_succeed_if.so quiet user = root",
+                "account [default=1] pam_mfa.so",
+                "account required pam_mfa.so",
+            ]
+        );
+        assert_eq!(without_us(&text(&placed)).unwrap(), SSHD);
+        let again = sshd.with(&Path::new(FOLDER).join("sshd"), Some(text(&placed).into_bytes()));
+        assert!(super::place(&again, "sshd", wanted).unwrap().change.is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::family::Family;
 use super::fingerprint::{Gatekeeper, fingerprint};
 use super::gate::{self, Gate, gate};
 use super::glass::{Way, ways};
-use super::place::{Change, First, place};
+use super::place::{Change, First, Glass, Wanted, place};
 use super::proof::Proof;
 use super::stack::Files;
 use crate::failure::Failure;
@@ -65,7 +65,10 @@ impl Plan {
                     continue;
                 }
                 let refuse = |why| Failure::GivenUp(format!("{name}: {why}; nothing was changed"));
-                let placed = place(&files, name, first, wish.replace.as_deref()).map_err(refuse)?;
+                let glass =
+                    if name == "sshd" && wish.glass_from.is_some() { Glass::RootsKey } else { Glass::Whole };
+                let wanted = Wanted { first, replace: wish.replace.as_deref(), glass };
+                let placed = place(&files, name, wanted).map_err(refuse)?;
                 if let Some(change) = placed.change {
                     files = files.with(&change.file, change.after.clone());
                     changes.push(change);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::drift::drift;
 use super::family::Family;
 use super::fingerprint;
 use super::gate;
@@ -102,7 +103,7 @@ fn view(files: &Files, family: &Family, kept: Option<&mut Kept>, now: u64) -> Vi
     let hash = fingerprint::now(family);
     let there = |name: &&String| files.of_service(name).is_ok_and(|found| found.is_some());
     let asked: Vec<&String> = family.services.iter().filter(there).collect();
-    let flaws: Vec<String> = asked
+    let mut flaws: Vec<String> = asked
         .iter()
         .flat_map(|name| {
             prove(files, name)
@@ -113,6 +114,13 @@ fn view(files: &Files, family: &Family, kept: Option<&mut Kept>, now: u64) -> Vi
         })
         .collect();
     let asks = !asked.is_empty() && asked.iter().all(|name| asks_us(files, name));
+    if family.name == "sshd" && kept.is_some() {
+        // Its place says that it is of sshd's settings.
+        match drift() {
+            Ok(found) => flaws.extend(found.iter().map(ToString::to_string)),
+            Err(why) => flaws.push(why),
+        }
+    }
     let gate = family.name != "sshd" || std::path::Path::new(gate::OURS).exists();
     let (state, since, gone) = match kept {
         None => ("by_hand", 0, 0),

@@ -6,15 +6,17 @@
 //!   └──────────┴── Ctrl-C, hang-up, the clock, a fault, a power cut ──▶ put back
 //! ```
 
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::fcntl::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use mfa_proto::admin::AuditRow;
+use mfa_proto::admin::{AuditRow, NEW_SESSION};
 use mfa_proto::identity::escaped;
 
 use super::arm::{arm, disarm};
@@ -39,8 +41,9 @@ const WATCHED: u32 = 20;
 /// The rollback that nobody calls off comes so much later than the end of the trial, in seconds.
 const LATER: u32 = 10;
 
-/// Puts the plan in place, with its rollback armed first. An error has put everything back.
-pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial, Failure> {
+/// Puts the plan in place, with its rollback armed first; nobody else changes anything while the lock lives. An
+/// error has put everything back.
+pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<(Trial, Flock<File>), Failure> {
     let trial = Trial {
         id: format!("{now}-{}", std::process::id()),
         families: plan.families.iter().map(|family| family.name.clone()).collect(),
@@ -79,7 +82,7 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<Trial,
         undo(&trial)?;
         return Err(failure);
     }
-    Ok(trial)
+    Ok((trial, alone))
 }
 
 /// Why a second one does not begin.
@@ -131,7 +134,14 @@ impl Held {
     }
 }
 
-/// Waits for a settled login of each family since row `after` of the audit, and shows each.
+/// Has mfad know logins that begin from now on; the last row of the audit before.
+pub(crate) async fn begin(bus: &Bus) -> Result<u64, Failure> {
+    // A trial before this one may have been given up a moment ago: what mfad saw for it does not count.
+    bus.watch(0).await?;
+    bus.watch(WATCHED).await
+}
+
+/// Waits for a settled login of each family that began since row `after` of the audit, and shows each.
 pub(crate) async fn watch(
     bus: &Bus,
     trial: &Trial,
@@ -167,11 +177,20 @@ pub(crate) async fn watch(
     Ok(Ended::TooLate)
 }
 
-/// What a row of the audit means for the trial: a settled login of a family closes it.
+/// What a row of the audit means for the trial: a settled login of a family closes it, where it began since the
+/// stack is there. Who was at the prompt then has come through the one before.
 fn seen(row: &AuditRow, open: &mut Vec<&Family>) -> Option<String> {
     let service = String::from_utf8_lossy(&row.service).into_owned();
     let (who, from) = (escaped(&row.user), shown(&row.door));
     match row.event.as_str() {
+        "settled" if row.reason != NEW_SESSION => {
+            let old = open.iter().any(|family| family.has(&service));
+            old.then(|| {
+                format!(
+                    "  {service}: the login of {who} began before the change, and proves nothing: log in anew"
+                )
+            })
+        }
         "settled" => {
             let at = open.iter().position(|family| family.has(&service))?;
             let family = open.remove(at);
@@ -232,12 +251,12 @@ pub(crate) fn say(line: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn row(event: &str, service: &str) -> AuditRow {
+    fn row(event: &str, reason: &str, service: &str) -> AuditRow {
         AuditRow {
             seq: 7,
             time: 0,
             event: event.into(),
-            reason: "wrong_code".into(),
+            reason: reason.into(),
             user: b"alice".to_vec(),
             subject: Vec::new(),
             service: service.into(),
@@ -248,14 +267,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_settled_login_at_one_of_its_services_proves_a_family() {
+    fn only_a_settled_login_at_one_of_its_services_since_then_proves_a_family() {
         let families = [Family::of("sshd".as_ref()).unwrap(), Family::of("sudo".as_ref()).unwrap()];
         let mut open: Vec<&Family> = families.iter().collect();
         for (event, service) in [("granted", "sshd"), ("settled", "login"), ("waived", "sudo")] {
-            assert_eq!(seen(&row(event, service), &mut open), None);
+            assert_eq!(seen(&row(event, NEW_SESSION, service), &mut open), None);
         }
-        assert!(seen(&row("refused", "sshd"), &mut open).unwrap().contains("wrong_code"));
-        assert!(seen(&row("settled", "sudo-i"), &mut open).unwrap().contains("sudo: proven by alice"));
+        assert!(seen(&row("refused", "wrong_code", "sshd"), &mut open).unwrap().contains("wrong_code"));
+        assert!(seen(&row("settled", "", "sudo"), &mut open).unwrap().contains("began before the change"));
+        assert_eq!(open.len(), 2);
+        let proven = seen(&row("settled", NEW_SESSION, "sudo-i"), &mut open).unwrap();
+        assert!(proven.contains("sudo: proven by alice"), "{proven}");
         assert_eq!(open.iter().map(|family| family.name.as_str()).collect::<Vec<_>>(), ["sshd"]);
     }
 }

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use super::control::{Action, Control, IGNORE, RENEW, SUCCESS};
+use super::control::{Action, Control, IGNORE, MODULE_UNKNOWN, RENEW, SUCCESS};
 use super::root::Root;
 use super::stack::{Act, Step};
 
@@ -192,6 +192,14 @@ impl Walk {
     /// Goes every way.
     pub(crate) fn through(steps: &[Step]) -> Self {
         Self::answering(steps, anything)
+    }
+
+    /// Goes the ways that are open where our module's file is gone.
+    pub(crate) fn without_us(steps: &[Step]) -> Self {
+        Self::answering(steps, |control, module, arguments| match module {
+            OURS => vec![(Answer::Failure, control.on(MODULE_UNKNOWN))],
+            _ => anything(control, module, arguments),
+        })
     }
 
     /// Goes the ways that are open where modules answer so.

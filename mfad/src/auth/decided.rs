@@ -159,7 +159,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
-    let asked = rules.demand(case, &[]);
+    let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }
 }

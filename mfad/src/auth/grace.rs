@@ -128,8 +128,11 @@ pub(super) fn see(
 /// those that demand none any more.
 pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> {
     let demanding = rules.demanding();
-    let head = store.read(|sound: &mut Sound<'_>| sound.head()).await?;
-    if head.demanding() == demanding.iter().map(String::as_str).collect() {
+    let wanted = demanding.clone();
+    let same = move |sound: &mut Sound<'_>| {
+        Ok(sound.head()?.demanding() == wanted.iter().map(String::as_str).collect())
+    };
+    if store.read(same).await? {
         return Ok(());
     }
     let names = &store.world().names;

@@ -76,10 +76,10 @@ impl Auth {
     /// Which of the groups that the rules name that user is in; `None` where that cannot be told now.
     pub(super) async fn groups(&self, rules: &Rules, person: &Person) -> Option<Groups> {
         let names: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
-        let of = match names.is_empty() {
-            true => Vec::new(),
-            false => self.world().names.groups_of(person, names).await.ok()?,
-        };
+        if names.is_empty() {
+            return Some(Groups { among: rules.mentioned, of: names });
+        }
+        let of = self.world().names.groups_of(person, names).await.ok()?;
         Some(Groups { among: rules.mentioned, of })
     }
 }

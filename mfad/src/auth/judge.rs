@@ -146,10 +146,7 @@ pub(super) fn rule(
     let permitted = match decision {
         Decision::Ask(permitted) => Some(permitted),
         Decision::AskAndRefuse => None,
-        // Not judged, so that nobody learns by it which codes are right; and so not counted.
-        Decision::Deny => {
-            return refuse(records, Some(&account), login, Refusal::new(Reason::Denied), 0);
-        }
+        Decision::Deny => return deny(records, now.wall, account, login),
         Decision::Waive(permitted, why) => {
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(Some(&account), event, context(login))?;
@@ -204,6 +201,24 @@ fn judge(
         _ => 0,
     };
     refuse(records, Some(&account), login, Refusal { reason, seconds, heard }, 0)
+}
+
+/// An answer where a rule lets nobody in: not judged, so that nobody learns by it which codes are right. It counts for
+/// the door alone, so that who goes on is recorded once a minute.
+fn deny(
+    records: &mut Records<'_>,
+    now: UnixTime,
+    mut account: Account,
+    login: &Login,
+) -> Result<Ruling, StoreError> {
+    match account.state.doors.admit(&login.door, Shape::Numeric, now) {
+        Err(limited) => limit(records, now, account, login, limited),
+        Ok(admitted) => {
+            account.state.doors.fail(admitted, &login.door, now);
+            records.keep(&mut account)?;
+            refuse(records, Some(&account), login, Refusal::new(Reason::Denied), 0)
+        }
+    }
 }
 
 /// The best match, and the place of its factor; a foreign backup code has none.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mfa_proto::{
     answer::Answer,
-    facts::Facts,
+    facts::{self, Facts},
     identity::{ServiceName, UserName},
     names::{QUESTION_SECONDS, TRIES},
     step::{Reason, Step},
@@ -61,8 +61,11 @@ impl Auth {
         if rules.is_off() {
             return Ok(Step::waived(Reason::PolicyOff));
         }
+        // When the stack was read for it, where the module knows: the password has come since.
+        let now = self.world().clock.now().boot_ms;
+        let began_ms = facts::loaded(facts).map_or(now, |loaded| loaded.min(now));
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        self.open(&rules, login, subject).await
+        self.open(&rules, login, subject, began_ms).await
     }
 
     /// A locker begins, for the own account of `uid`.
@@ -78,16 +81,23 @@ impl Auth {
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
         let (via, subject) = (Via::Locker(uid), user.clone());
         let login = Login { via, subject, user, service, door, attested: false, signals };
-        self.open(&rules, login, Subject::Person(person)).await
+        self.open(&rules, login, Subject::Person(person), 0).await
     }
 
-    async fn open(&self, rules: &Arc<Rules>, login: Login, subject: Subject) -> Result<Step, Failure> {
+    async fn open(
+        &self,
+        rules: &Arc<Rules>,
+        login: Login,
+        subject: Subject,
+        began_ms: u64,
+    ) -> Result<Step, Failure> {
         // Twice at most: what looked as if nobody had to be asked may turn out otherwise where
         // nobody else writes.
         for _ in 0..2 {
             let looked = self.look(rules, &login, &subject).await?;
             let (target, plain) = (looked.target, Refusal::new(Reason::Plain));
-            let so_far = SoFar { heard: looked.heard, told: looked.news.is_some(), ..SoFar::default() };
+            let (heard, told) = (looked.heard, looked.news.is_some());
+            let so_far = SoFar { heard, told, began_ms, ..SoFar::default() };
             match looked.opening {
                 Opening::Offer(ends) => {
                     self.offered(target).await?;
@@ -341,7 +351,8 @@ impl Auth {
         let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds };
+        let began_ms = question.so_far.began_ms;
+        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds, began_ms };
         Ok(ticket.seal(self.store.keys(), entropy)?)
     }
 

@@ -145,6 +145,8 @@ pub struct SoFar {
     pub heard: u64,
     /// Whether there was something to read.
     pub told: bool,
+    /// When the login began, in milliseconds of its boot; 0: not known.
+    pub began_ms: u64,
 }
 
 /// What an auth phase proved and did not bind.
@@ -162,6 +164,8 @@ pub struct Ticket {
     pub uid: u32,
     /// What is bound.
     pub binds: Binds,
+    /// When the login began, in milliseconds of its boot; 0: not known.
+    pub began_ms: u64,
 }
 
 /// A token of one kind.

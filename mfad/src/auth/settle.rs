@@ -41,7 +41,8 @@ impl Auth {
         let expired = || Step::refused(Reason::Expired, 0, String::new());
         let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
-        let settled = self.store.write(move |records, now| settle(records, now, &ticket)).await?;
+        let event = if self.began_watched(ticket.began_ms) { Event::SettledNew } else { Event::Settled };
+        let settled = self.store.write(move |records, now| settle(records, now, &ticket, &event)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
             Settled::Login(None) => Step::proven(Vec::new()),
@@ -57,7 +58,12 @@ impl Auth {
     }
 }
 
-fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Settled, StoreError> {
+fn settle(
+    records: &mut Records<'_>,
+    now: Moment,
+    ticket: &Ticket,
+    event: &Event,
+) -> Result<Settled, StoreError> {
     let login = &ticket.login;
     let fresh = records.txn().spend(&ticket.nonce, &ticket.proven.boot, ticket.until_ms())?;
     let account = records.read().account_of(ticket.account, ticket.uid, &[&login.subject])?;
@@ -95,6 +101,6 @@ fn settle(records: &mut Records<'_>, now: Moment, ticket: &Ticket) -> Result<Set
         news.backup_used.insert(at, own);
     }
     records.keep(&mut account)?;
-    records.audit(Some(&account), Event::Settled, context(login))?;
+    records.audit(Some(&account), event.clone(), context(login))?;
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

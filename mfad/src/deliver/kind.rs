@@ -129,6 +129,7 @@ ids! {
     Event::SettingsKept { .. } => "bb2c3765d648444eb9e3aac38cfafe7e",
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
+    Event::SettledNew => "98ced200a507482db73306f3df90be49",
 }
 
 ids! {

@@ -28,9 +28,18 @@ impl Pattern {
     /// Whether a command of that program is one of those that are meant, with whatever arguments.
     pub fn may_match(&self, program: &str) -> Truth {
         let Some((head, _)) = self.0.split_once(' ') else { return Truth::of(Some(self.matches(program))) };
-        // A star may stand for the end of the program and arguments with it.
-        let may = head.contains('*') || matches(head.as_bytes(), program.as_bytes());
-        if may { Truth::Unknown } else { Truth::No }
+        // The first star may stand for the end of the program and arguments with it.
+        let head = head.find('*').map_or(head, |star| &head[..=star]);
+        if matches(head.as_bytes(), program.as_bytes()) { Truth::Unknown } else { Truth::No }
+    }
+
+    /// Whether every command that this one means is meant by the other; where that takes more than a look, no.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let program = self.0.split(' ').next().unwrap_or_default();
+        let is_one = !program.contains(['*', '?']);
+        self == other
+            || other.0 == "*"
+            || is_one && !other.0.contains(' ') && matches(other.0.as_bytes(), program.as_bytes())
     }
 
     /// As written.
@@ -87,7 +96,20 @@ mod tests {
         assert_eq!(may("/usr/bin/su *"), Truth::Unknown);
         assert_eq!(may("/usr/bin/* -l"), Truth::Unknown);
         assert_eq!(may("/usr/bin/s? root"), Truth::Unknown);
-        assert_eq!((may("/bin/bash -c *"), may("/bin/bash")), (Truth::No, Truth::No));
+        assert_eq!(may("*su -l"), Truth::Unknown);
+        for other in ["/bin/bash -c *", "/bin/bash", "/bin/* -c", "/usr/bin/sudo *"] {
+            assert_eq!(may(other), Truth::No, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_within_its_program() {
+        let is = |one: &str, other: &str| Pattern::new(one).unwrap().is_within(&Pattern::new(other).unwrap());
+        assert!(
+            is("/bin/bash", "/bin/bash") && is("/bin/bash -c *", "/bin/bash") && is("/bin/bash", "/bin/*")
+        );
+        assert!(is("/a b*", "*") && is("/a*", "/a*"));
+        assert!(!is("/bin/bash", "/bin/bash *") && !is("/bin/*", "/bin/bash") && !is("/a", "/b"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, net::IpAddr};
 
-use mfa_proto::identity::UserName;
+use mfa_proto::identity::{UnixTime, UserName};
 
 use super::{Case, Fingerprint, Network, Pattern, Place, Prefix, Seen, Times, Truth, signals::Groups};
 
@@ -45,6 +45,8 @@ pub struct Conditions {
 pub struct Sight<'a> {
     /// The login.
     pub case: Case<'a>,
+    /// The time of the week; `None`: any.
+    week: Option<UnixTime>,
     networks: &'a [Network],
     groups: Option<&'a Groups>,
     within: OnceCell<Vec<bool>>,
@@ -56,13 +58,19 @@ impl<'a> Sight<'a> {
     pub(super) fn new(case: Case<'a>, networks: &'a [Network], mentioned: u64) -> Self {
         // Memberships that were looked up for other settings say nothing of what these name.
         let groups = case.signals.groups.as_ref().filter(|groups| groups.among == mentioned);
-        Self { case, networks, groups, within: OnceCell::new(), program_only: false }
+        let week = Some(case.now);
+        Self { case, week, networks, groups, within: OnceCell::new(), program_only: false }
     }
 
     /// The same where of the command only its program is known: what it was called with is not.
     #[must_use]
     pub fn by_program(self) -> Self {
         Self { program_only: true, ..self }
+    }
+
+    /// The same at whatever time of the week.
+    pub(super) fn at_any_time(self) -> Self {
+        Self { week: None, ..self }
     }
 
     pub(super) fn in_group(&self, name: &str) -> Truth {
@@ -105,7 +113,7 @@ const PARTS: [(&str, Part); 15] = [
     ("key", |c, s| any(&c.key, s.case.signals.key, |e, key| e == key)),
     ("group", |c, s| any(&c.group, s.groups, |e, groups| groups.of.contains(e))),
     ("tty", |c, s| any(&c.tty, s.case.signals.tty.as_ref(), |e, tty| e == *tty)),
-    ("time", |c, s| any(&c.time, Some(s.case.now), |e, now| e.contains(*now))),
+    ("time", |c, s| any(&c.time, s.week, |e, now| e.contains(*now))),
     ("asn", |c, s| any(&c.asn, s.place().and_then(|place| place.asn), |e, asn| e == asn)),
     ("country", |c, s| {
         any(&c.country, s.place().and_then(|p| p.country.as_ref()), |e, country| e == *country)

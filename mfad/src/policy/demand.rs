@@ -77,7 +77,12 @@ impl Rules {
         self.weigh(case, granted, &mut |_| {})
     }
 
-    /// The same, telling of all that was looked at, in order.
+    /// The strictest that may be asked of that login at any time of the week.
+    pub fn demand_at_any_time(&self, case: Case<'_>) -> Asked {
+        self.weigh_sight(&self.sight(case).at_any_time(), &[], &mut |_| {})
+    }
+
+    /// The same as [`demand`](Self::demand), telling of all that was looked at, in order.
     pub fn weigh(&self, case: Case<'_>, granted: &[Exemption], tell: &mut dyn FnMut(Weighed)) -> Asked {
         self.weigh_sight(&self.sight(case), granted, tell)
     }
@@ -89,11 +94,11 @@ impl Rules {
         granted: &[Exemption],
         tell: &mut dyn FnMut(Weighed),
     ) -> Asked {
-        let (mode, by) = self.strictest_mode(sight, tell);
-        if mode == Mode::Off {
-            return Asked { demand: Demand::Off, observed: false, by, demanding: Vec::new() };
+        let in_force = self.mode_in_force(sight, tell);
+        if in_force.mode == Mode::Off {
+            return in_force.asks(Demand::Off);
         }
-        let mut asked = self.by_mode(sight, mode, by, tell);
+        let mut asked = self.by_mode(sight, in_force, tell);
         let mut strictest: Option<(Effect, By)> = None;
         let mut take = |what: By, holds: Truth, effect: Effect| {
             let taken = effect.is_taken(holds);
@@ -131,7 +136,7 @@ impl Rules {
 
     /// The mode that is in force for the subject.
     pub fn mode_of(&self, case: Case<'_>) -> Mode {
-        self.strictest_mode(&self.sight(case), &mut |_| {}).0
+        self.mode_in_force(&self.sight(case), &mut |_| {}).mode
     }
 
     /// The login as rules see it.
@@ -141,46 +146,63 @@ impl Rules {
 
     /// The strictest mode of the subject's groups that have one, else the host's. Where the groups are not
     /// known, the strictest of all.
-    fn strictest_mode(&self, sight: &Sight<'_>, tell: &mut dyn FnMut(Weighed)) -> (Mode, By) {
-        let (mut strictest, mut certain): (Option<(Mode, By)>, bool) = (None, true);
+    fn mode_in_force(&self, sight: &Sight<'_>, tell: &mut dyn FnMut(Weighed)) -> InForce {
+        let (mut may_set, mut certain) = (Vec::new(), true);
         for (at, (name, mode)) in self.group_modes.iter().enumerate() {
             let holds = sight.in_group(name);
             let taken = holds != Truth::No;
             tell(Weighed { what: By::Group(at), holds, taken });
             certain &= holds != Truth::Unknown;
-            if taken && strictest.is_none_or(|(before, _)| *mode > before) {
-                strictest = Some((*mode, By::Group(at)));
+            if taken {
+                may_set.push((*mode, By::Group(at)));
             }
         }
-        let (mode, by) = match strictest {
-            Some((mode, by)) if certain || mode > self.mode => (mode, by),
-            _ => (self.mode, By::Policy),
-        };
-        tell(Weighed { what: By::Policy, holds: Truth::Yes, taken: by == By::Policy });
-        (mode, by)
+        if may_set.is_empty() || !certain {
+            may_set.insert(0, (self.mode, By::Policy));
+        }
+        let mode = may_set.iter().map(|(mode, _)| *mode).max().unwrap_or(self.mode);
+        let by: Vec<By> = may_set.into_iter().filter(|(its, _)| *its == mode).map(|(_, by)| by).collect();
+        tell(Weighed { what: By::Policy, holds: Truth::Yes, taken: by[0] == By::Policy });
+        InForce { mode, by }
     }
 
     /// What a mode asks, before any rule.
-    fn by_mode(&self, sight: &Sight<'_>, mode: Mode, by: By, tell: &mut dyn FnMut(Weighed)) -> Asked {
-        let asked = |demand, observed, by| Asked { demand, observed, by, demanding: Vec::new() };
+    fn by_mode(&self, sight: &Sight<'_>, in_force: InForce, tell: &mut dyn FnMut(Weighed)) -> Asked {
+        let mode = in_force.mode;
         if mode == Mode::Optional || mode == Mode::Required && !self.is_required_by(sight.case.now) {
-            return asked(Demand::IfEnrolled(Reason::Optional), false, by);
+            return in_force.asks(Demand::IfEnrolled(Reason::Optional));
         }
-        // `Observe` shows what `Required` would do.
-        let observed = mode == Mode::Observe;
+        let asked = in_force.asks(Demand::Factor { fresh: false });
         if !self.service_accounts.is_empty() {
             let holds = self.service_accounts.holds(sight);
             let taken = Effect::Skip.is_taken(holds);
             tell(Weighed { what: By::ServiceAccounts, holds, taken });
             if taken {
-                return asked(Demand::IfEnrolled(Reason::ServiceAccount), observed, By::ServiceAccounts);
+                let demand = Demand::IfEnrolled(Reason::ServiceAccount);
+                return Asked { demand, by: By::ServiceAccounts, demanding: Vec::new(), ..asked };
             }
         }
-        Asked { demanding: vec![by], ..asked(Demand::Factor { fresh: false }, observed, by) }
+        asked
     }
 
     /// Whether the date from which a factor is required has come.
     fn is_required_by(&self, now: UnixTime) -> bool {
         self.required_from.is_none_or(|from| now >= from)
+    }
+}
+
+/// The mode that is in force for a subject.
+struct InForce {
+    mode: Mode,
+    /// All that set it, the host first; never empty. Where the groups are not known, all that may.
+    by: Vec<By>,
+}
+
+impl InForce {
+    /// That demand by this mode. Under `Observe` it is what `Required` would ask.
+    fn asks(self, demand: Demand) -> Asked {
+        let by = self.by[0];
+        let demanding = if matches!(demand, Demand::Factor { .. }) { self.by } else { Vec::new() };
+        Asked { demand, observed: self.mode == Mode::Observe, by, demanding }
     }
 }

@@ -30,6 +30,11 @@ impl Prefix {
         bits(address) & self.mask() == self.bits
     }
 
+    /// Whether all its addresses are in the other.
+    pub fn is_within(self, other: Self) -> bool {
+        self.length >= other.length && self.overlaps(other)
+    }
+
     /// Whether some address is in both.
     pub fn overlaps(self, other: Self) -> bool {
         let mask = self.mask() & other.mask();
@@ -90,6 +95,8 @@ pub struct Network {
     pub name: String,
     /// What belongs to it.
     pub prefixes: Vec<Prefix>,
+    /// File and line.
+    pub defined_at: String,
 }
 
 impl Network {
@@ -148,6 +155,10 @@ mod tests {
 
     #[test]
     fn networks_overlap_where_one_holds_the_other() {
+        assert!(prefix("192.0.2.128/25").is_within(prefix("192.0.2.0/24")));
+        assert!(prefix("192.0.2.0/24").is_within(prefix("192.0.2.0/24")));
+        assert!(!prefix("192.0.2.0/24").is_within(prefix("192.0.2.128/25")));
+        assert!(!prefix("192.0.3.0/25").is_within(prefix("192.0.2.0/24")));
         assert!(prefix("192.0.2.0/24").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/25").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/24").overlaps(prefix("2001:db8::/32")));

@@ -65,11 +65,7 @@ impl Rule {
             return Truth::No;
         }
         let when = self.when.hold(sight);
-        if when == Truth::No || self.unless.is_empty() {
-            when
-        } else {
-            when.and(self.unless.hold(sight).not())
-        }
+        if when == Truth::No || self.unless.is_empty() { when } else { when.and(!self.unless.hold(sight)) }
     }
 }
 

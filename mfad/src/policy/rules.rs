@@ -181,7 +181,7 @@ impl ServiceAccounts {
         }
         let mut in_any = Truth::No;
         for group in &self.groups {
-            in_any = in_any.not().and(sight.in_group(group).not()).not();
+            in_any = !(!in_any).and(!sight.in_group(group));
         }
         in_any
     }

@@ -31,6 +31,25 @@ impl Times {
     }
 }
 
+/// A minute of the week, Monday's first is 0.
+type Minute = u64;
+
+impl Times {
+    /// Whether every time that is in one of `narrow` is in one of `wide`.
+    pub fn are_within(narrow: &[Self], wide: &[Self]) -> bool {
+        let is_in = |times: &[Self], minute: Minute| {
+            let now = UnixTime((minute + 4 * u64::from(DAY)) * 60); // 1970-01-05 was a Monday
+            times.iter().any(|time| time.contains(now))
+        };
+        // Between two of these nothing changes.
+        let changes = narrow.iter().chain(wide).flat_map(|time| [0, time.from, time.to % DAY]);
+        let days = 0..7;
+        let mut minutes = changes
+            .flat_map(|minute| days.clone().map(move |day| Minute::from(minute) + day * Minute::from(DAY)));
+        minutes.all(|minute| !is_in(narrow, minute) || is_in(wide, minute))
+    }
+}
+
 impl FromStr for Times {
     type Err = String;
 
@@ -118,6 +137,26 @@ mod tests {
         assert!(
             !night.contains(at(5, 6, 0)) && !night.contains(at(4, 3, 0)) && !night.contains(at(5, 22, 0))
         );
+    }
+
+    #[test]
+    fn times_are_within_others_where_no_minute_is_outside() {
+        let are = |narrow: &[&str], wide: &[&str]| {
+            let times = |all: &[&str]| all.iter().map(|text| text.parse().unwrap()).collect::<Vec<Times>>();
+            let (narrow, wide) = (times(narrow), times(wide));
+            let by_minute = (0..7 * u64::from(DAY))
+                .map(|minute| UnixTime(MONDAY + minute * 60))
+                .all(|now| !narrow.iter().any(|t| t.contains(now)) || wide.iter().any(|t| t.contains(now)));
+            assert_eq!(Times::are_within(&narrow, &wide), by_minute, "{narrow:?} {wide:?}");
+            by_minute
+        };
+        assert!(are(&["Mon 08:00-12:00"], &["Mon-Fri 08:00-18:00"]));
+        assert!(!are(&["Mon-Fri 08:00-18:00"], &["Mon 08:00-12:00"]));
+        assert!(are(&["Mon 08:00-18:00"], &["08:00-12:00", "12:00-18:00"]));
+        assert!(!are(&["Mon 08:00-18:00"], &["08:00-12:00", "12:01-18:00"]));
+        assert!(are(&["Sat 22:00-06:00"], &["Sat,Sun"]) && !are(&["Sun 22:00-06:00"], &["Sat,Sun"]));
+        assert!(are(&["Mon", "Tue"], &["Mon-Tue 00:00-24:00"]));
+        assert!(are(&["Fri 22:00-06:00"], &["Fri 22:00-24:00", "Sat 00:00-06:00"]));
     }
 
     #[test]

@@ -11,6 +11,18 @@ pub enum Truth {
     Unknown,
 }
 
+impl std::ops::Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl Truth {
     /// `Unknown` for what is not known, else whether it holds.
     pub fn of(known: Option<bool>) -> Self {
@@ -34,17 +46,7 @@ impl Truth {
     /// One of them holds.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        self.not().and(other.not()).not()
-    }
-
-    /// It does not hold.
-    #[must_use]
-    pub fn not(self) -> Self {
-        match self {
-            Self::Yes => Self::No,
-            Self::No => Self::Yes,
-            Self::Unknown => Self::Unknown,
-        }
+        !(!self).and(!other)
     }
 
     /// For people.

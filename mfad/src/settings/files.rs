@@ -102,22 +102,34 @@ fn part(text: &str, path: &str) -> Result<Table, String> {
     Ok(table)
 }
 
-/// Where the entries of the lists begin.
+/// Where the entries of the lists and the networks begin.
 #[derive(Deserialize)]
 struct Marks {
+    #[serde(default)]
+    networks: BTreeMap<String, Spanned<Value>>,
     #[serde(default)]
     rule: Vec<Spanned<Table>>,
     #[serde(default)]
     exempt: Vec<Spanned<Table>>,
 }
 
-/// Says of each rule and exemption where it is written.
+/// Says of each rule, exemption and network where it is written.
 fn mark(table: &mut Table, text: &str, path: &str) -> Result<(), String> {
     let marks: Marks = toml::from_str(text).map_err(|error| error.to_string())?;
+    let line = |at: usize| line_of(text, at);
+    let networks = marks.networks.into_iter();
+    let networks: Table =
+        networks.map(|(name, at)| (name, format!("{path}:{}", line(at.span().start)).into())).collect();
+    if table.contains_key(DEFINED_AT) {
+        return Err(format!("{DEFINED_AT} is mfad's own to say"));
+    }
+    if !networks.is_empty() {
+        table.insert(DEFINED_AT.to_owned(), Value::Table(networks));
+    }
     for (list, spans) in LISTS.into_iter().zip([marks.rule, marks.exempt]) {
         let Some(Value::Array(entries)) = table.get_mut(list) else { continue };
         for (entry, span) in entries.iter_mut().zip(spans) {
-            let line = line_of(text, span.span().start);
+            let line = line(span.span().start);
             let Value::Table(entry) = entry else { continue };
             if entry.insert(DEFINED_AT.to_owned(), format!("{path}:{line}").into()).is_some() {
                 return Err(format!("line {line}: {DEFINED_AT} is mfad's own to say"));

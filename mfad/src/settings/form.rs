@@ -18,6 +18,8 @@ pub(super) struct File {
     pub(super) factors: Factors,
     pub(super) remember: Option<Remember>,
     pub(super) networks: BTreeMap<String, OneOrMany<String>>,
+    /// Where each of them is written.
+    pub(super) defined_at: BTreeMap<String, String>,
     pub(super) recovery: Recovery,
     pub(super) rule: Vec<Rule>,
     pub(super) exempt: Vec<Exempt>,

@@ -1,5 +1,7 @@
 //! What settings mean: a [`File`] becomes [`Rules`], or says which part of it cannot be meant.
 
+use std::collections::BTreeMap;
+
 use mfa_proto::identity::UserName;
 
 use super::form::{self, AdminRecovery, Conditions as Written, File};
@@ -25,7 +27,7 @@ pub(super) fn rules(file: File, host: &str) -> Result<Rules, String> {
                             and su run account phases without asking"
         ));
     }
-    let networks = networks(file.networks)?;
+    let networks = networks(file.networks, file.defined_at)?;
     let entry = entry(file.enroll, host)?;
     let defaults = Admins::default();
     let rules = Rules {
@@ -59,10 +61,15 @@ fn all<W, T>(written: Vec<W>, read: impl Fn(W) -> Result<T, String>) -> Result<V
     written.into_iter().map(read).collect()
 }
 
-fn networks(written: std::collections::BTreeMap<String, OneOrMany<String>>) -> Result<Vec<Network>, String> {
+fn networks(
+    written: BTreeMap<String, OneOrMany<String>>,
+    mut places: BTreeMap<String, String>,
+) -> Result<Vec<Network>, String> {
     let network = |(name, prefixes): (String, OneOrMany<String>)| {
-        let prefixes = parsed(Some(prefixes)).map_err(|error| format!("networks.{name}: {error}"))?;
-        Ok(Network { name, prefixes })
+        let defined_at = places.remove(&name).unwrap_or_default();
+        let at = |error| format!("{}networks.{name}: {error}", place(&defined_at));
+        let prefixes = parsed(Some(prefixes)).map_err(at)?;
+        Ok(Network { name, prefixes, defined_at })
     };
     written.into_iter().map(network).collect()
 }

@@ -2,7 +2,7 @@
 
 use mfa_tests::Suite;
 
-use super::{By, ByDoctor, each_is_found_and_mended, fault, set_up_right};
+use super::{By, ByDoctor, apply, each_is_found_and_mended, fault, found, set_up_right};
 
 #[test]
 fn doctor_finds_and_mends_what_sshd_does_with_it() {
@@ -126,4 +126,43 @@ fn doctor_asks_about_the_service_that_sshd_calls_itself() {
             ByDoctor,
         )],
     );
+}
+
+#[test]
+fn doctor_sees_where_match_blocks_and_the_file_that_repeats_them_have_come_apart() {
+    let machine = set_up_right(Suite::Usual);
+    machine.shell("cp -a /usr/share/pam-as-shipped/. /etc/pam.d/; rm /etc/ssh/sshd_config.d/00-mfad.conf");
+    apply(&machine, "");
+    let methods = || {
+        let visitor = "user=deploy,addr=192.0.2.1,host=x,laddr=192.0.2.2,lport=22";
+        machine.shell(&format!("sshd -T -C {visitor} | sed -n 's/^authenticationmethods //p'"))
+    };
+    let blocks = "Match User deploy,drop\n AuthenticationMethods publickey\nMatch User drop\n PermitTTY no\n";
+    machine.write("/etc/ssh/sshd_config.d/10-jobs.conf", 0o644, blocks);
+    found(&machine, &["match-block-unheard:user=deploy,drop"]);
+    let status = machine.mfactl("root", "pam status").assert_exit(1).stdout;
+    let why =
+        "/etc/ssh/sshd_config.d/10-jobs.conf:1: Match User deploy,drop has no effect: mfactl pam apply sshd";
+    assert!(status.contains(why), "{status}");
+    assert!(methods().contains("keyboard-interactive"), "{}", methods());
+
+    // One block is one finding, whatever else repeats it or says more of the same people.
+    apply(&machine, "");
+    found(&machine, &["match-block-skips:user=deploy,drop"]);
+    let _ = machine.mfactl("root", "pam status").assert_exit(0);
+    assert_eq!(methods(), "publickey\n");
+    machine.shell("mfactl doctor --ignore match-block-skips:user=deploy,drop --reason 'a test'");
+    let _ = machine.mfactl("root", "doctor").assert_exit(0);
+
+    // What was decided of the block is not for what is left of it.
+    machine.shell("rm /etc/ssh/sshd_config.d/10-jobs.conf");
+    assert_eq!(methods(), "publickey\n");
+    let _ = machine.mfactl("root", "doctor").assert_exit(2);
+    machine.shell("mfactl doctor --unignore match-block-skips:user=deploy,drop");
+    found(&machine, &["match-block-stays:user=deploy,drop", "match-block-skips:user=deploy,drop"]);
+    let status = machine.mfactl("root", "pam status").assert_exit(1).stdout;
+    assert!(status.contains("Match User deploy,drop still lets in, and no other file has it"), "{status}");
+    apply(&machine, "");
+    found(&machine, &[]);
+    assert!(methods().contains("keyboard-interactive"), "{}", methods());
 }

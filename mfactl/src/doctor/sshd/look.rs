@@ -1,5 +1,7 @@
 //! Looking at what holds before a stack that asks.
 
+use std::path::Path;
+
 use super::Sshd;
 use super::change::{set, taken};
 use super::guests::Guest;
@@ -8,8 +10,9 @@ use crate::doctor::finding::{Finding, Report, Spot};
 use crate::doctor::host::{Host, Service};
 use crate::doctor::kind::Kind;
 use crate::doctor::mend::{self, Mend};
+use crate::pam::gate::OURS as OUR_FILE;
 use crate::pam::glass::lets_root_in;
-use crate::pam::sshd::Setting;
+use crate::pam::sshd::{Setting, in_a_word};
 use crate::pam::stack::Act;
 use crate::pam::walk::{OURS, asks_for_factor};
 
@@ -158,6 +161,26 @@ impl Look<'_> {
         }
     }
 
+    /// The line of a block that says what is enough there.
+    fn methods_of(&self, number: usize) -> Option<&Setting> {
+        let mut settings = self.sshd.config.settings.iter();
+        settings.find(|setting| setting.block == Some(number) && setting.keyword == "authenticationmethods")
+    }
+
+    /// Whether what a block lets in by is the doing of another, which is told of itself: of one with a say in it,
+    /// where this has none, or of the one that our own file repeats.
+    fn told_of_elsewhere(&self, number: usize, methods: &str) -> bool {
+        let blocks = &self.sshd.config.blocks;
+        let says = |other: usize| self.methods_of(other).is_some_and(|setting| setting.value == methods);
+        let mut others = (0..blocks.len()).filter(|other| *other != number && says(*other));
+        if self.methods_of(number).is_none() {
+            return others.next().is_some();
+        }
+        let is_ours = |number: usize| blocks[number].place.file == Path::new(OUR_FILE);
+        is_ours(number)
+            && others.any(|other| !is_ours(other) && blocks[other].written == blocks[number].written)
+    }
+
     /// A method that comes in without PAM's auth phase.
     fn key_alone(&mut self, guest: &Guest, holds: &Holds, anybody: &Holds) {
         let Some(method) = holds.skips().filter(|_| !self.host.enforced_at_sshd()) else { return };
@@ -172,24 +195,20 @@ impl Look<'_> {
         if anybody.skips() == Some(method) {
             return; // told of already
         }
+        if self.told_of_elsewhere(number, &holds.0.methods()) {
+            return;
+        }
         let block = &self.sshd.config.blocks[number];
-        let setting = self
-            .sshd
-            .config
-            .settings
-            .iter()
-            .find(|setting| setting.block == Some(number) && setting.keyword == "authenticationmethods");
+        let setting = self.methods_of(number);
         let spot = Spot::from(setting.map_or(&block.place, |setting| &setting.place));
         let script = match setting {
             Some(_) => "s/[^[:space:]].*/AuthenticationMethods publickey,keyboard-interactive/",
             None => "a AuthenticationMethods publickey,keyboard-interactive",
         };
         let Mend::Run(change) = mend::on_line(&spot, script) else { return };
-        let subject =
-            block.criteria.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         self.report.found(Finding {
             kind: Kind::MatchBlockSkips,
-            subject: subject.join(","),
+            subject: in_a_word(&block.criteria),
             spot: Some(spot),
             detail: format!("{method} alone, for example for {}", guest.visitor.user),
             mend: taken(&change),

@@ -116,10 +116,21 @@ pub(crate) fn begins_with_include_of(text: &str, file: &Path) -> bool {
         })
 }
 
+/// Criteria as `user=deploy,address=192.0.2.0/24`.
+pub(crate) fn in_a_word(criteria: &[(String, String)]) -> String {
+    let pairs: Vec<String> = criteria.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join(",")
+}
+
 impl Block {
     /// Whether it lets somebody in otherwise. One for all is a setting like any other: ours stands before it.
     pub(crate) fn excepts(&self) -> bool {
         self.methods.is_some() && !self.criteria.eq_ignore_ascii_case("all")
+    }
+
+    /// Whom it is for, as [`in_a_word`].
+    pub(crate) fn in_a_word(&self) -> String {
+        in_a_word(&criteria(&self.criteria))
     }
 
     /// Somebody whom the block is for.

@@ -1,5 +1,7 @@
 //! Codes, questions, tickets, modes: a login from its first question to its end.
 
+use mfa_proto::admin::NEW_SESSION;
+
 use super::*;
 
 // S3
@@ -251,4 +253,54 @@ fn every_algorithm_and_length_logs_in() {
         assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
         assert_eq!(Totp::new(algorithm, digits, period).map(|t| t.oath().digits()), Ok(digits));
     }
+}
+
+/// The row of a settled login says whether the login began while somebody waited for it.
+#[test]
+fn a_login_that_began_before_somebody_waits_is_not_what_is_waited_for() {
+    let host = Host::new(Mode::Optional);
+    let seed = host.enrol(1000);
+    let watch = |seconds| run(host.auth.watch(seconds)).unwrap();
+    let loaded = |ms: u64| {
+        let mut facts = attested(HOME);
+        facts.insert(facts::LOADED.into(), ms.to_string().into_bytes());
+        facts
+    };
+    let settled = |asked: &Step, wrong_first: bool| {
+        let retried = wrong_first.then(|| host.answer(asked, "000000"));
+        let proven = host.answer(retried.as_ref().unwrap_or(asked), &host.code(&seed, 0));
+        assert_eq!(host.settle(&proven).kind(), Kind::Proven);
+        host.clock.pass(30);
+        host.audited().pop().unwrap()
+    };
+    let row = |reason: &str| ("settled".to_owned(), reason.to_owned());
+
+    // Asked before: by its first question, however often it is asked again.
+    let before = host.begin("alice", "sshd", &attested(HOME));
+    host.clock.pass(1);
+    watch(60);
+    host.clock.pass(1);
+    assert_eq!(settled(&before, true), row(""));
+    watch(60);
+    let since = host.begin("alice", "sshd", &attested(HOME));
+    assert_eq!(settled(&since, true), row(NEW_SESSION));
+    // Asked since, of a stack that was read before.
+    watch(60);
+    let old_stack = host.begin("alice", "sshd", &loaded(1));
+    assert_eq!(settled(&old_stack, false), row(""));
+    // What the module says is never later than it is.
+    watch(60);
+    let early = host.begin("alice", "sshd", &loaded(u64::MAX));
+    watch(0);
+    host.clock.pass(1);
+    watch(60);
+    assert_eq!(settled(&early, false), row(""), "another waits now");
+    // Setting the wall clock makes no login younger.
+    let old = host.begin("alice", "sshd", &attested(HOME));
+    watch(0);
+    host.clock.pass(1);
+    watch(60);
+    let now = crate::world::Clock::now(&*host.clock).wall.0;
+    host.clock.set_wall(now + 30);
+    assert_eq!(settled(&old, false), row(""));
 }

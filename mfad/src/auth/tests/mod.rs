@@ -19,6 +19,7 @@ mod first_enrolment;
 mod life;
 mod limits;
 mod logins;
+mod policy;
 mod tampering;
 
 use super::{Auth, Policy, question::Via};

@@ -1,0 +1,122 @@
+//! Rules at work in logins.
+
+use super::*;
+use crate::settings::Settings;
+
+/// Puts those settings in force, after `mode`.
+fn settings(host: &Host, mode: &str, text: &str) {
+    let text = format!("[policy]\nmode = \"{mode}\"\n{text}");
+    host.policy.set(Some(Settings::parse(&text, "host").unwrap().rules));
+    run(crate::auth::grace::keep_dates(&host.auth.store, &host.policy.get().unwrap())).unwrap();
+}
+
+fn ended(step: &Step) -> (Kind, Option<Reason>) {
+    (step.kind(), step.reason())
+}
+
+const FROM_AWAY: &str = "[networks]\naway = [\"198.51.100.0/24\"]\n[[rule]]\nname = \"away\"\n";
+
+#[test]
+fn who_is_denied_is_told_at_once_and_a_stranger_is_asked_and_told_nothing() {
+    let host = Host::new(Mode::Optional);
+    let seed = host.enrol(1000);
+    settings(&host, "optional", &format!("{FROM_AWAY}when = {{ network = [\"away\"] }}\nthen = \"deny\"\n"));
+    assert_eq!(ended(&host.begin("alice", "sshd", &attested(AWAY))), (Kind::Refused, Some(Reason::Denied)));
+    let strange = host.login("alice", &from(AWAY), &host.code(&seed, 0));
+    assert_eq!(strange.text, "\nNot accepted.\nVerification code: ", "the right code is not accepted");
+    assert_eq!(host.audited().last().unwrap().1, "denied");
+    assert_eq!(host.login("alice", &from(HOME), &host.code(&seed, 0)).kind(), Kind::Proven, "nor spent");
+}
+
+#[test]
+fn denied_answers_fill_no_audit() {
+    let host = Host::new(Mode::Optional);
+    host.enrol(1000);
+    settings(&host, "optional", &format!("{FROM_AWAY}when = {{ network = [\"away\"] }}\nthen = \"deny\"\n"));
+    let before = host.audited().len();
+    for _ in 0..40 {
+        host.login("alice", &from(AWAY), "123456");
+    }
+    assert!(host.audited().len() - before <= 7, "{:?}", &host.audited()[before..]);
+}
+
+// S19: what a rule demands of somebody, no wish of theirs gets round.
+#[test]
+fn a_rule_that_asks_is_for_who_has_no_factor_too_and_has_a_grace_of_its_own() {
+    let host = Host::new(Mode::Optional);
+    let rule = "grace = \"2d\"\n[[rule]]\nname = \"sudo\"\nwhen = { service = [\"sudo\"] }\nthen = \"ask\"\n";
+    settings(&host, "optional", rule);
+    let sudo = || ended(&host.begin("bob", "sudo", &Facts::new()));
+    let enrol = || run(host.auth.enroll_begin(1001, EnrollRequest::default(), None));
+    assert_eq!(sudo(), (Kind::Waived, Some(Reason::Grace)));
+    assert_eq!(ended(&host.begin("bob", "sshd", &from(HOME))), (Kind::Waived, Some(Reason::Optional)));
+    assert!(enrol().is_ok());
+    host.clock.pass(2 * 86_400);
+    assert_eq!(sudo().0, Kind::Ask);
+    assert_eq!(enrol().unwrap_err().fault, Fault::NotPermitted);
+    settings(&host, "optional", "");
+    assert!(enrol().is_ok());
+}
+
+#[test]
+fn grace_of_a_group_does_not_begin_before_its_own_day() {
+    let host = Host::new(Mode::Optional);
+    settings(&host, "optional", "grace = \"2d\"\n[group.staff]\nmode = \"required\"\n");
+    host.clock.pass(3 * 86_400);
+    settings(&host, "required", "grace = \"2d\"\n[group.staff]\nmode = \"required\"\n");
+    assert_eq!(ended(&host.begin("bob", "sudo", &Facts::new())), (Kind::Waived, Some(Reason::Grace)));
+    host.clock.pass(2 * 86_400);
+    assert_eq!(host.begin("bob", "sudo", &Facts::new()).kind(), Kind::Ask);
+}
+
+#[test]
+fn a_date_from_which_it_is_required_is_waited_for() {
+    let host = Host::new(Mode::Optional);
+    // NOON is 2027-01-15 08:00 UTC.
+    settings(&host, "required", "required_from = 2027-01-17\ngrace = \"1d\"\n");
+    let sudo = || ended(&host.begin("bob", "sudo", &Facts::new()));
+    assert_eq!(sudo(), (Kind::Waived, Some(Reason::Optional)));
+    host.clock.pass(2 * 86_400);
+    assert_eq!(sudo(), (Kind::Waived, Some(Reason::Grace)));
+    host.clock.pass(86_400);
+    assert_eq!(sudo().0, Kind::Ask);
+}
+
+// S25
+#[test]
+fn an_exemption_holds_until_its_end_and_for_nobody_who_is_locked() {
+    let host = Host::new(Mode::Required);
+    host.enrol(1000);
+    settings(
+        &host,
+        "required",
+        "[[exempt]]\nuser = \"alice\"\nservice = \"sshd\"\naddress = \"192.0.2.7\"\nreason = \"CHG-118\"\nuntil = 2027-01-16\n",
+    );
+    let exempt = (Kind::Waived, Some(Reason::Exempt));
+    assert_eq!(ended(&host.begin("alice", "sshd", &from(HOME))), exempt);
+    for (user, service, address) in [("alice", "sshd", AWAY), ("alice", "sudo", HOME), ("bob", "sshd", HOME)]
+    {
+        assert_eq!(host.begin(user, service, &from(address)).kind(), Kind::Ask, "{user} {service} {address}");
+    }
+    run(host.auth.user_lock(b"alice".to_vec(), glass("left"), None)).unwrap();
+    assert_eq!(host.begin("alice", "sshd", &from(HOME)).kind(), Kind::Ask);
+    run(host.auth.user_unlock(b"alice".to_vec(), false, glass("back"), None)).unwrap();
+    assert_eq!(ended(&host.begin("alice", "sshd", &from(HOME))), exempt);
+    host.clock.pass(86_400);
+    assert_eq!(host.begin("alice", "sshd", &from(HOME)).kind(), Kind::Ask);
+}
+
+#[test]
+fn the_audit_says_what_decided_and_what_would_have_been() {
+    let host = Host::new(Mode::Optional);
+    settings(&host, "observe", &format!("{FROM_AWAY}when = {{ network = [\"away\"] }}\nthen = \"deny\"\n"));
+    let because = |address: &str| {
+        assert_eq!(ended(&host.begin("bob", "sshd", &from(address))), (Kind::Waived, Some(Reason::Observed)));
+        let last = run(host.auth.store.read(|sound| sound.audit(0, 500, None))).unwrap().pop().unwrap();
+        last.judged.unwrap()
+    };
+    assert_eq!(because(HOME).because, "policy: would refuse");
+    let away = because(AWAY);
+    assert_eq!(away.because, "rule away: would deny");
+    assert_eq!(away.signals.address, Some(AWAY.parse().unwrap()));
+}

@@ -1,0 +1,103 @@
+//! Root's key from a named network: a way in that needs neither mfad nor its module, and that is root's alone.
+
+use std::time::Duration;
+
+use mfa_tests::terminal::Terminal;
+use mfa_tests::{Blueprint, Machine, User};
+
+use crate::pam_apply::{PATIENCE, ended, say_yes};
+use crate::pam_proof::roll_out;
+use crate::people::enrolled;
+use crate::rescue::remove_module;
+
+const GLASS: &str = "sshd --break-glass-from 127.0.0.0/30";
+
+fn host() -> Blueprint {
+    Machine::new().user(enrolled("alice").ssh_key()).user(User::named("root").password("rootpw").ssh_key())
+}
+
+/// `ssh root@127.0.0.1` from that address, by root's key alone; whether it let in.
+fn root_by_key(machine: &Machine, from: &str) -> bool {
+    let line = format!(
+        "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -b {from} -i /root/keys/root root@127.0.0.1 id -un"
+    );
+    machine.exec(&["sh", "-c", &line]).stdout.trim() == "root"
+}
+
+#[test]
+fn root_comes_in_by_key_from_the_named_network_with_mfad_and_its_module_gone() {
+    let machine = host().start();
+    machine.start_sshd();
+    let line = format!("SUDO_USER=alice mfactl pam apply {GLASS}");
+    let mut terminal = Terminal::open(machine.inside(), "root", &line);
+    // The console is one way, and root's key is another.
+    terminal.shows("not kept): ", PATIENCE);
+    terminal.answer(b"rootpw");
+    say_yes(&machine, &mut terminal);
+    let said = terminal.transcript();
+    assert!(said.contains("or root's key over ssh, from 127.0.0.0/30"), "{said}");
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&token.fresh_code()).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    machine.mfad().remove();
+    assert!(root_by_key(&machine, "127.0.0.2"), "with mfad gone");
+    assert!(!root_by_key(&machine, "127.0.0.9"), "from elsewhere");
+    remove_module(&machine);
+    assert!(root_by_key(&machine, "127.0.0.2"), "with its module gone too");
+    let _ = machine.ssh("alice").key("alice").password("pw").code("123456").assert_refused();
+    // What is in place is what was kept, and doctor finds nothing in it.
+    machine.exec(&["mfactl", "pam", "status"]).stdout_of_success();
+    let found = machine.exec(&["mfactl", "doctor", "--json"]).stdout;
+    assert!(!found.contains("account-line"), "{found}");
+}
+
+/// Where root's own line goes past ours, root's login is still settled by ours.
+#[test]
+fn a_login_of_roots_with_a_code_proves_such_a_stack_as_anybodys_does() {
+    let machine =
+        Machine::new().user(enrolled("root").password("rootpw")).sshd("PermitRootLogin yes").start();
+    machine.start_sshd();
+    machine.shell("mkdir -p /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/key; cp /root/key.pub /root/.ssh/authorized_keys");
+    let mut terminal =
+        Terminal::open(machine.inside(), "root", &format!("SUDO_USER=root mfactl pam apply {GLASS}"));
+    terminal.shows("not kept): ", PATIENCE);
+    terminal.answer(b"rootpw");
+    say_yes(&machine, &mut terminal);
+    let code = machine.token("root").fresh_code();
+    let login = machine.ssh("root").from("127.0.0.9").password("rootpw").code(&code);
+    let _ = login.patience(Duration::from_secs(20)).assert_granted();
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    assert!(terminal.transcript().contains("sshd: proven by root"), "{}", terminal.transcript());
+}
+
+#[test]
+fn a_change_of_roots_line_that_lets_others_by_is_seen() {
+    let machine = host().start();
+    roll_out(&machine, GLASS);
+    let kept = machine.read("/etc/pam.d/sshd");
+    machine.exec(&["mfactl", "pam", "status"]).stdout_of_success();
+    let line = "pam_succeed_if.so quiet user = root";
+    for (from, to) in [
+        ("user = root", "user != root"),
+        ("user = root", "uid = 0"),
+        ("user = root", "user in root:alice"),
+        ("success=ignore default=1", "success=2 default=1"),
+        ("success=ignore default=1", "success=ignore default=2"),
+        ("success=ignore default=1", "success=ignore default=ignore"),
+        ("pam_succeed_if.so", "pam_localuser.so"),
+    ] {
+        let (before, after) = (format!("[success=ignore default=1]   {line}"), kept.clone());
+        assert!(kept.contains(&before) && before.contains(from), "{kept}");
+        machine.write("/etc/pam.d/sshd", 0o644, after.replace(&before, &before.replace(from, to)));
+        let status = machine.exec(&["mfactl", "pam", "status", "--only-bad"]);
+        assert!(!status.status.success(), "{to}: {status}");
+        assert!(status.stdout.contains("DIFFERS"), "{to}: {status}");
+    }
+    // The same line where it would let root in without a code.
+    let in_auth = format!("auth [success=1 default=ignore] {line}\nauth     required   pam_mfa.so");
+    machine.write("/etc/pam.d/sshd", 0o644, kept.replace("auth     required   pam_mfa.so", &in_auth));
+    let status = machine.exec(&["mfactl", "pam", "status", "--only-bad"]);
+    assert!(status.stdout.contains("DIFFERS"), "{status}");
+    machine.write("/etc/pam.d/sshd", 0o644, &kept);
+    machine.exec(&["mfactl", "pam", "status"]).stdout_of_success();
+}

@@ -6,14 +6,18 @@
 //! | `EnrollBegin` | [`EnrollRequest`] | [`Enrollment`] |
 //! | `EnrollConfirm` | enrollment `s`, code `ay` | [`Enrolled`] |
 //! | `EnrollCancel` | enrollment `s` | |
+//! | `SshKeyBegin` | label `s`, replace `s` (each may be empty) | [`Challenge`] |
+//! | `SshKeyConfirm` | enrollment `s`, signature `ay` | factor `s` |
 //! | `StepUpBegin` | | [`Step`](crate::step::Step) |
 //! | `StepUpAnswer` | token `ay`, answer `ay` | [`Step`](crate::step::Step) |
 //! | `FactorRename` | factor `s`, label `s` | |
 //! | `FactorRemove` | factor `s` | |
 //! | `CodesRenew` | | backup codes `as`, shown this once |
 //! | `NotMe` | | what was undone, for people `s` |
+//! | `RememberedList` | | array of [`Remembered`], the latest last |
+//! | `RememberedForget` | id `s` (empty: all) | number `u` that counted until now |
 //!
-//! `FactorRename`, `FactorRemove`, `CodesRenew` and an `EnrollBegin` of an account that has a factor
+//! `SshKeyBegin`, `FactorRename`, `FactorRemove`, `CodesRenew` and an `EnrollBegin` of an account that has a factor
 //! need a proof of the account in the same connection, at most five minutes old: `StepUpBegin` and
 //! `StepUpAnswer`, which are the login's dialogue. Without one they end in
 //! [`Fault::NeedsProof`](crate::fault::Fault::NeedsProof).
@@ -33,20 +37,26 @@ pub struct Factor {
     pub id: String,
     /// What the user calls it.
     pub label: String,
-    /// `totp` or `hotp`.
+    /// `totp`, `hotp` or `ssh_sk`.
     pub kind: String,
-    /// `SHA1`, `SHA256` or `SHA512`.
+    /// `SHA1`, `SHA256` or `SHA512`; for `ssh_sk` the type of the key, as OpenSSH calls it.
     pub algorithm: String,
-    /// 6 to 8.
+    /// 6 to 8; 0 for `ssh_sk`, which gives no codes.
     pub digits: u32,
-    /// The length of a step, in seconds; 0 for `hotp`, which has none.
+    /// The length of a step, in seconds; 0 for `hotp` and `ssh_sk`, which have none.
     pub period: u32,
     /// Unix time, in seconds.
     pub created: u64,
-    /// Unix time of the last accepted code, in seconds; 0 when there was none.
+    /// Unix time of the last accepted code or the last login by the key, in seconds; 0 when there was none.
     pub last_used: u64,
     /// Whether 100 attested failures switched it off.
     pub disabled: bool,
+    /// `ssh_sk`: the fingerprint of the key, as `ssh-keygen -l` shows it; else empty.
+    pub key: String,
+    /// `ssh_sk`: what the key was made for, `ssh:` or that and more; else empty.
+    pub application: String,
+    /// `ssh_sk`: whether the key knew by a PIN or a finger who enrolled it.
+    pub pin: bool,
 }
 
 /// The backup codes of an account.
@@ -73,10 +83,35 @@ pub struct Status {
     pub codes: Codes,
     /// Whether the account is locked.
     pub locked: bool,
+    /// The kinds of factors that the host takes: `totp`, `hotp`, `backup`, `ssh_sk`.
+    pub allowed: Vec<String>,
     /// Unix time until which nobody is hindered for having no factor, in seconds; 0: no such time.
     pub grace_ends: u64,
     /// The daemon's time, Unix seconds.
     pub time: u64,
+    /// From how many places no code is asked now: see [`Remembered`].
+    pub remembered: u32,
+}
+
+/// A place from which no code is asked, since one was shown there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Remembered {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// `sshd`, or `sudo` for `sudo` and `sudo-i`.
+    pub service: String,
+    /// The fingerprint of the SSH key that it takes; empty: any, or none.
+    pub key: String,
+    /// The address, or the network, that it takes; empty: any.
+    pub address: String,
+    /// The terminal, in one session of it; empty but for `sudo`.
+    pub tty: String,
+    /// What the user calls the factor that gave the code.
+    pub factor: String,
+    /// Unix time, in seconds.
+    pub made: u64,
+    /// Unix time from which a code is asked again, in seconds.
+    pub ends: u64,
 }
 
 /// What `EnrollBegin` takes. Empty strings and zeros mean the default.
@@ -114,6 +149,22 @@ pub struct Enrollment {
 }
 
 without_secrets!(Enrollment { enrollment, seconds });
+
+/// What `SshKeyBegin` answers: a security key signs `challenge`, and `SshKeyConfirm` takes its signature,
+/// armoured, as `ssh-keygen -Y sign -n NAMESPACE` prints it (PROTOCOL.sshsig).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Challenge {
+    /// Names the enrolment in `SshKeyConfirm` and `EnrollCancel`: 32 hexadecimal digits.
+    pub enrollment: String,
+    /// What is to be signed, alone or as a line: letters and digits. No secret, and good once.
+    pub challenge: String,
+    /// The namespace that it is to be signed in.
+    pub namespace: String,
+    /// Whether the key has to know by a PIN or a finger who signs.
+    pub pin: bool,
+    /// How long the enrolment stays open, in seconds.
+    pub seconds: u32,
+}
 
 /// What `EnrollConfirm` answers.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Type)]

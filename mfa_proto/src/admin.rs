@@ -7,15 +7,18 @@
 //! | `StepUpBegin` | administrator `ay` | [`Step`](crate::step::Step) |
 //! | `StepUpAnswer` | token `ay`, answer `ay` | [`Step`](crate::step::Step) |
 //! | `UserInvite` | user `ay`, hours `u`, [`Why`] | invitation `s` |
-//! | `UserRecover` | user `ay`, verified by `s`, ticket `s`, [`Why`] | recovery code `s` |
+//! | `UserRecover` | user `ay`, verified by `s`, ticket `s`, [`Why`] | recovery code `s`, good for hours `u` |
 //! | `UserReset` | user `ay`, [`Why`] | number `u` of factors that ended |
 //! | `UserLock` | user `ay`, [`Why`] | |
 //! | `UserUnlock` | user `ay`, mend the clock `b`, [`Why`] | number `u` of doors that were opened |
 //! | `UserRemove` | user `ay`, [`Why`] | number `u` of factors that ended |
+//! | `RememberedList` | user `ay` | array of [`Remembered`](crate::account::Remembered), the latest last |
+//! | `RememberedForget` | user `ay`, id `s` (empty: all) | number `u` that counted until now |
 //! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
 //! | `Explain`, `Simulate` | see [`policy`](crate::policy) | |
+//! | `ExemptAdd`, `ExemptEnd`, `ExemptList`, `Coverage`, `AuditEntries`, `InForce` | see [`rollout`](crate::rollout) | |
 //! | `Watch` | seconds `u`, at most 60; 0: no longer | seq `t` of the last audit row; for so long every proven login leaves a `settled` row, with the reason [`NEW_SESSION`] where it began since |
 //!
 //! Whatever takes a [`Why`] changes something: it needs a proof of an administrator's own factor in
@@ -142,6 +145,10 @@ pub struct UserDetail {
     pub open: String,
     /// The doors on record.
     pub doors: Vec<Door>,
+    /// The mode in force for that user: `off`, `observe`, `optional` or `required`.
+    pub mode: String,
+    /// The kinds of factors that the host takes: `totp`, `hotp`, `backup`, `ssh_sk`.
+    pub allowed: Vec<String>,
 }
 
 /// One row of the audit.

@@ -18,6 +18,9 @@ pub const SSH_CONNECTION: &str = "ssh_connection";
 pub const SSH_AUTH_INFO: &str = "ssh_auth_info";
 /// `SUDO_COMMAND`, in sudo's services only.
 pub const SUDO_COMMAND: &str = "sudo_command";
+/// In sudo's services only: the session that it was called in, as the process id of its leader, a space, and when
+/// that process began, in ticks since the machine started. From `/proc`, so from the kernel.
+pub const SESSION: &str = "session";
 /// The module line's `first_factor=`: a fact about the stack.
 pub const FIRST_FACTOR: &str = "first_factor";
 /// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.
@@ -58,9 +61,12 @@ pub fn names_a_method(info: &[u8]) -> bool {
 
 /// The public key or certificate (type and base64 text) that passed, if `info` shows one.
 pub fn passed_key(info: &[u8]) -> Option<&[u8]> {
-    info.split(|&b| b == b'\n')
-        .find_map(|line| line.strip_prefix(b"publickey "))
-        .filter(|key| !key.is_empty())
+    passed_keys(info).next().filter(|key| !key.is_empty())
+}
+
+/// All of them: sshd may ask for more than one (`AuthenticationMethods publickey,publickey`).
+pub fn passed_keys(info: &[u8]) -> impl Iterator<Item = &[u8]> {
+    info.split(|&b| b == b'\n').filter_map(|line| line.strip_prefix(b"publickey "))
 }
 
 /// The value of [`LOADED`], where there is one.
@@ -108,5 +114,7 @@ mod tests {
         assert_eq!(passed_key(b"password\npublickey ssh-rsa AAAB\n"), Some(&b"ssh-rsa AAAB"[..]));
         assert_eq!(passed_key(b"password\n"), None);
         assert_eq!(passed_key(b"publickey \n"), None);
+        let two = b"publickey ssh-rsa AAAB\npassword\npublickey ssh-rsa AAAC\n";
+        assert_eq!(passed_keys(two).collect::<Vec<_>>(), [b"ssh-rsa AAAB", b"ssh-rsa AAAC"]);
     }
 }

@@ -143,6 +143,8 @@ reasons! {
     SecurityKey = 31, "security_key";
     /// A rule lets nobody in.
     Denied = 32, "denied";
+    /// The code is of a kind of factor that the host does not take.
+    KindNotAllowed = 33, "kind_not_allowed";
 }
 
 impl Step {
@@ -159,6 +161,11 @@ impl Step {
     /// Policy does not ask.
     pub fn waived(reason: Reason) -> Self {
         Self::last(Kind::Waived, reason)
+    }
+
+    /// Policy does not ask, and the user is to read `text`, if that is not empty.
+    pub fn waived_and_told(reason: Reason, text: String) -> Self {
+        Self { text, ..Self::waived(reason) }
     }
 
     /// No, and what the user may know of it.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mfa_proto::account::{EnrollRequest, Enrolled, Enrollment, Status};
+use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::fault::Fault;
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
 use mfa_proto::policy::{Explained, Simulated, Simulation, Supposed};
+use mfa_proto::rollout::{AuditEntry, Exempt, Exemption, Exemptions, InForce, Person};
 use mfa_proto::step::Step;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,6 +85,20 @@ impl Bus {
         self.account("EnrollConfirm", &(enrollment, code)).await
     }
 
+    /// Opens the enrolment of a security key.
+    pub(crate) async fn ssh_key_begin(&self, label: &str, replace: &str) -> Result<Challenge, Failure> {
+        self.account("SshKeyBegin", &(label, replace)).await
+    }
+
+    /// Makes the key of `enrollment` a factor, by its signature; the factor's id.
+    pub(crate) async fn ssh_key_confirm(
+        &self,
+        enrollment: &str,
+        signature: &[u8],
+    ) -> Result<String, Failure> {
+        self.account("SshKeyConfirm", &(enrollment, signature)).await
+    }
+
     /// Ends `enrollment`; nothing becomes active.
     pub(crate) async fn enroll_cancel(&self, enrollment: &str) -> Result<(), Failure> {
         self.account("EnrollCancel", &enrollment).await
@@ -117,6 +132,16 @@ impl Bus {
     /// Undoes what somebody else may have done with the account; what that was, for people.
     pub(crate) async fn not_me(&self) -> Result<String, Failure> {
         self.account("NotMe", &()).await
+    }
+
+    /// The places from which the caller is asked for no code, the latest last.
+    pub(crate) async fn remembered(&self) -> Result<Vec<Remembered>, Failure> {
+        self.account("RememberedList", &()).await
+    }
+
+    /// Forgets the one of that id, or all where it is empty; how many counted.
+    pub(crate) async fn remembered_forget(&self, id: &str) -> Result<u32, Failure> {
+        self.account("RememberedForget", &id).await
     }
 
     /// Opens a login's dialogue for the caller's own account.
@@ -159,14 +184,14 @@ impl Bus {
         self.admin("UserInvite", &(user, hours, why)).await
     }
 
-    /// Lets `user` enrol again, who has lost everything; the recovery code.
+    /// Lets `user` enrol again, who has lost everything; the recovery code, and for how many hours it is good.
     pub(crate) async fn user_recover(
         &self,
         user: &[u8],
         verified_by: &str,
         ticket: &str,
         why: &Why,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, u32), Failure> {
         self.admin("UserRecover", &(user, verified_by, ticket, why)).await
     }
 
@@ -191,9 +216,49 @@ impl Bus {
         self.admin("UserRemove", &(user, why)).await
     }
 
+    /// The places from which `user` is asked for no code, the latest last.
+    pub(crate) async fn user_remembered(&self, user: &[u8]) -> Result<Vec<Remembered>, Failure> {
+        self.admin("RememberedList", &user).await
+    }
+
+    /// Forgets the one of that id of `user`, or all where it is empty; how many counted.
+    pub(crate) async fn user_forget(&self, user: &[u8], id: &str) -> Result<u32, Failure> {
+        self.admin("RememberedForget", &(user, id)).await
+    }
+
     /// Takes over a factor of another system.
     pub(crate) async fn import(&self, import: &Import, why: &Why) -> Result<Imported, Failure> {
         self.admin("Import", &(import, why)).await
+    }
+
+    /// Exempts a user for a time.
+    pub(crate) async fn exempt_add(&self, wanted: &Exempt, why: &Why) -> Result<Exemption, Failure> {
+        self.admin("ExemptAdd", &(wanted, why)).await
+    }
+
+    /// Ends an exemption of the command line.
+    pub(crate) async fn exempt_end(&self, id: &str, why: &Why) -> Result<(), Failure> {
+        self.admin("ExemptEnd", &(id, why)).await
+    }
+
+    /// All exemptions that mfad knows of.
+    pub(crate) async fn exempt_list(&self) -> Result<Exemptions, Failure> {
+        self.admin("ExemptList", &()).await
+    }
+
+    /// How these users stand to the policy; who is no user of the host is left out.
+    pub(crate) async fn coverage(&self, users: &[&[u8]]) -> Result<Vec<Person>, Failure> {
+        self.admin("Coverage", &users).await
+    }
+
+    /// As [`Self::audit`] of all users, each row with what programs ask of it.
+    pub(crate) async fn audit_entries(&self, after: u64) -> Result<Vec<AuditEntry>, Failure> {
+        self.admin("AuditEntries", &(after, PAGE)).await
+    }
+
+    /// What mfad decides by.
+    pub(crate) async fn in_force(&self) -> Result<InForce, Failure> {
+        self.admin("InForce", &()).await
     }
 
     /// The first rows above number `after`, oldest first; none: the audit has ended.
@@ -254,6 +319,9 @@ mod tests {
         assert_eq!(body(&(user, true, why)), "ayb(ss)");
         assert_eq!(body(&Supposed::default()), "ayayayssayayt");
         assert_eq!(body(&Simulation::default()), "sstttb");
+        assert_eq!(body(&(user, "id")), "ays");
         assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
+        assert_eq!(body(&(&Exempt::default(), why)), "(ayasasst)(ss)");
+        assert_eq!(body(&&[&b"al"[..]][..]), "aay");
     }
 }

@@ -26,7 +26,8 @@ pub(crate) async fn codes(verb: Codes) -> Result<Exit, Failure> {
 
 async fn show(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
     let status = bus.status().await?;
-    answer(shape, &CodesView::from(&status.codes), &format!("Backup codes: {}", codes_words(&status.codes)))?;
+    let words = format!("Backup codes: {}", codes_words(&status.codes, &status.allowed));
+    answer(shape, &CodesView::from(&status.codes), &words)?;
     Ok(if status.factors.is_empty() { Exit::NotEnrolled } else { Exit::Done })
 }
 

@@ -1,6 +1,6 @@
 //! `mfactl factor`: the caller's own factors, by the names that the caller gave them.
 
-use mfa_proto::account::Factor as Enrolled;
+use mfa_proto::account::{Factor as Enrolled, Status};
 use mfa_proto::fault::Fault;
 use serde::Serialize;
 
@@ -26,13 +26,13 @@ pub(crate) async fn factor(verb: Factor) -> Result<Exit, Failure> {
 }
 
 async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
-    let factors = bus.status().await?.factors;
+    let Status { factors, allowed, .. } = bus.status().await?;
     let mut out = Out::stdout()?;
     for factor in &factors {
         if shape.json {
             out.json(&FactorView::from(factor))?;
         } else {
-            out.line(&factor_line(factor))?;
+            out.line(&factor_line(factor, &allowed))?;
             out.line(&format!("      id {}", shown(&factor.id)))?;
         }
     }
@@ -82,17 +82,18 @@ async fn remove(bus: &Bus, named: &str, shape: Shape) -> Result<Exit, Failure> {
     })?;
     let left = factors.len() - 1;
     let view = Removed { factor: shown(&factor.id), label: shown(&factor.label), left };
-    answer(shape, &view, &farewell(&view))?;
+    answer(shape, &view, &farewell(&view, factor.kind == "ssh_sk"))?;
     Ok(Exit::Done)
 }
 
-fn farewell(removed: &Removed) -> String {
+fn farewell(removed: &Removed, key: bool) -> String {
+    let void = if key { "it opens no login any more" } else { "its codes are not accepted any more" };
     let next = match removed.left {
         0 => "You have no factor now; enrol one with `mfactl enroll`.",
         1 => "You have one factor left.",
         _ => "Your other factors stay as they are.",
     };
-    format!("{} has ended: its codes are not accepted any more. {next}", removed.label)
+    format!("{} has ended: {void}. {next}", removed.label)
 }
 
 /// The factor that the user means: by its label as it is spelt, or by its id.
@@ -145,6 +146,9 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         }
     }
 
@@ -190,7 +194,8 @@ mod tests {
         let view = Removed { factor: "00ff".into(), label: "phone".into(), left: 0 };
         schema::holds("factor-remove", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"factor":"00ff","label":"phone","left":0}"#);
-        assert!(farewell(&view).contains("enrol one"));
+        assert!(farewell(&view, false).contains("enrol one") && farewell(&view, false).contains("its codes"));
+        assert!(farewell(&view, true).contains("it opens no login"));
         let view = Renamed { factor: "00ff".into(), label: "tablet".into() };
         schema::holds("factor-rename", &view);
         assert_eq!(serde_json::to_string(&view).unwrap(), r#"{"factor":"00ff","label":"tablet"}"#);

@@ -36,6 +36,7 @@ pub(crate) fn why(reason: Option<Reason>) -> &'static str {
         Some(Reason::Remembered) => "an earlier proof of yours is remembered",
         Some(Reason::SecurityKey) => "your security key counts as the second factor",
         Some(Reason::Denied) => "the policy of this host lets nobody in here",
+        Some(Reason::KindNotAllowed) => "this host does not take codes of that kind",
         Some(Reason::TriesUsedUp) => "no try is left in this login; start again",
     }
 }

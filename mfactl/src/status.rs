@@ -30,7 +30,7 @@ pub(crate) async fn status(shape: Shape) -> Result<Exit, Failure> {
 fn lines(status: &Status) -> Vec<String> {
     let mut lines = vec![
         format!("User:     {}", escaped(&status.user)),
-        format!("Mode:     {}{}", shown(&status.mode), meaning(&status.mode)),
+        format!("Mode:     {}", mode_words(&status.mode)),
         format!("Time:     {} (the server's clock)", utc(status.time)),
     ];
     if status.locked {
@@ -44,31 +44,77 @@ fn lines(status: &Status) -> Vec<String> {
         lines.push("Factors:  none; enrol one with `mfactl enroll`".to_owned());
     } else {
         lines.push("Factors:".to_owned());
-        lines.extend(status.factors.iter().map(factor_line));
+        lines.extend(status.factors.iter().map(|factor| factor_line(factor, &status.allowed)));
     }
     if !status.factors.is_empty() || status.codes.made > 0 {
-        lines.push(format!("Codes:    {}", codes_words(&status.codes)));
+        lines.push(format!("Codes:    {}", codes_words(&status.codes, &status.allowed)));
+    }
+    if status.remembered > 0 {
+        let places = if status.remembered == 1 {
+            "1 place".to_owned()
+        } else {
+            format!("{} places", status.remembered)
+        };
+        lines.push(format!("Asked:    for no code from {places}; see `mfactl remembered list`"));
     }
     lines
 }
 
-/// One factor, for people.
-pub(crate) fn factor_line(factor: &Factor) -> String {
+/// The mode in force for somebody, for people.
+pub(crate) fn mode_words(mode: &str) -> String {
+    format!("{}{}", shown(mode), meaning(mode))
+}
+
+/// Whether the host takes that kind. An mfad that does not say what it takes takes all.
+fn takes(allowed: &[String], kind: &str) -> bool {
+    allowed.is_empty() || allowed.iter().any(|allowed| allowed == kind)
+}
+
+/// What is said of a factor of a kind that the host does not take.
+fn not_taken(allowed: &[String], kind: &str) -> &'static str {
+    if takes(allowed, kind) { "" } else { "; NOT ACCEPTED by this host" }
+}
+
+/// One factor, for people. `allowed`: the kinds that the host takes.
+pub(crate) fn factor_line(factor: &Factor, allowed: &[String]) -> String {
+    if factor.kind == "ssh_sk" {
+        return key_line(factor, allowed);
+    }
     let by = if factor.kind == "hotp" { "by counter".to_owned() } else { format!("{} s", factor.period) };
     format!(
-        "  {}: {} {}, {} digits, {by}{}\n      made {}, last used {}",
+        "  {}: {} {}, {} digits, {by}{}{}\n      made {}, last used {}",
         shown(&factor.label),
         shown(&factor.kind),
         shown(&factor.algorithm),
         factor.digits,
         if factor.disabled { "; DISABLED after too many wrong codes" } else { "" },
+        not_taken(allowed, &factor.kind),
         utc(factor.created),
         utc_or_never(factor.last_used),
     )
 }
 
-/// The backup codes, for people who may have to make new ones.
-pub(crate) fn codes_words(codes: &Codes) -> String {
+/// A security key, which gives no codes.
+fn key_line(key: &Factor, allowed: &[String]) -> String {
+    format!(
+        "  {}: ssh_sk {}, {}; opens logins over ssh without a code{}\n      {}, application {}\n      \
+         made {}, last used {}",
+        shown(&key.label),
+        shown(&key.algorithm),
+        if key.pin { "with PIN" } else { "no PIN" },
+        not_taken(allowed, &key.kind),
+        shown(&key.key),
+        shown(&key.application),
+        utc(key.created),
+        utc_or_never(key.last_used),
+    )
+}
+
+/// The backup codes, for people who may have to make new ones, where the host takes any.
+pub(crate) fn codes_words(codes: &Codes, allowed: &[String]) -> String {
+    if !takes(allowed, "backup") {
+        return "not accepted by this host".to_owned();
+    }
     if codes.left == 0 {
         let none = if codes.made == 0 { "none" } else { "none left" };
         return format!("{none}; `mfactl codes renew` makes a new set");
@@ -103,8 +149,10 @@ mod tests {
             factors: Vec::new(),
             codes: Codes::default(),
             locked: false,
+            allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 
@@ -114,7 +162,7 @@ mod tests {
         let text = lines(&status()).join("\n");
         assert!(text.contains(r"al\x1b"), "{text}");
         assert!(text.contains("mfactl enroll"), "{text}");
-        for word in ["Codes:", "Locked:", "Grace:"] {
+        for word in ["Codes:", "Locked:", "Grace:", "Asked:"] {
             assert!(!text.contains(word), "{text}");
         }
     }
@@ -138,11 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn that_no_code_is_asked_somewhere_is_told() {
+        let told = |remembered| lines(&Status { remembered, ..status() }).join("\n");
+        assert!(told(1).contains("Asked:    for no code from 1 place; see"), "{}", told(1));
+        assert!(told(2).contains("from 2 places;"), "{}", told(2));
+    }
+
+    #[test]
     fn codes_that_are_used_up_are_told_apart_from_none() {
-        assert!(codes_words(&Codes::default()).starts_with("none; `mfactl codes renew`"));
-        assert!(codes_words(&Codes { made: 5, ..Codes::default() }).starts_with("none left; "));
+        assert!(codes_words(&Codes::default(), &[]).starts_with("none; `mfactl codes renew`"));
+        assert!(codes_words(&Codes { made: 5, ..Codes::default() }, &[]).starts_with("none left; "));
         let some = Codes { left: 9, weak: 0, made: 1_795_424_700 };
-        assert_eq!(codes_words(&some), "9 left, made 2026-11-23 09:05:00 UTC");
+        assert_eq!(codes_words(&some, &["backup".into()]), "9 left, made 2026-11-23 09:05:00 UTC");
+        assert_eq!(codes_words(&some, &["totp".into()]), "not accepted by this host");
     }
 
     #[test]
@@ -157,13 +213,40 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: true,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
         assert_eq!(
-            factor_line(&factor),
+            factor_line(&factor, &["totp".into()]),
             "  phone: totp SHA1, 6 digits, 30 s; DISABLED after too many wrong codes\n      \
              made 1970-01-01 00:00:00 UTC, last used never"
         );
     }
+
+    #[test]
+    fn a_security_key_is_told_by_its_fingerprint() {
+        let key = Factor {
+            id: "00".into(),
+            label: "yubi\x1bkey".into(),
+            kind: "ssh_sk".into(),
+            algorithm: "sk-ssh-ed25519@openssh.com".into(),
+            digits: 0,
+            period: 0,
+            created: 0,
+            last_used: 0,
+            disabled: false,
+            key: "SHA256:abc".into(),
+            application: "ssh:".into(),
+            pin: true,
+        };
+        assert_eq!(
+            factor_line(&key),
+            "  yubi\\x1bkey: ssh_sk sk-ssh-ed25519@openssh.com, with PIN; opens logins over ssh without a code\n      \
+             SHA256:abc, application ssh:\n      made 1970-01-01 00:00:00 UTC, last used never"
+        );
+    }
+
     #[test]
     fn a_factor_by_counter_has_no_seconds() {
         let factor = Factor {
@@ -176,7 +259,12 @@ mod tests {
             created: 0,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         };
-        assert!(factor_line(&factor).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
+        assert!(factor_line(&factor, &[]).starts_with("  fob: hotp SHA1, 6 digits, by counter\n"));
+        let line = factor_line(&factor, &["totp".into()]);
+        assert!(line.contains("by counter; NOT ACCEPTED by this host\n"), "{line}");
     }
 }

@@ -10,13 +10,14 @@ use mfa_proto::{
     admin::NEW_SESSION,
     identity::{ServiceName, UnixTime, UserName, escape},
     step::Reason,
+    time,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
-    policy::Signals,
+    policy::{ForgetOn, Place, Signals},
 };
 
 /// The closed set of what is recorded. Never a code, never a secret.
@@ -157,6 +158,63 @@ pub enum Event {
     ReserveMade,
     /// What an auth phase proved was bound, of a login that began since a stack is on trial.
     SettledNew,
+    /// A settled proof counts again for a time, at the place where it was given.
+    Remembered {
+        /// Which place.
+        place: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// Proofs count no more before their time. Where factors change, none is left, and that change alone is recorded.
+    Forgotten {
+        /// How many.
+        proofs: u32,
+        /// Who or what ended them.
+        why: Forgot,
+    },
+    /// An administrator exempted a user for a time.
+    Exempted {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+        /// What it is limited to, for people.
+        only: String,
+        /// The time from which it is void.
+        until: UnixTime,
+    },
+    /// An administrator ended such an exemption.
+    ExemptionEnded {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+    },
+    /// What was granted from the command line is not what it was: all of it was ended.
+    ExemptionsAltered,
+}
+
+/// Why what was remembered is not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forgot {
+    /// Its user wished so.
+    Own,
+    /// Root did.
+    Root,
+    /// See [`ForgetOn`].
+    Login(ForgetOn),
+}
+
+impl Forgot {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Own => "by the user",
+            Self::Root => "by root",
+            Self::Login(ForgetOn::NewKey) => "a login with a new key",
+            Self::Login(ForgetOn::NewNetwork) => "a login from a new network",
+            Self::Login(ForgetOn::Sensitive) => "a login that took a fresh code",
+        }
+    }
 }
 
 /// An administrator's act.
@@ -228,6 +286,11 @@ impl Event {
             Self::SettingsKept { .. } => "settings_kept",
             Self::ReserveGone => "reserve_gone",
             Self::ReserveMade => "reserve_made",
+            Self::Remembered { .. } => "remembered",
+            Self::Forgotten { .. } => "forgotten",
+            Self::Exempted { .. } => "exempted",
+            Self::ExemptionEnded { .. } => "exemption_ended",
+            Self::ExemptionsAltered => "exemptions_altered",
         }
     }
 
@@ -257,6 +320,7 @@ impl Event {
             | Self::RosterAltered
             | Self::SettingsKept { .. }
             | Self::ReserveGone
+            | Self::ExemptionsAltered
             | Self::NotMe => true,
             other => other.act().is_some_and(|act| !act.break_glass.is_empty()),
         }
@@ -272,7 +336,9 @@ impl Event {
             | Self::Unlocked { act, .. }
             | Self::Removed { act, .. }
             | Self::Refreshed { act, .. }
-            | Self::Imported { act, .. } => Some(act),
+            | Self::Imported { act, .. }
+            | Self::Exempted { act, .. }
+            | Self::ExemptionEnded { act, .. } => Some(act),
             _ => None,
         }
     }
@@ -301,8 +367,16 @@ impl Event {
             }
             Self::Refreshed { act, label } => format!("label {label}, {}", act.detail()),
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
+            Self::Exempted { act, id, only, until } => {
+                let only = if only.is_empty() { String::new() } else { format!(" for {only}") };
+                format!("{id}{only}, until {}, {}", time::utc(until.0), act.detail())
+            }
+            Self::ExemptionEnded { act, id } => format!("{id}, {}", act.detail()),
+            Self::ExemptionsAltered => "none of those from the command line holds any more".into(),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
+            Self::Remembered { place, seconds } => format!("{place}; for {seconds} s"),
+            Self::Forgotten { proofs, why } => format!("{proofs}; {}", why.word()),
             Self::ReserveGone => "the disk is full: what the store had set aside is all there is".into(),
             _ => String::new(),
         }
@@ -341,8 +415,8 @@ pub struct Record {
 /// What a login was judged by: enough to judge it again by other settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
-    /// Of a command its program alone: arguments may hold what nobody should read. Groups are left out: they can be
-    /// looked up.
+    /// Of a command its program alone: arguments may hold what nobody should read. Of a place its country and no
+    /// point: where people are is not kept. Groups are left out: they can be looked up.
     pub signals: Signals,
     /// What decided.
     pub because: String,
@@ -353,7 +427,8 @@ impl Judged {
     pub fn new(signals: &Signals, because: String) -> Self {
         let program = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
         let command = signals.command.as_ref().map(program);
-        Self { signals: Signals { command, groups: None, ..signals.clone() }, because }
+        let place = signals.place.clone().map(|place| Place { coordinates: None, ..place });
+        Self { signals: Signals { command, groups: None, place, ..signals.clone() }, because }
     }
 }
 

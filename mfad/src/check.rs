@@ -6,6 +6,7 @@ use std::{io::Write, path::Path};
 use mfad::{
     crypto::Keys,
     keys,
+    places::Places,
     policy::{Finding, findings},
     settings::Settings,
     store::sqlite::Sqlite,
@@ -22,7 +23,9 @@ use crate::{
 /// Checks the settings, and says which mode they ask for.
 pub(crate) fn settings(path: &Path) -> Result<(), String> {
     let settings = Settings::read(path, &crate::host_name()).map_err(|error| error.to_string())?;
-    for warning in settings.warnings {
+    let unread = Places::default().read(&settings.databases);
+    let unread = unread.into_iter().map(|wrong| format!("no place is known by {wrong}"));
+    for warning in settings.warnings.into_iter().chain(unread) {
         warn(&format!("{}: {warning}", path.display()));
     }
     let now = KernelClock::new().map_err(|error| error.to_string())?.now().wall;

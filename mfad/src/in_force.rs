@@ -6,6 +6,7 @@ use mfad::{
     audit::Event,
     auth::{File, Policy, Reader, Source, grace},
     deliver::{Log, Notice},
+    places::Places,
     settings::{self, Settings},
     store::{Committed, Context, MetaKey, Store, StoreError},
 };
@@ -24,10 +25,19 @@ pub(crate) fn hold_signal() -> Result<(), String> {
     again().thread_block().map_err(|error| format!("SIGHUP: {error}"))
 }
 
+/// Where the settings are used.
+#[derive(Clone, Default)]
+pub(crate) struct InForce {
+    /// What is decided by.
+    pub(crate) policy: Policy,
+    /// The databases that they name.
+    pub(crate) places: Places,
+}
+
 /// Reads the settings again at each signal. Runs in a thread of its own, and does not end.
-pub(crate) fn take_at_each_signal(store: &Store, policy: &Policy, log: &Log) {
+pub(crate) fn take_at_each_signal(store: &Store, force: &InForce, log: &Log) {
     while again().wait().is_ok() {
-        zbus::block_on(take(store, policy, log));
+        zbus::block_on(take(store, force, log));
     }
 }
 
@@ -41,10 +51,10 @@ pub(crate) fn reader() -> Reader {
 
 /// Puts the settings in force: those of the file when they are in order, else the last good ones
 /// with an alarm, else none: then everybody is refused.
-pub(crate) async fn take(store: &Store, policy: &Policy, log: &Log) {
+pub(crate) async fn take(store: &Store, force: &InForce, log: &Log) {
     let host = crate::host_name();
     let read = Settings::read(Path::new(settings::FILE), &host).map_err(|error| error.to_string());
-    put(read, &host, store, policy, &|notice, text| log.tell(notice, text)).await;
+    put(read, &host, store, force, &|notice, text| log.tell(notice, text)).await;
 }
 
 /// The same with settings that were read, or why not.
@@ -52,13 +62,14 @@ async fn put(
     read: Result<Settings, String>,
     host: &str,
     store: &Store,
-    policy: &Policy,
+    InForce { policy, places }: &InForce,
     tell: &dyn Fn(Notice, &str),
 ) {
     let fault = match read {
         Ok(settings) => {
             let mode = settings.rules.mode.word();
-            policy.take(Some(settings.rules.clone()), source(&settings, store, ""));
+            open(places, &settings, tell); // first: no login finds the new rules with the old places
+            policy.take(Some(settings.rules.clone()), source(&settings, store));
             tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
@@ -79,8 +90,9 @@ async fn put(
     if policy.get().is_none() {
         let kept = kept(store).await.ok().flatten();
         let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
-        if let Some(kept) = kept {
-            policy.take(Some(kept.rules.clone()), source(&kept, store, &fault));
+        if let Some(settings) = &kept {
+            open(places, settings, tell);
+            policy.take(Some(settings.rules.clone()), source(settings, store));
         }
     }
     policy.stay(&fault);
@@ -96,10 +108,22 @@ async fn put(
     }
 }
 
-fn source(settings: &Settings, store: &Store, fault: &str) -> Source {
+/// Where the rules of `settings` come from.
+fn source(settings: &Settings, store: &Store) -> Source {
     let file = |file: &settings::SourceFile| File { path: file.path.clone(), sha256: file.sha256 };
-    let taken = store.world().clock.now().wall;
-    Source { files: settings.files.iter().map(file).collect(), taken, fault: fault.to_owned() }
+    Source {
+        files: settings.files.iter().map(file).collect(),
+        digest: Source::digest_of(&settings.text),
+        taken: store.world().clock.now().wall,
+        fault: String::new(),
+    }
+}
+
+/// Takes the databases of places. One that cannot be read keeps no settings back: then its places are not known.
+fn open(places: &Places, settings: &Settings, tell: &dyn Fn(Notice, &str)) {
+    for wrong in places.read(&settings.databases) {
+        tell(Notice::PlacesUnread, &format!("no place is known by {wrong}"));
+    }
 }
 
 async fn keep(store: &Store, text: String) -> Result<(), StoreError> {
@@ -167,14 +191,14 @@ mod tests {
         let clock = Arc::new(KernelClock::new().unwrap());
         let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
         let store = Store::new(disk, keys, world, Arc::new(|_| {}));
-        let put = |text: &str, policy: &Policy| {
+        let put = |text: &str, force: &InForce| {
             let told = std::sync::Mutex::new(Vec::new());
             let tell = |notice: Notice, _: &str| told.lock().unwrap().push(notice);
-            zbus::block_on(put(Settings::parse(text, "host"), "host", &store, policy, &tell));
-            let mode = policy.get().map(|rules| rules.mode);
+            zbus::block_on(put(Settings::parse(text, "host"), "host", &store, force, &tell));
+            let mode = force.policy.get().map(|rules| rules.mode);
             (mode, told.into_inner().unwrap())
         };
-        let (policy, broken) = (Policy::default(), "[policy]\nmode = \"of\"\n");
+        let (policy, broken) = (InForce::default(), "[policy]\nmode = \"of\"\n");
         let (mode, told) = put(broken, &policy);
         assert_eq!(mode, None);
         assert!(matches!(told[..], [Notice::SettingsBroken]), "everybody is refused");
@@ -190,6 +214,6 @@ mod tests {
             assert_eq!(put(broken, &policy).0, Some(Mode::Required), "full: {disk_is_full}");
         }
         // Only who has none in force takes those that were kept.
-        assert_eq!(put(broken, &Policy::default()).0, Some(Mode::Optional));
+        assert_eq!(put(broken, &InForce::default()).0, Some(Mode::Optional));
     }
 }

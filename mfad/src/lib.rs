@@ -7,7 +7,7 @@
 //! | 6 | `main`, [`settings`] | compose |
 //! | 5 | [`bus`] | doors: who calls, may they, translate |
 //! | 4 | [`auth`] | use cases: the only code that opens a transaction |
-//! | 3 | [`store`], [`keys`], [`deliver`] | adapters |
+//! | 3 | [`store`], [`keys`], [`deliver`], [`places`] | adapters |
 //! | 2 | [`factor`], [`policy`], [`limits`], [`audit`], [`account`] | pure: no I/O, no clock, no randomness |
 //! | 1 | [`world`], [`crypto`] | primitives |
 //! | 0 | `mfa_proto` | vocabulary |
@@ -22,6 +22,7 @@ pub mod deliver;
 pub mod factor;
 pub mod keys;
 pub mod limits;
+pub mod places;
 pub mod policy;
 pub mod settings;
 pub mod store;

@@ -16,7 +16,7 @@ use mfad::{
     deliver::{Log, log::last_words},
     keys,
     store::{Context, Store, sqlite::Sqlite},
-    world::{KernelClock, KernelEntropy, Names, World},
+    world::{HostId, KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -29,7 +29,7 @@ use nix::{
 };
 use zruntime::SharedRuntime;
 
-use crate::{in_force, systemd};
+use crate::{daily, in_force, systemd};
 
 /// The daemon's user.
 pub(crate) const USER: &str = "mfad";
@@ -57,8 +57,9 @@ fn serve() -> Result<(), String> {
     let log = Log::start().map_err(|error| format!("log: {error}"))?;
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
-    let (engine, sound) =
-        Sqlite::open(&Path::new(STATE_DIR).join(DATABASE), &keys).map_err(|error| error.to_string())?;
+    let database = Path::new(STATE_DIR).join(DATABASE);
+    let (engine, sound) = Sqlite::open(&database, &keys).map_err(|error| error.to_string())?;
+    let world = world.on(HostId::of_this(&database)); // of the file that is open now
     let store = Store::new(engine, keys, world, log.sink());
     let listener = match given {
         Some(listener) => listener,
@@ -67,13 +68,15 @@ fn serve() -> Result<(), String> {
     };
     zbus::block_on(async move {
         let policy = Policy::default().read_by(in_force::reader());
+        let force = in_force::InForce { policy, ..in_force::InForce::default() };
         begin(&store, sound).await?;
-        in_force::take(&store, &policy, &log).await;
+        in_force::take(&store, &force, &log).await;
         let (serving, told) = oneshot::channel();
         let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
         let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
-        let auth = Auth::new(store.clone(), policy.clone());
+        let auth = Auth::new(store.clone(), force.policy.clone()).with_places(force.places.clone());
+        runtime.spawn("daily", daily::tell(runtime.clone(), auth.clone(), log.clone())).detach();
         let desk = bus::system::Desk {
             auth: auth.clone(),
             quotas: bus::Quotas::new(clock.clone()),
@@ -83,7 +86,7 @@ fn serve() -> Result<(), String> {
         };
         thread("system-bus", move || zbus::block_on(bus::system::serve(desk, serving)))?;
         let told = log.clone();
-        thread("settings", move || in_force::take_at_each_signal(&store, &policy, &told))?;
+        thread("settings", move || in_force::take_at_each_signal(&store, &force, &told))?;
         bus::socket::serve(listener, auth, clock, log).await.map_err(|error| format!("{SOCKET}: {error}"))
     })
 }
@@ -147,6 +150,7 @@ async fn begin(store: &Store, sound: bool) -> Result<(), String> {
         if !sound {
             records.audit(None, Event::RosterAltered, Context::none())?;
         }
+        records.end_altered_grants()?;
         records.audit(None, Event::Started, Context::none())
     });
     written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())

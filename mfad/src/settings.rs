@@ -21,7 +21,7 @@ use files::Merged;
 use form::File;
 use renamed::{RENAMED, rename};
 
-use crate::policy::Rules;
+use crate::{places::Databases, policy::Rules};
 
 /// Where the settings are.
 pub const FILE: &str = "/etc/mfad/mfad.toml";
@@ -61,6 +61,8 @@ pub struct Settings {
     /// All files merged, as TOML: what is kept for a bad day. With the names that the files have, so that the
     /// release which knew those can read it.
     pub text: String,
+    /// The databases of places.
+    pub databases: Databases,
     /// What holds, and should be said otherwise: settings by their old names.
     pub warnings: Vec<String>,
     /// What it was read from; none where it is a text that was kept.
@@ -113,8 +115,9 @@ impl Settings {
     /// Reads a text that was kept.
     pub fn parse(text: &str, host: &str) -> Result<Self, String> {
         let (file, warnings) = form(text)?;
+        let databases = meaning::databases(&file.location)?;
         let rules = meaning::rules(file, host)?;
-        Ok(Self { rules, text: text.to_owned(), warnings, files: Vec::new() })
+        Ok(Self { rules, databases, text: text.to_owned(), warnings, files: Vec::new() })
     }
 }
 

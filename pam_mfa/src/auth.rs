@@ -82,10 +82,13 @@ fn conclude(
                 return Outcome::Unavailable;
             }
         }
+        Ended::Waived(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
+            Conversation { handle, debug: false }.remind(&text);
+        }
         Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
             Conversation { handle, debug: false }.tell(&text);
         }
-        Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived => {}
+        Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived(_) => {}
     }
     log(handle, Phase::Authentication, level, &line);
     outcome

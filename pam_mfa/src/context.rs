@@ -10,6 +10,7 @@ use mfa_proto::facts::{self, Facts};
 use mfa_proto::identity::{ServiceName, UserName};
 
 use crate::args::FirstFactor;
+use crate::session;
 
 /// The items of a PAM handle that the module reads, as raw bytes: names may hold anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +56,13 @@ impl Context {
         let user = handle.item(Item::User)?;
         let service = handle.item(Item::Service)?;
         let caller = handle.item(Item::RUser);
-        let (mut connection, mut passed, mut command) = (None, None, None);
+        let (mut connection, mut passed, mut command, mut session) = (None, None, None, None);
         if facts::is_sshd(&service) {
             connection = handle.env(c"SSH_CONNECTION");
             passed = handle.env(c"SSH_AUTH_INFO_0");
         } else if facts::is_sudo(&service) {
             command = sudo_command();
+            session = session::of_caller();
         }
         let first_factor = (first_factor == FirstFactor::Requisite).then(|| facts::REQUISITE.to_vec());
         let told = [
@@ -70,6 +72,7 @@ impl Context {
             (facts::SSH_CONNECTION, connection),
             (facts::SSH_AUTH_INFO, passed.clone()),
             (facts::SUDO_COMMAND, command),
+            (facts::SESSION, session),
             (facts::FIRST_FACTOR, first_factor),
         ];
         let facts = told
@@ -184,7 +187,9 @@ pub(crate) mod tests {
         assert!(context.is_attested() && context.key_passed() && context.method_passed());
 
         for service in ["sudo", "su", "login", "sshd-session", "SSHD", "sshd "] {
-            let context = table(service).read();
+            let mut context = table(service).read();
+            let session = context.facts.remove(facts::SESSION); // the kernel's word, not the handle's
+            assert!(session.is_none() || service == "sudo", "{service} tells of a session");
             assert!(context.facts.is_empty(), "{service}: {:?}", context.facts);
             assert!(!context.is_attested() && !context.key_passed() && !context.method_passed());
         }

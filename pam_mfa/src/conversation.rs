@@ -2,7 +2,9 @@
 
 use mfa_proto::secret::Secret;
 use mfa_proto::step::Step;
-use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON};
+use pam::constants::{
+    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle,
+};
 use pam::conv::Conv;
 use pam::items::AuthTok;
 use pam::module::PamHandle;
@@ -23,8 +25,17 @@ pub(crate) struct Conversation<'a> {
 impl Conversation<'_> {
     /// Tells the user why, where the host shows it at all. Nothing relies on it.
     pub(crate) fn tell(&self, text: &str) {
+        self.send(PAM_ERROR_MSG, text);
+    }
+
+    /// Tells the user something that keeps nobody out, where the host shows it at all.
+    pub(crate) fn remind(&self, text: &str) {
+        self.send(PAM_TEXT_INFO, text);
+    }
+
+    fn send(&self, style: PamMessageStyle, text: &str) {
         if let Ok(Some(conversation)) = self.handle.get_item::<Conv<'_>>() {
-            let _ = conversation.send(PAM_ERROR_MSG, text);
+            let _ = conversation.send(style, text);
         }
     }
 

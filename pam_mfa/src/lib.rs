@@ -33,6 +33,7 @@ mod line;
 mod outcome;
 mod record;
 mod respondent;
+mod session;
 mod shims;
 mod socket;
 mod split;

@@ -97,8 +97,10 @@ impl Account {
             factors: Vec::new(),
             codes: Codes::default(),
             locked: false,
+            allowed: Vec::new(),
             grace_ends: 0,
             time: 0,
+            remembered: 0,
         }
     }
 }

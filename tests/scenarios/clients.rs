@@ -91,6 +91,31 @@ fn programs_that_log_in_do_as_the_page_for_clients_says() {
 }
 
 #[test]
+fn an_exemption_lets_by_what_would_have_asked_and_nothing_that_forbids_it() {
+    let machine = booted(key_and_code(as_shipped()));
+    machine.shell(AT_HAND);
+    let button = with_a_button(&machine, "alice");
+    protect(&machine);
+    Page::of(PAGE, "exempt").play(&machine, &mut nobody);
+    assert_eq!(machine.read("/home/alice/notes-3.txt"), "notes\n");
+    // From elsewhere alice is asked, and so is whoever is not named.
+    fails(&machine, "ssh -b 127.0.0.1 server id </dev/null", "Too many authentication failures");
+    let _ = machine.ssh("alice").key("alice").code(&button.code()).assert_granted();
+    let _ = with_a_button(&machine, "bob");
+    let _ = machine.ssh("bob").key("bob").from("192.0.2.1").assert_refused();
+}
+
+#[test]
+fn a_login_that_is_remembered_does_as_the_page_for_clients_says() {
+    let id = "5bd5a4a1d6f14c6ab7f1d1c2b0a8e9f7\n";
+    let machine = booted(key_and_code(as_shipped()).file("/etc/machine-id", 0o444, id));
+    machine.shell(AT_HAND);
+    let button = with_a_button(&machine, "alice");
+    protect(&machine);
+    Page::of(PAGE, "remembering").play(&machine, &mut with(&button));
+}
+
+#[test]
 fn a_shared_connection_is_its_owners_alone_and_outlives_what_was_asked_for_it() {
     let machine = served(
         Machine::new()

@@ -101,3 +101,21 @@ fn a_change_of_roots_line_that_lets_others_by_is_seen() {
     machine.write("/etc/pam.d/sshd", 0o644, &kept);
     machine.exec(&["mfactl", "pam", "status"]).stdout_of_success();
 }
+
+/// Lines that were placed by hand are left as they are, so what root's key needs is said.
+#[test]
+fn lines_placed_by_hand_have_to_let_root_by_too() {
+    let machine = host().start();
+    machine.shell(
+        "sed -i -e '/^@include common-auth/a auth required pam_mfa.so first_factor=requisite' \
+         -e '0,/^account/s//account required pam_mfa.so\\n&/' /etc/pam.d/sshd",
+    );
+    let plan = format!("mfactl pam plan {GLASS}");
+    let refused = machine.exec(&["sh", "-c", &plan]).assert_exit(1);
+    let lines: Vec<&str> = refused.stderr.lines().filter_map(|line| line.strip_prefix("  account")).collect();
+    assert_eq!(lines.len(), 2, "{refused}");
+    let roots = lines.iter().map(|line| format!("account{line}\\n")).collect::<String>();
+    machine.shell(&format!("sed -i 's/^account required pam_mfa.so/{roots}&/' /etc/pam.d/sshd"));
+    let planned = machine.exec(&["sh", "-c", &plan]).assert_exit(7);
+    assert!(planned.stdout.contains("or root's key over ssh, from 127.0.0.0/30"), "{planned}");
+}

@@ -1,12 +1,14 @@
 //! What a user does with the own account.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Shape, help};
 use crate::enroll::qr::QrForm;
+use crate::failure::Failure;
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -31,7 +33,7 @@ pub(crate) enum Stage {
         #[command(flatten)]
         shape: Shape,
     },
-    /// Confirm an enrolment with a code of the app; the code is spent by this
+    /// Confirm an enrolment with a code of the app, or a signature of the security key; spent by this
     ///
     /// Prints the backup codes, where the account gets a set with this factor: they are shown this once.
     #[command(after_long_help = help::ENROLL_CONFIRM)]
@@ -42,6 +44,9 @@ pub(crate) enum Stage {
         /// The code; `-` or nothing: one line of standard input
         #[arg(value_name = "CODE")]
         code: Option<OsString>,
+        /// The signature of a security key, in place of a code; `-`: on standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "code")]
+        signature: Option<OsString>,
         #[command(flatten)]
         shape: Shape,
     },
@@ -74,6 +79,9 @@ pub(crate) struct Wish {
     /// The factor whose place it takes, by its label or id: that one ends when this one is confirmed
     #[arg(long, value_name = "LABEL")]
     pub(crate) replace: Option<String>,
+    /// For `--type ssh-key`: sign here, with that key (its private or public file)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) handed_over: HandedOver,
     /// How the QR code is shown: auto, utf8, ascii, none, png=FILE or svg=FILE
@@ -82,12 +90,25 @@ pub(crate) struct Wish {
     pub(crate) qr: QrForm,
 }
 
+impl Wish {
+    /// Whether a security key is wished for, and no option is for the other.
+    pub(crate) fn is_ssh_key(&self) -> Result<bool, Failure> {
+        match (self.kind, &self.key) {
+            (FactorKind::SshKey, _) => Ok(true),
+            (_, None) => Ok(false),
+            (_, Some(_)) => Err(Failure::Usage("`--key` is for `--type ssh-key`".to_owned())),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum FactorKind {
     /// Codes by time (RFC 6238)
     Totp,
     /// Codes by counter, a new one at each press (RFC 4226)
     Hotp,
+    /// A security key of OpenSSH (its type begins with sk-): opens logins over ssh without a code
+    SshKey,
 }
 
 impl FactorKind {
@@ -96,6 +117,7 @@ impl FactorKind {
         match self {
             Self::Totp => "totp",
             Self::Hotp => "hotp",
+            Self::SshKey => "ssh_sk",
         }
     }
 }

@@ -46,6 +46,8 @@ Examples:
   mfactl enroll                      # shows a QR code, asks for one code
   mfactl enroll --label tablet --replace phone
   mfactl enroll --type hotp --label fob
+  mfactl enroll --type ssh-key       # shows a line that your security key signs with, elsewhere
+  mfactl enroll --type ssh-key --key ~/.ssh/id_ed25519_sk
   mfactl enroll --qr png=/dev/shm/qr.png
   mfactl enroll --invitation         # asks for what an administrator gave you
   mfactl enroll --recovery           # the same, after everything was lost
@@ -64,6 +66,11 @@ A QR code that is too large for the terminal is not shown: type the secret, or w
 --qr png=FILE, and delete it after the scan. With NO_COLOR the code has the colours of the terminal: on a dark \
 ground it is light on dark, which not every scanner reads.
 
+A security key of OpenSSH opens logins over ssh without a code, and nothing else: so an app comes first, and a code of \
+it is asked for. The key signs a challenge, mostly on another machine, by the line that is shown; paste what that line \
+prints. With --key it is signed here, by ssh-keygen: with the private file of a key that is plugged in here, or the public \
+one of a key that your agent has.
+
 Without a terminal, use `mfactl enroll begin --json` and `mfactl enroll confirm`.";
 
 pub(super) const ENROLL_BEGIN: &str = "\
@@ -71,6 +78,7 @@ Examples:
   mfactl enroll begin --label phone --json
   mfactl enroll begin --invitation --json <invitation.txt
   mfactl enroll begin --qr svg=qr.svg
+  mfactl enroll begin --type ssh-key --json | jq -r .command
 
 Input:
 With --invitation or --recovery, the first line of standard input is that code; where a code of another \
@@ -79,7 +87,8 @@ factor is needed as well, it is the next line.";
 pub(super) const ENROLL_CONFIRM: &str = "\
 Examples:
   mfactl enroll confirm 5f0c17 123456
-  printf '%s\\n' \"$code\" | mfactl enroll confirm 5f0c17 - --json";
+  printf '%s\\n' \"$code\" | mfactl enroll confirm 5f0c17 - --json
+  mfactl enroll confirm 5f0c17 --signature challenge.sig";
 
 pub(super) const STATUS: &str = "\
 Examples:
@@ -112,6 +121,29 @@ pub(super) const CODES_RENEW: &str = "\
 Examples:
   mfactl codes renew
   printf '%s\\n' \"$code\" | mfactl codes renew --json";
+
+pub(super) const REMEMBERED: &str = "\
+Examples:
+  mfactl remembered list
+  mfactl remembered forget --all     # before you lend the laptop
+  sudo mfactl remembered list --user alice
+
+Notes:
+What is remembered, for how long, and what has to be the same again is in [remember] of /etc/mfad/mfad.toml; \
+as shipped, nothing is. It is the proof of one login that counts again, of one user on one host: the password or \
+the key is asked all the same, and a rule that wants a fresh code gets one.";
+
+pub(super) const REMEMBERED_LIST: &str = "\
+Examples:
+  mfactl remembered list
+  mfactl remembered list --json | jq -r .address
+  sudo mfactl remembered list --user alice";
+
+pub(super) const REMEMBERED_FORGET: &str = "\
+Examples:
+  mfactl remembered forget 5f0c17a2b1d4e693
+  mfactl remembered forget --all
+  sudo mfactl remembered forget --all --user alice";
 
 pub(super) const USER: &str = "\
 Examples:
@@ -228,6 +260,70 @@ the stricter way. Verdicts of an mfad that did not keep what it judged by are co
 
 With --json the last line is the summary: policy-simulate-summary.json is its schema. With --csv it goes to standard \
 error.";
+
+pub(super) const EXEMPT: &str = "\
+Examples:
+  sudo mfactl exempt list
+  sudo mfactl exempt add alice --reason 'new phone comes Friday' --service sshd --for 3d
+  sudo mfactl exempt end 3fa9c2d1 --reason 'phone is there'";
+
+pub(super) const EXEMPT_LIST: &str = "\
+Examples:
+  sudo mfactl exempt list
+  sudo mfactl exempt list --json | jq -r 'select(.state == \"ends_soon\") | .place'
+  sudo mfactl exempt list --csv >exemptions.csv";
+
+pub(super) const EXEMPT_ADD: &str = "\
+Examples:
+  sudo mfactl exempt add alice --reason 'new phone comes Friday' --for 3d
+  sudo mfactl exempt add deploy --reason CHG-118 --service sshd --address 192.0.2.10 --for 12h
+
+Notes:
+Only who passed the first factor is let in without a code: at sshd by key, elsewhere where the rest of the stack \
+lets in. Give as many conditions as you can. An exemption ends by the wall clock and by the time that the host has \
+run, whichever comes first: a clock that is set back makes none longer.";
+
+pub(super) const EXEMPT_END: &str = "\
+Examples:
+  sudo mfactl exempt end 3fa9c2d1 --reason 'phone is there'";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  sudo mfactl report coverage
+  sudo mfactl report exemptions --csv >exemptions.csv
+  sudo mfactl report recoveries --since 90d
+  sudo mfactl report failures --since 7d --json
+
+CSV:
+As RFC 4180 has it, and each row begins with host, version, time, settings and audit, so that the reports of many hosts \
+can be put into one file; where there is nothing to tell, one row says so. A cell that a spreadsheet would take \
+for a formula begins with an apostrophe.";
+
+pub(super) const REPORT_COVERAGE: &str = "\
+Examples:
+  sudo mfactl report coverage
+  sudo mfactl report coverage --group admins
+  sudo mfactl report coverage --csv >coverage.csv        # one row a person
+  sudo mfactl report coverage --json | jq -r '.people[] | select(.standing == \"not_enrolled\") | .name'
+
+Notes:
+People are those of /etc/passwd who can log in, as `mfactl user list --not-enrolled` has them, and whoever has an \
+account of mfad. Whom a directory has, and who never enrolled, is not listed there.";
+
+pub(super) const REPORT_EXEMPTIONS: &str = "\
+Examples:
+  sudo mfactl report exemptions
+  sudo mfactl report exemptions --all-since 90d --csv >exemptions.csv";
+
+pub(super) const REPORT_RECOVERIES: &str = "\
+Examples:
+  sudo mfactl report recoveries
+  sudo mfactl report recoveries --since 2026-01-01 --csv >recoveries.csv";
+
+pub(super) const REPORT_FAILURES: &str = "\
+Examples:
+  sudo mfactl report failures
+  sudo mfactl report failures --since 24h --json | jq '.doors[0]'";
 
 pub(super) const PAM: &str = "\
 Examples:

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::rollout::{Since, since};
 use super::{Shape, help};
-use crate::policy::when::{self, Since};
+use crate::policy::when;
 
 /// The policy, and why it decides as it does.
 #[derive(Debug, Subcommand)]
@@ -63,8 +64,8 @@ pub(crate) struct Simulate {
     /// The settings to judge by: a file that would take the place of /etc/mfad/mfad.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) with: PathBuf,
-    /// Logins since then: 7d, 12h, or a time in UTC
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = when::since)]
+    /// Logins since then: 7d, 12h, or a date
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
     pub(crate) since: Since,
     /// Show only logins whose decision would change; so it is without --all
     #[arg(long, conflicts_with = "all")]

@@ -40,7 +40,7 @@ pub(crate) enum User {
     /// Let a user enrol again who has lost everything; prints the recovery code to hand over
     ///
     /// Make sure who asks before you run it: a recovery is how somebody else would come in. The code logs
-    /// nobody in; within 24 hours and after the password, the user enrols again with it, at the login's
+    /// nobody in; in its time (24 hours where mfad.toml says nothing) and after the password, the user enrols again with it, at the login's
     /// prompt for a code or with `mfactl enroll --recovery`. It can be used once.
     #[command(after_long_help = help::USER_RECOVER)]
     Recover(Recovery),

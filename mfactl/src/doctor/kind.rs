@@ -90,6 +90,8 @@ kinds! {
     GraceTimeShort "grace-time-short" Warning "sshd hangs up before a code can be typed" "LoginGraceTime is shorter than the question stays open.";
     MaxAuthTriesLow "max-auth-tries-low" Warning "sshd hangs up before the question" "Each key that a client offers is a try of MaxAuthTries.";
     UseDns "use-dns" Info "sshd looks up the names of its clients" "What logs show is a name that the other side chose, and a slow name server delays every login.";
+    KeyWithoutTouch "key-without-touch" Warning "a security key that counts as a factor signs without a touch" "no-touch-required: whoever gets at the machine that it is plugged into logs in here, and mfad cannot tell.";
+    KeyPinUnasked "key-pin-unasked" Warning "sshd asks security keys for no PIN, and the policy does" "A key whose user gave a PIN when it was enrolled may log in without one: sshd tells nobody what it was told.";
     OldKeyword "old-keyword" Info "a setting of sshd's has an old name" "ChallengeResponseAuthentication may be gone in a next release, and what it says with it.";
     // sudo.
     SudoersBroken "sudoers-broken" Critical "sudo does not take its settings" "Nobody can use sudo, or a file of it has no effect.";
@@ -123,6 +125,9 @@ kinds! {
     WithoutFactor "without-factor" Warning "somebody has no factor" "By the mode of the policy they are let in without a code, or locked out.";
     GraceEnds "grace-ends" Warning "grace ends soon, and somebody has no factor" "From then on they are refused, and enrol by an administrator's invitation only.";
     SingleFactor "single-factor" Info "somebody has one factor and no backup code" "One lost phone locks them out.";
+    ExemptionEnds "exemption-ends" Warning "an exemption ends soon" "From then on its users are asked for a code, and refused where they have no factor.";
+    ExemptionOver "exemption-over" Info "an exemption of the settings is over" "It lets nobody in any more; whoever reads the settings may think that it does.";
+    ExemptionsAltered "exemptions-altered" Critical "exemptions in the store were altered" "Somebody else than mfad wrote to the store. None of those from the command line holds.";
     AccountGone "account-gone" Info "an account's user is gone" "Who gets the name or the uid next finds another's factor.";
     // Doctor itself.
     CannotLook "cannot-look" Unknown "doctor could not look" "What it would have found is not known.";

@@ -7,6 +7,7 @@
 mod break_glass;
 mod clock;
 mod doors;
+mod exemptions;
 mod finding;
 mod host;
 mod ignored;
@@ -25,6 +26,7 @@ mod stacks;
 mod steps;
 mod store;
 mod sudo;
+mod touch;
 mod unit;
 
 use std::process::ExitCode;
@@ -101,6 +103,8 @@ async fn examine() -> Report {
     unit::look(&mut report);
     names::look(&host, &mut report).await;
     people::look(&host, &mut report).await;
+    touch::look(&host, sshd.as_ref(), &mut report).await;
+    exemptions::look(&host, &mut report).await;
     report
 }
 

@@ -17,6 +17,7 @@ mod pending;
 mod picture;
 pub(crate) mod qr;
 mod screen;
+mod ssh_key;
 mod terminal;
 mod uri;
 
@@ -29,6 +30,7 @@ use mfa_proto::answer::Code;
 use mfa_proto::fault::Fault;
 use mfa_proto::secret::Secret;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use self::pending::{Pending, Request};
 use self::picture::Canvas;
@@ -50,7 +52,11 @@ pub(crate) async fn enroll(verb: Enroll) -> Result<Exit, Failure> {
     match verb.stage {
         None => at_the_terminal(verb.wish).await,
         Some(Stage::Begin { wish, shape }) => begin(wish, shape).await,
-        Some(Stage::Confirm { enrollment, code, shape }) => {
+        Some(Stage::Confirm { enrollment, signature: Some(file), shape, .. }) => {
+            let factor = ssh_key::confirm(&enrollment, &file).await?;
+            confirmed(&factor, &Secret::new(Vec::new()), ssh_key::ENROLLED, shape)
+        }
+        Some(Stage::Confirm { enrollment, code, signature: None, shape }) => {
             confirm(&enrollment, code.as_deref(), shape).await
         }
         Some(Stage::Cancel { enrollment }) => {
@@ -62,9 +68,13 @@ pub(crate) async fn enroll(verb: Enroll) -> Result<Exit, Failure> {
 
 /// Everything in one go, with a person there to scan and type.
 async fn at_the_terminal(wish: Wish) -> Result<Exit, Failure> {
-    if !ask::is_terminal() || !std::io::stdout().is_terminal() {
+    let person = ask::is_terminal() && std::io::stdout().is_terminal();
+    if wish.is_ssh_key()? && (person || wish.key.is_some()) {
+        return ssh_key::enroll(&wish).await;
+    }
+    if !person {
         return Err(Failure::Usage(
-            "`mfactl enroll` shows a secret and asks for a code, so it needs a terminal. Without one, use \
+            "`mfactl enroll` shows what is to be enrolled and asks for an answer, so it needs a terminal. Without one, use \
              `mfactl enroll begin --json`, then `mfactl enroll confirm ID --json`"
                 .to_owned(),
         ));
@@ -125,6 +135,12 @@ fn farewell(out: &mut Out, backup_codes: &Secret<Vec<String>>) -> Result<Exit, F
 
 /// The first half, for programs; without `--json`, for people who confirm elsewhere.
 async fn begin(wish: Wish, shape: Shape) -> Result<Exit, Failure> {
+    if wish.is_ssh_key()? {
+        if wish.key.is_some() {
+            return Err(Failure::Usage("`--key` signs at once: it is for `mfactl enroll` alone".to_owned()));
+        }
+        return ssh_key::Open::begin(&Bus::connect().await?, &wish).await?.hand_out(shape);
+    }
     if shape.json && matches!(wish.qr, QrForm::Utf8 | QrForm::Ascii) {
         return Err(Failure::Usage("`--qr utf8` and `--qr ascii` do not go with `--json`".to_owned()));
     }
@@ -161,12 +177,23 @@ async fn confirm(enrollment: &str, code: Option<&OsStr>, shape: Shape) -> Result
         outcome => outcome?,
     };
     let backup_codes = Secret::new(backup_codes);
+    let text =
+        Zeroizing::new(format!("{}\n{}", *screen::enrolled(backup_codes.expose()), screen::AFTERWARDS));
+    confirmed(&factor, &backup_codes, &text, shape)
+}
+
+/// Tells of a factor that was confirmed.
+fn confirmed(
+    factor: &str,
+    backup_codes: &Secret<Vec<String>>,
+    text: &str,
+    shape: Shape,
+) -> Result<Exit, Failure> {
     let mut out = Out::stdout()?;
     if shape.json {
-        out.json(&Confirmed { factor: &shown(&factor), backup_codes: backup_codes.expose() })?;
+        out.json(&Confirmed { factor: &shown(factor), backup_codes: backup_codes.expose() })?;
     } else {
-        out.line(&screen::enrolled(backup_codes.expose()))?;
-        out.line(screen::AFTERWARDS)?;
+        out.line(text)?;
     }
     out.flush()?;
     Ok(Exit::Done)

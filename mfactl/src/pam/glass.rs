@@ -46,8 +46,7 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
         ways.push(Way::Console);
     }
     if let Some(network) = from {
-        let opens = as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd));
-        if opens && needs_no_module(files) {
+        if as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd)) {
             ways.push(Way::Key(network.to_owned()));
         }
     } else if !protects_sshd && key_alone_is_enough(files) {
@@ -57,7 +56,7 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
 }
 
 /// Whether somebody passes the account lines of sshd, which come after a key too, with our module's file gone.
-fn needs_no_module(files: &Files) -> bool {
+pub(crate) fn needs_no_module(files: &Files) -> bool {
     let account = files.stack("sshd", Facility::Account);
     account.is_ok_and(|steps| Walk::without_us(&steps).ends.iter().any(|end| end.granted))
 }
@@ -80,6 +79,19 @@ pub(crate) fn roots_password() -> bool {
     let shadow = fs::read_to_string("/etc/shadow").unwrap_or_default();
     let hash = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
     hash.is_some_and(|hash| hash.len() > 2 && !hash.starts_with(['!', '*']))
+}
+
+/// Whether root can log in at all: by a password, or by a key over ssh. Where that cannot be told, root can.
+pub(crate) fn root_logs_in() -> bool {
+    if !nix::unistd::geteuid().is_root() || roots_password() {
+        return true; // /etc/shadow is root's to read
+    }
+    match as_root(Visitor::anybody().address) {
+        Ok(sshd) => {
+            sshd.value("permitrootlogin") != "no" && sshd.is("pubkeyauthentication") && roots_key(&sshd)
+        }
+        Err(_) => run::find("sshd").is_some(),
+    }
 }
 
 /// Whether root has a key where this sshd looks for one. Root's home is root's own: those of others are not looked
@@ -177,12 +189,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_by_key_that_needs_our_modules_file_is_none() {
+    fn root_by_key_may_need_our_modules_file() {
         let needs_none = |account: &str| needs_no_module(&host(&[("sshd", account)]));
         let rest = "account required pam_unix.so\n";
         let ours = "account required pam_mfa.so\n";
-        let roots = "account [success=ignore default=1] pam_succeed_if.so quiet user = root\n\
-                     account [default=1] pam_mfa.so\n";
+        let roots = super::super::place::ROOTS.map(|line| format!("{line}\n")).concat();
         assert!(needs_none(rest) && needs_none(&format!("{roots}{ours}{rest}")));
         assert!(!needs_none(&format!("{ours}{rest}")));
     }

@@ -240,18 +240,18 @@ impl Draft<'_> {
     }
 }
 
-/// Our lines of the account phase. Where root's key is the way in for the day on which mfad fails, root goes on
-/// whatever ours answers, the module that is gone included; what a login of root's proves is settled all the same.
+/// Account lines by which root goes on whatever ours answers, the module that is gone included: they stand before the
+/// one for everybody. What a login of root's proves is settled all the same.
+pub(crate) const ROOTS: [&str; 2] = [
+    "account  [success=ignore default=1]   pam_succeed_if.so quiet user = root",
+    "account  [default=1]   pam_mfa.so",
+];
+
+/// Our lines of the account phase.
 fn account_lines(glass: Glass) -> Vec<String> {
-    let all = "account  required   pam_mfa.so";
-    match glass {
-        Glass::Whole => vec![all.into()],
-        Glass::RootsKey => vec![
-            "account  [success=ignore default=1]   pam_succeed_if.so quiet user = root".into(),
-            "account  [default=1]   pam_mfa.so".into(),
-            all.into(),
-        ],
-    }
+    let roots = if glass == Glass::RootsKey { &ROOTS[..] } else { &[] };
+    let everybodys = "account  required   pam_mfa.so";
+    roots.iter().chain([&everybodys]).map(ToString::to_string).collect()
 }
 
 /// The file without any line of ours, those placed by hand included; none: it has none.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::family::Family;
 use super::fingerprint::{Gatekeeper, fingerprint};
 use super::gate::{self, Gate, gate};
-use super::glass::{Way, ways};
-use super::place::{Change, First, Glass, Wanted, place};
+use super::glass::{Way, needs_no_module, ways};
+use super::place::{Change, First, Glass, ROOTS, Wanted, place};
 use super::proof::Proof;
 use super::stack::Files;
 use crate::failure::Failure;
@@ -78,6 +78,13 @@ impl Plan {
             debug_assert!(services.len() > before);
         }
         let sshd = wish.families.iter().find(|family| family.name == "sshd");
+        if sshd.is_some() && wish.glass_from.is_some() && !needs_no_module(&files) {
+            return Err(Failure::GivenUp(format!(
+                "sshd: root's key needs the file of pam_mfa.so, by an account line that was placed by hand; put \
+                 before it:\n  {}\nnothing was changed",
+                ROOTS.join("\n  ")
+            )));
+        }
         let gate = sshd.map(|family| {
             gate(first_of(wish, family), wish.glass_from.as_deref())
                 .map_err(|why| Failure::GivenUp(format!("sshd: {why}; nothing was changed")))

@@ -13,9 +13,10 @@ use crate::bus::Bus;
 use crate::cli::Simulate;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::pam::clock::now;
+use crate::print::Out;
 use crate::print::escape::shown;
 use crate::print::time::utc;
-use crate::print::{Out, csv};
 
 /// The settings that are asked about, and from when on.
 pub(super) fn simulation(asked: &Simulate) -> Result<Simulation, Failure> {
@@ -32,7 +33,7 @@ pub(super) fn simulation(asked: &Simulate) -> Result<Simulation, Failure> {
     if settings.contains('\0') {
         return Err(Failure::Usage(format!("{path}: is no text"))); // and no bus carries it
     }
-    let since = asked.since.unix();
+    let since = asked.since.at(now());
     Ok(Simulation { settings, path, since, after: 0, last: 0, all: asked.all })
 }
 
@@ -41,7 +42,7 @@ pub(super) async fn simulate(bus: &Bus, mut asked: Simulation, how: &Simulate) -
     let mut out = Out::stdout()?;
     let mut counts = Counts::default();
     if how.csv {
-        out.line(&csv::line(COLUMNS))?;
+        out.csv(&COLUMNS.map(str::to_owned))?;
     }
     loop {
         let page = bus.simulate(&asked).await?;
@@ -56,7 +57,7 @@ pub(super) async fn simulate(bus: &Bus, mut asked: Simulation, how: &Simulate) -
         for login in &page.logins {
             match (how.shape.json, how.csv) {
                 (true, _) => out.json(&RejudgedView::from(login))?,
-                (_, true) => out.line(&csv::line(cells(login)))?,
+                (_, true) => out.csv(&cells(login))?,
                 _ => out.line(&login_lines(login))?,
             }
         }
@@ -366,7 +367,7 @@ mod tests {
         schema::holds("policy-simulate-summary", &SummaryView::from(&counts()));
         let text = login_lines(&login());
         assert!(!text.contains('\x1b') && text.lines().count() == 3, "{text}");
-        let row = csv::line(cells(&login()));
+        let row = crate::print::csv::line(&cells(&login()));
         assert!(row.contains(r",'=al\x0aice,") && !row.contains(['\n', '\x1b']), "{row}");
         assert_eq!(cells(&login()).len(), COLUMNS.len());
     }

@@ -2,43 +2,6 @@
 
 use mfa_proto::time::days_to;
 
-use crate::pam::clock::now;
-
-/// From when on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Since {
-    /// So many seconds before now.
-    Ago(u64),
-    /// That Unix time.
-    At(u64),
-}
-
-impl Since {
-    /// In Unix seconds.
-    pub(crate) fn unix(self) -> u64 {
-        match self {
-            Self::Ago(seconds) => now().saturating_sub(seconds),
-            Self::At(time) => time,
-        }
-    }
-}
-
-/// `7d`, `12h`, `30m`, or a time.
-pub(crate) fn since(text: &str) -> Result<Since, String> {
-    let ago = || {
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let unit = match unit {
-            "d" => 86_400,
-            "h" => 3600,
-            "m" => 60,
-            _ => return None,
-        };
-        number.parse::<u32>().ok().map(|number| Since::Ago(u64::from(number) * unit))
-    };
-    let neither = |_| "write 7d, 12h, 30m, 2026-12-01 or '2026-12-01 08:00' (UTC)".to_owned();
-    ago().map_or_else(|| time(text).map(Since::At).map_err(neither), Ok)
-}
-
 /// `2026-12-01`, `2026-12-01 08:00`, `2026-12-01T08:00:00Z`: in UTC, as Unix seconds.
 pub(crate) fn time(text: &str) -> Result<u64, String> {
     read(text).ok_or_else(|| "write 2026-12-01 or '2026-12-01 08:00' (UTC)".to_owned())
@@ -75,16 +38,6 @@ mod tests {
             ["", "now", "2026-02-30", "26-11-23", "2026-11-23 24:00", "2026-11-23 9:05", "2026-11-23-1"]
         {
             assert!(time(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_length_of_time_is_counted_back_from_now() {
-        assert_eq!(since("7d"), Ok(Since::Ago(604_800)));
-        assert_eq!(since("12h"), Ok(Since::Ago(43_200)));
-        assert_eq!(since("2026-11-23"), Ok(Since::At(1_795_392_000)));
-        for bad in ["", "d", "7", "7w", "-1d", "week"] {
-            assert!(since(bad).is_err(), "{bad}");
         }
     }
 }

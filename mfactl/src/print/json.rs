@@ -20,6 +20,9 @@ pub(crate) struct FactorView {
     created: u64,
     last_used: u64,
     disabled: bool,
+    key: String,
+    application: String,
+    pin: bool,
 }
 
 impl From<&Factor> for FactorView {
@@ -34,6 +37,9 @@ impl From<&Factor> for FactorView {
             created: factor.created,
             last_used: factor.last_used,
             disabled: factor.disabled,
+            key: shown(&factor.key),
+            application: shown(&factor.application),
+            pin: factor.pin,
         }
     }
 }
@@ -62,6 +68,8 @@ pub(crate) struct StatusView {
     codes: CodesView,
     locked: bool,
     grace_ends: u64,
+    allowed: Vec<String>,
+    remembered: u32,
 }
 
 impl From<&Status> for StatusView {
@@ -74,6 +82,8 @@ impl From<&Status> for StatusView {
             codes: (&status.codes).into(),
             locked: status.locked,
             grace_ends: status.grace_ends,
+            allowed: status.allowed.iter().map(|kind| shown(kind)).collect(),
+            remembered: status.remembered,
         }
     }
 }
@@ -125,6 +135,8 @@ pub(crate) struct DetailView {
     locked: bool,
     open: String,
     doors: Vec<DoorView>,
+    mode: String,
+    allowed: Vec<String>,
 }
 
 impl From<&UserDetail> for DetailView {
@@ -137,6 +149,8 @@ impl From<&UserDetail> for DetailView {
             locked: user.locked,
             open: shown(&user.open),
             doors: user.doors.iter().map(Into::into).collect(),
+            mode: shown(&user.mode),
+            allowed: user.allowed.iter().map(|kind| shown(kind)).collect(),
         }
     }
 }
@@ -193,10 +207,13 @@ mod tests {
             created: 5,
             last_used: 0,
             disabled: false,
+            key: String::new(),
+            application: String::new(),
+            pin: false,
         }
     }
 
-    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false}"#;
+    const FACTOR: &str = r#"{"id":"00ff","label":"phone\\x1b[1m","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"created":5,"last_used":0,"disabled":false,"key":"","application":"","pin":false}"#;
 
     const CODES: &str = r#"{"left":7,"weak":2,"made":4}"#;
 
@@ -208,8 +225,10 @@ mod tests {
             factors: vec![factor()],
             codes: Codes { left: 7, weak: 2, made: 4 },
             locked: true,
+            allowed: vec!["totp".into()],
             grace_ends: 86_400,
             time: 9,
+            remembered: 1,
         };
         schema::holds("status", &StatusView::from(&status));
         schema::holds("codes", &CodesView::from(&status.codes));
@@ -217,7 +236,7 @@ mod tests {
         assert_eq!(
             text(&StatusView::from(&status)),
             format!(
-                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400}}"#
+                r#"{{"user":"al","mode":"optional","time":9,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"grace_ends":86400,"allowed":["totp"],"remembered":1}}"#
             )
         );
     }
@@ -248,13 +267,15 @@ mod tests {
             locked: true,
             open: "invitation\x1b".into(),
             doors: vec![door],
+            mode: "required".into(),
+            allowed: vec!["totp".into(), "backup".into()],
         };
         schema::holds("user-show", &DetailView::from(&user));
         let door = r#"{"what":"console","known":true,"failures":5,"wait":60,"closed":false,"last_used":3}"#;
         assert_eq!(
             text(&DetailView::from(&user)),
             format!(
-                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}]}}"#
+                r#"{{"name":"al","uid":7,"factors":[{FACTOR}],"codes":{CODES},"locked":true,"open":"invitation\\x1b","doors":[{door}],"mode":"required","allowed":["totp","backup"]}}"#
             )
         );
     }

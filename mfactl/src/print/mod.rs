@@ -52,6 +52,11 @@ impl Out {
         Ok(())
     }
 
+    /// One line of comma-separated values.
+    pub(crate) fn csv(&mut self, cells: &[String]) -> io::Result<()> {
+        self.line(&(csv::line(cells) + csv::END))
+    }
+
     /// One JSON object on a line of its own.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         self.room_for(CHUNK)?;

@@ -40,16 +40,19 @@ pub(super) async fn invite(bus: &Bus, change: Change, hours: u32) -> Result<Exit
 struct Recovered<'a> {
     user: &'a str,
     recovery_code: &'a str,
+    hours: u32,
 }
 
 pub(super) async fn recover(bus: &Bus, recovery: Recovery) -> Result<Exit, Failure> {
     let Recovery { user, verified_by, ticket, reason, authority, shape } = recovery;
-    let recover =
-        async |why: &_| bus.user_recover(user.as_bytes(), &verified_by, &ticket, why).await.map(Secret::new);
-    let code = step_up::administrator(bus, &Acting::of(authority), &reason, recover).await?;
+    let recover = async |why: &_| {
+        let (code, hours) = bus.user_recover(user.as_bytes(), &verified_by, &ticket, why).await?;
+        Ok((Secret::new(code), hours))
+    };
+    let (code, hours) = step_up::administrator(bus, &Acting::of(authority), &reason, recover).await?;
     let user = escaped(user.as_bytes());
-    let words = words(&user, code.expose(), "may enrol again within 24 hours", "--recovery");
-    answer(shape, &Recovered { user: &user, recovery_code: code.expose() }, &words)?;
+    let words = words(&user, code.expose(), &format!("may enrol again within {hours} hours"), "--recovery");
+    answer(shape, &Recovered { user: &user, recovery_code: code.expose(), hours }, &words)?;
     Ok(Exit::Done)
 }
 
@@ -100,11 +103,11 @@ mod tests {
             serde_json::to_string(&view).unwrap(),
             r#"{"user":"al","invitation":"I-7KQ2M-X4TPD-H9WC","hours":72}"#
         );
-        let view = Recovered { user: "al", recovery_code: "R-7KQ2M-X4TPD-H9WC" };
+        let view = Recovered { user: "al", recovery_code: "R-7KQ2M-X4TPD-H9WC", hours: 24 };
         schema::holds("user-recover", &view);
         assert_eq!(
             serde_json::to_string(&view).unwrap(),
-            r#"{"user":"al","recovery_code":"R-7KQ2M-X4TPD-H9WC"}"#
+            r#"{"user":"al","recovery_code":"R-7KQ2M-X4TPD-H9WC","hours":24}"#
         );
     }
 }

@@ -16,7 +16,7 @@ use crate::print::answer;
 use crate::print::escape::shown;
 use crate::print::json::DetailView;
 use crate::print::time::utc_or_never;
-use crate::status::factor_line;
+use crate::status::{factor_line, mode_words};
 
 pub(super) async fn show(bus: &Bus, user: &OsStr, shape: Shape) -> Result<Exit, Failure> {
     let user = bus.user_show(user.as_bytes()).await?;
@@ -26,6 +26,7 @@ pub(super) async fn show(bus: &Bus, user: &OsStr, shape: Shape) -> Result<Exit, 
 
 fn detail_lines(user: &UserDetail) -> Vec<String> {
     let mut lines = vec![format!("User:     {} (uid {})", escaped(&user.name), user.uid)];
+    lines.push(format!("Mode:     {}", mode_words(&user.mode)));
     if user.locked {
         lines.push("Locked:   YES, no code is accepted until `mfactl user unlock`".to_owned());
     }
@@ -33,7 +34,7 @@ fn detail_lines(user: &UserDetail) -> Vec<String> {
         lines.push("Factors:  none".to_owned());
     } else {
         lines.push("Factors:".to_owned());
-        lines.extend(user.factors.iter().map(factor_line));
+        lines.extend(user.factors.iter().map(|factor| factor_line(factor, &user.allowed)));
     }
     lines.push(format!("Codes:    {}", codes_line(&user.codes)));
     if !user.open.is_empty() {
@@ -91,9 +92,12 @@ mod tests {
             locked: true,
             open: "recovery until\x1b".into(),
             doors: Vec::new(),
+            mode: "required\x1b".into(),
+            allowed: Vec::new(),
         };
         let text = detail_lines(&user).join("\n");
         assert!(text.contains("Locked:   YES"), "{text}");
+        assert!(text.contains(r"Mode:     required\x1b"), "{text}");
         assert!(text.contains("Codes:    3 left, made 2026-11-23 09:05:00 UTC; 2 of them WEAK"), "{text}");
         assert!(text.contains(r"Open:     recovery until\x1b"), "{text}");
         (user.locked, user.open, user.codes) = (false, String::new(), Codes::default());

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
 use futures_lite::StreamExt;
-use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Status};
+use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Door, Imported, UserDetail, UserRow};
 use mfa_proto::fault::Fault;
 use mfa_proto::policy::{Condition, Explained, File, Known, Rejudged, Settings, Simulated, Verdict, Weighed};
@@ -110,6 +110,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         }
         (_, "Explain") => reply.build(&explained()),
         (_, "Simulate") => reply.build(&simulated()),
+        (_, "RememberedList") => reply.build(&vec![remembered()]),
+        (_, "RememberedForget") => reply.build(&1u32),
         (_, "NotMe") => reply.build(&hostile("nothing")),
         (_, "EnrollCancel") => reply.build(&()),
         (Manner::Asks, _) => Message::error(header, Fault::NeedsProof.name()).build(&hostile("prove it")),
@@ -120,7 +122,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (Manner::Grants, "EnrollConfirm") => reply
             .build(&Enrolled { factor: hostile("00ff"), backup_codes: vec!["3-7KQ2M-X4TPD-H9WC".into()] }),
         (Manner::Grants, "CodesRenew") => reply.build(&vec!["3-7KQ2M-X4TPD-H9WC"]),
-        (Manner::Grants, "UserInvite" | "UserRecover") => reply.build(&"I-7KQ2M-X4TPD-H9WC"),
+        (Manner::Grants, "UserInvite") => reply.build(&"I-7KQ2M-X4TPD-H9WC"),
+        (Manner::Grants, "UserRecover") => reply.build(&("R-7KQ2M-X4TPD-H9WC", 24u32)),
         (Manner::Grants, "UserReset" | "UserRemove" | "UserUnlock") => reply.build(&1u32),
         (Manner::Grants, "Import") => {
             reply.build(&Imported { outcome: "imported".into(), scratch_codes: 0, bits: 160 })
@@ -146,6 +149,9 @@ fn factor() -> Factor {
         created: 1,
         last_used: 2,
         disabled: true,
+        key: String::new(),
+        application: String::new(),
+        pin: false,
     }
 }
 
@@ -158,8 +164,23 @@ fn status() -> Status {
         factors: vec![factor()],
         codes: CODES,
         locked: true,
+        allowed: vec![hostile("totp")],
         grace_ends: 9,
         time: 5,
+        remembered: 1,
+    }
+}
+
+fn remembered() -> Remembered {
+    Remembered {
+        id: hostile("00ff"),
+        service: hostile("sshd"),
+        key: hostile("SHA256:abc"),
+        address: hostile("192.0.2.7"),
+        tty: hostile("pts/1"),
+        factor: hostile("phone"),
+        made: 1,
+        ends: 2,
     }
 }
 
@@ -187,6 +208,8 @@ fn user() -> UserDetail {
         locked: true,
         open: hostile("recovery"),
         doors: vec![Door { what, known: true, failures: 5, wait: 60, closed: true, last_used: 5 }],
+        mode: hostile("required"),
+        allowed: vec![hostile("totp")],
     }
 }
 

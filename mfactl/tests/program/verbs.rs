@@ -41,6 +41,10 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
     "codes",
     "not-me",
     "not-me --json",
+    "remembered list",
+    "remembered list --user alice --json",
+    "remembered forget 00ff",
+    "remembered forget --all --user alice --json",
     "user list",
     "user list --gone",
     "user list --single --json",
@@ -76,7 +80,7 @@ pub(crate) fn ending(line: &str, code: i32) -> i32 {
 }
 
 /// Verbs that are only the name of others.
-const GROUPS: [&str; 6] = ["", "factor", "import", "pam", "policy", "user"];
+const GROUPS: [&str; 7] = ["", "factor", "import", "pam", "policy", "remembered", "user"];
 
 /// Every verb that the help shows, as `user recover`; mfactl itself is the empty one.
 pub(crate) fn all() -> BTreeSet<String> {

@@ -56,17 +56,27 @@ impl From<std::net::IpAddr> for Network {
     }
 }
 
+/// `192.0.2.7`, `2001:db8:1:2::/64`.
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::V4(v4) => write!(f, "{}", std::net::Ipv4Addr::from(*v4)),
+            Self::V6(v6) => {
+                let mut octets = [0; 16];
+                octets[..8].copy_from_slice(v6);
+                write!(f, "{}/64", std::net::Ipv6Addr::from(octets))
+            }
+        }
+    }
+}
+
 /// For people: what the audit and `user show` print.
 impl std::fmt::Display for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Key(hash) => write!(f, "key {}", data_encoding::HEXLOWER.encode(&hash[..8])),
-            Self::Address(Network::V4(v4)) => write!(f, "address {}", std::net::Ipv4Addr::from(*v4)),
-            Self::Address(Network::V6(v6)) => {
-                let mut octets = [0; 16];
-                octets[..8].copy_from_slice(v6);
-                write!(f, "network {}/64", std::net::Ipv6Addr::from(octets))
-            }
+            Self::Address(network @ Network::V4(_)) => write!(f, "address {network}"),
+            Self::Address(network @ Network::V6(_)) => write!(f, "network {network}"),
             Self::Local(uid) => write!(f, "local uid {uid}"),
             Self::Console => f.write_str("console"),
             Self::Locker => f.write_str("locker"),

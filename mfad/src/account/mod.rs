@@ -17,12 +17,13 @@ use serde::{Deserialize, Serialize};
 pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
 pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
-pub use remembered::Remembered;
-pub use visits::Visits;
+pub use remembered::{Anchor, Coming, MEMORIES, Memory, MemoryId, Place, Remembered, Session, Times};
+pub use visits::{Visit, Visits};
 
 use crate::{
-    factor::{BackupCodes, FactorKind, History, Matched, MovingFactor},
+    factor::{BackupCodes, FactorKind, History, Matched, MovingFactor, SshSk},
     limits::ATTESTED_FAILURES,
+    policy::Fingerprint,
 };
 
 /// The most guesses one answer is compared with, over all factors.
@@ -202,10 +203,30 @@ impl State {
         !self.factors.is_empty()
     }
 
+    /// The apps and tokens: what gives a code, which every service takes.
+    pub fn apps(&self) -> impl Iterator<Item = &Factor> {
+        self.factors.iter().filter(|factor| factor.kind.gives_codes())
+    }
+
+    /// The security keys.
+    pub fn ssh_keys(&self) -> impl Iterator<Item = &Factor> {
+        self.factors.iter().filter(|factor| factor.kind.ssh_sk().is_some())
+    }
+
+    /// The security key among `passed` that is a second factor of this account: enrolled, by a
+    /// signature with a PIN where `pin` asks for that, and the account not locked.
+    pub fn ssh_key_among(&self, passed: &[Fingerprint], pin: bool) -> Option<FactorId> {
+        let counts = |factor: &&Factor| {
+            let key = factor.kind.ssh_sk().and_then(SshSk::signed);
+            key.is_some_and(|signed| passed.contains(&signed.key) && (signed.pin || !pin))
+        };
+        self.factors.iter().filter(|_| self.locked.is_none()).find(counts).map(|factor| factor.id)
+    }
+
     /// The factors a guess is compared with: as many as the candidate budget allows.
     pub fn usable(&self) -> impl Iterator<Item = &Factor> {
         let mut left = CANDIDATES;
-        self.factors.iter().filter(|factor| !factor.is_disabled()).take_while(move |factor| {
+        self.apps().filter(|factor| !factor.is_disabled()).take_while(move |factor| {
             let fits = factor.kind.candidates() <= left;
             left = left.saturating_sub(factor.kind.candidates());
             fits
@@ -291,7 +312,8 @@ impl State {
     pub fn reserve(&mut self, admitted: Admitted, door: &Door, attested: bool, now: UnixTime) {
         self.doors.fail(admitted, door, now);
         if attested {
-            for factor in &mut self.factors {
+            // What no code is compared with is switched off by none.
+            for factor in self.factors.iter_mut().filter(|factor| factor.kind.gives_codes()) {
                 factor.attested_failures = factor.attested_failures.saturating_add(1);
             }
         }

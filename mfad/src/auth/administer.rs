@@ -11,12 +11,13 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
+    decided::account_demands,
     judge::highest_now,
     own::{codes, describe},
     step_up::FreshProof,
 };
 use crate::{
-    account::{AccountId, DoorState, Lock},
+    account::{AccountId, DoorState, Lock, Visits},
     audit::{self, Act, Event, Record},
     store::{Account, Context, Head, Records, StoreError},
 };
@@ -56,9 +57,18 @@ impl Auth {
 
     /// One account in full.
     pub async fn user_show(&self, user: Vec<u8>) -> Result<UserDetail, Failure> {
-        let (id, now) = (self.account_id(user).await?, self.world().clock.now().wall);
+        let (id, moment) = (self.account_id(user).await?, self.world().clock.now());
         let account = self.store.read(move |sound| sound.account(id)).await?.ok_or_else(altered)?;
-        let state = &account.state;
+        let (state, now, rules) = (&account.state, moment.wall, self.rules()?);
+        let person = match state.uid {
+            Some(uid) => self.world().names.by_uid(uid).await?,
+            None => None,
+        };
+        let groups = match &person {
+            Some(person) => self.groups(&rules, person).await,
+            None => None,
+        };
+        let mode = account_demands(&rules, &name_of(&account), state.uid, groups, moment).mode;
         let open = state.voucher.as_ref().filter(|ticket| now < ticket.ends);
         Ok(UserDetail {
             name: name_of(&account).as_bytes().to_vec(),
@@ -70,6 +80,8 @@ impl Auth {
                 format!("{}, {} hours left", ticket.what.word(), ticket.ends.since(now).div_ceil(3600))
             }),
             doors: state.doors.iter().map(|state| door(state, now)).collect(),
+            mode: mode.word().to_owned(),
+            allowed: rules.factors.allowed.iter().cloned().collect(),
         })
     }
 
@@ -216,7 +228,7 @@ impl Auth {
     }
 
     /// The account of that name, or of the uid that this name has on the host.
-    async fn account_id(&self, user: Vec<u8>) -> Result<AccountId, Failure> {
+    pub(super) async fn account_id(&self, user: Vec<u8>) -> Result<AccountId, Failure> {
         let name = Arc::new(UserName::new(user));
         let uid = self.world().names.by_name(&name).await?.map(|person| person.uid);
         let searched = Arc::clone(&name);
@@ -231,7 +243,7 @@ impl Auth {
     }
 }
 
-fn altered() -> Failure {
+pub(super) fn altered() -> Failure {
     Failure::new(
         Fault::Unavailable,
         "the record of that account does not verify: altered, or sealed under another key",
@@ -262,13 +274,14 @@ impl Authority {
     }
 }
 
-fn name_of(account: &Account) -> UserName {
+pub(super) fn name_of(account: &Account) -> UserName {
     account.state.names.first().cloned().unwrap_or_else(|| UserName::from(""))
 }
 
 /// Ends all factors, backup codes, and what is open. Gives how many factors ended.
 fn end_all(records: &mut Records<'_>, account: &mut Account) -> Result<u32, StoreError> {
     let state = &mut account.state;
+    state.later.visits = Visits::default(); // whoever had the factors may have what was seen with them
     let factors = std::mem::take(&mut state.factors);
     let rows = factors.iter().map(|factor| factor.id.0);
     let rows = rows.chain(state.pending.take().map(|pending| pending.id.0));
@@ -318,7 +331,7 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-fn audit_row(record: Record) -> AuditRow {
+pub(super) fn audit_row(record: Record) -> AuditRow {
     AuditRow {
         seq: record.seq,
         time: record.time.0,

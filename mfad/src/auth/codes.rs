@@ -1,4 +1,4 @@
-//! Backup codes are made: ten, shown once, a new set in place of the one before, whole or not at all.
+//! Backup codes are made: as many as the settings say, shown once, a new set in place of the one before, whole or not at all.
 
 use std::time::Duration;
 
@@ -39,10 +39,15 @@ impl Auth {
     pub async fn codes_renew(&self, uid: u32, proven: Option<FreshProof>) -> Result<Vec<String>, Failure> {
         proven.filter(|fresh| fresh.is_of(uid)).ok_or_else(FreshProof::needed)?;
         let person = self.person(uid).await?;
+        if !self.rules()?.factors.allow("backup") {
+            let said = "this host takes no backup codes: see [factors] allowed in mfad.toml";
+            return Err(Failure::new(Fault::NotPermitted, said));
+        }
         self.make_codes(&person, Replace::Any, PATIENCE).await
     }
 
-    /// Makes a set for the account of `person`; none where there is one already that is to stay.
+    /// Makes a set for the account of `person`; none where there is one already that is to stay, or where the host
+    /// takes none.
     ///
     /// The hashes are slow, so they are computed before the transaction that puts them in place.
     /// `patience`: how long the hashes may take; then none are made.
@@ -60,11 +65,15 @@ impl Auth {
             _ => Ok(None),
         });
         let account = found.await?.filter(|account| account.state.is_enrolled()).ok_or_else(not_enrolled)?;
-        if replace == Replace::OnlyNone && account.state.backup.is_some() {
+        let (allowed, size) = {
+            let factors = &self.rules()?.factors;
+            (factors.allow("backup"), factors.backup_codes)
+        };
+        if !allowed || (replace == Replace::OnlyNone && account.state.backup.is_some()) {
             return Ok(Vec::new());
         }
         let runtime = SharedRuntime::current().map_err(|_| TooBusy)?;
-        let made = runtime.timeout(patience, self.new_codes(account.id())).await;
+        let made = runtime.timeout(patience, self.new_codes(account.id(), size)).await;
         let (codes, hashes) = made.map_err(|_| TooBusy)??;
         let (person, id, row) = (person.clone(), account.id(), random(&*self.world().entropy)?);
         let put = move |records: &mut Records<'_>, now: Moment| {
@@ -78,7 +87,7 @@ impl Auth {
                 records.end(before)?;
             }
             records.put_hashes(&account, row, Hashes::Backup, &hashes)?;
-            account.state.backup = Some(BackupCodes::new(row, now.wall));
+            account.state.backup = Some(BackupCodes::new(row, size, now.wall));
             records.keep(&mut account)?;
             records.audit(Some(&account), Event::CodesMade, Context::user(&person.name))?;
             Ok(Ok(()))
@@ -87,15 +96,19 @@ impl Auth {
         Ok(codes.iter().map(|code| code.for_people().to_string()).collect())
     }
 
-    /// Ten codes and their hashes, by their slots.
-    async fn new_codes(&self, account: AccountId) -> Result<(Vec<OneTimeCode>, Vec<SlowHash>), Failure> {
+    /// So many codes and their hashes, by their slots.
+    async fn new_codes(
+        &self,
+        account: AccountId,
+        size: u8,
+    ) -> Result<(Vec<OneTimeCode>, Vec<SlowHash>), Failure> {
         let world = self.world();
-        let mut codes = Vec::with_capacity(usize::from(SLOTS));
-        for slot in 0..SLOTS {
+        let mut codes = Vec::with_capacity(usize::from(size));
+        for slot in 0..size.min(SLOTS) {
             let entropy = zeroize::Zeroizing::new(random::<ENTROPY_BYTES>(&*world.entropy)?);
             codes.push(OneTimeCode::new(Purpose::Backup(slot), &entropy));
         }
-        let halves = codes.chunks(usize::from(SLOTS / 2)).map(|half| {
+        let halves = codes.chunks(usize::from(size.div_ceil(2)).max(1)).map(|half| {
             let half: Vec<_> =
                 half.iter().map(|code| Peppered::new(self.store.keys(), &account.0, code)).collect();
             let entropy = std::sync::Arc::clone(&world.entropy);

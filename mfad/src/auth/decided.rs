@@ -5,11 +5,13 @@ use mfa_proto::identity::{UnixTime, UserName};
 use super::{
     grace,
     question::{Login, Target, Via},
+    remembering,
 };
 use crate::{
+    account::{FactorId, Visit, Visits},
     policy::{
-        Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, Weighed, decide,
-        decide_unobserved,
+        Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals,
+        Standing, Weighed, decide, decide_unobserved,
     },
     store::{Account, Records, Sound, StoreError},
     world::Moment,
@@ -30,6 +32,18 @@ pub(super) struct Grounds {
     pub(super) grace: Option<UnixTime>,
     pub(super) already: Already,
     pub(super) history: History,
+    /// What was granted to the user, by its place.
+    pub(super) granted: Vec<Grant>,
+}
+
+impl Grounds {
+    /// What a part of the rules, or something granted, is called.
+    pub(super) fn name(&self, rules: &Rules, by: By) -> String {
+        match by {
+            By::Granted(at) => self.granted[at].name(),
+            by => rules.name(by),
+        }
+    }
 }
 
 /// How to look at a login that does not come now: one that is explained, or one of the audit.
@@ -56,6 +70,11 @@ impl Login {
             history,
         }
     }
+
+    /// What it is remembered by once it is settled.
+    pub(super) fn visit(&self, rules: &Rules) -> Visit {
+        Visit::of(&self.signals, rules)
+    }
 }
 
 /// Decides for a login, by what the store has.
@@ -81,14 +100,23 @@ pub(super) fn decided_as_if(
     now: Moment,
     AsIf { taken, by_program, tell }: AsIf<'_>,
 ) -> Result<Decided, StoreError> {
-    let history = history(account, login, now);
+    let granted = match login.via {
+        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
+        Via::OwnChange(_) | Via::AdminChange => Vec::new(),
+    };
+    let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
+    let history = history(rules, account, login, now);
     let asked = match login.via {
         Via::Login | Via::Locker(_) => {
             let sight = rules.sight(login.case(target.uid(), now, history));
             let sight = if by_program { sight.by_program() } else { sight };
-            rules.weigh_sight(&sight, &[], tell)
+            rules.weigh_sight(&sight, &exemptions, tell)
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    };
+    let by = match asked.by {
+        By::Granted(at) => granted[at].name(),
+        by => rules.name(by),
     };
     let grace = match (standing, taken) {
         (Standing::NotEnrolled, None) => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
@@ -97,15 +125,32 @@ pub(super) fn decided_as_if(
         }
         _ => None,
     };
-    let already = already(account, login, now);
+    let already = already(sound, rules, account, login, now)?;
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
-        format!("{}: would {}", rules.name(asked.by), would.word())
+        format!("{by}: would {}", would.word())
     } else {
-        rules.name(asked.by)
+        by
     };
-    Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history } })
+    Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history, granted } })
+}
+
+/// What is asked of a login. `granted`: what its user was exempted from by the command line.
+pub(super) fn asked(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    account: Option<&Account>,
+    granted: &[Exemption],
+    now: Moment,
+) -> Asked {
+    match login.via {
+        Via::Login | Via::Locker(_) => {
+            rules.demand(login.case(uid, now, history(rules, account, login, now)), granted)
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    }
 }
 
 /// The same inside a transaction; what it records from now on says why.
@@ -117,19 +162,48 @@ pub(super) fn decided_now(
     of: (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decision, StoreError> {
+    if matches!(login.via, Via::Login | Via::Locker(_)) {
+        records.end_altered_grants()?;
+    }
     let Decided { decision, because, .. } = decided(&mut records.read(), rules, login, target, of, now)?;
     records.because(because);
     Ok(decision)
 }
 
+/// What was granted to that user from the command line, and holds now.
+pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Result<Vec<Grant>, StoreError> {
+    let (granted, ran_ms) = sound.granted(&now)?;
+    let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
+    Ok(granted.all().into_iter().filter(holds).collect())
+}
+
 /// What the account's past says of this login.
-fn history(_: Option<&Account>, _: &Login, _: Moment) -> History {
-    History::default()
+fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+    let none = Visits::default(); // who has no account was never seen
+    let visits = account.map_or(&none, |account| &account.state.later.visits);
+    visits.history(&login.visit(rules), rules.seen_within, now.wall)
 }
 
 /// What stands for a code.
-fn already(_: Option<&Account>, _: &Login, _: Moment) -> Already {
-    Already::Nothing
+fn already(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    account: Option<&Account>,
+    login: &Login,
+    now: Moment,
+) -> Result<Already, StoreError> {
+    let Some(account) = account else { return Ok(Already::Nothing) };
+    if security_key(rules, account, login).is_some() {
+        return Ok(Already::SecurityKey);
+    }
+    let stands = remembering::stands(sound, rules, account, login, now)?;
+    Ok(if stands { Already::Remembered } else { Already::Nothing })
+}
+
+/// The enrolled security key that opened this login, where such keys count.
+pub(super) fn security_key(rules: &Rules, account: &Account, login: &Login) -> Option<FactorId> {
+    let allowed = rules.factors.allow("ssh_sk");
+    account.state.ssh_key_among(&login.keys, rules.factors.ssh_key_pin).filter(|_| allowed)
 }
 
 /// What is asked of an account, in whatever login.
@@ -159,6 +233,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }

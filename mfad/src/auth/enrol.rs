@@ -24,7 +24,7 @@ use super::{
     Auth, Failure,
     codes::{PATIENCE, Replace},
     decided::account_demands,
-    grace,
+    grace, one_time,
     own::{altered, locked, own},
     pending,
     step_up::FreshProof,
@@ -32,10 +32,10 @@ use super::{
     wish::{Wish, wish},
 };
 use crate::{
-    account::{AccountId, ChangeKind, Door, FactorId, Origin, Pending, Shape, Voucher},
+    account::{AccountId, ChangeKind, Door, FactorId, OpenVoucher, Origin, Pending, Shape, Voucher},
     audit::Event,
     crypto::SlowlyEqual,
-    factor::{Match, oath::SEED_BYTES},
+    factor::{FactorKind, Match, oath::SEED_BYTES},
     policy::{Groups, Leave, Rules, may_enrol},
     store::{Account, Context, Hashes, Records, StoreError},
     world::{Moment, Person, random},
@@ -64,9 +64,10 @@ impl Auth {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
         let groups = self.groups(&rules, &person).await;
         let wanted = wish(&request)?;
+        is_taken(&rules, &wanted.kind)?;
         let voucher = match request.code.as_slice() {
             b"" => None,
-            typed => Some(self.show_voucher(&person, typed).await?),
+            typed => Some(self.show_voucher(&rules, &person, typed).await?),
         };
         let entropy = &*self.world().entropy;
         let seed = Arc::new(Secret::new(random::<SEED_BYTES>(entropy)?));
@@ -103,7 +104,7 @@ impl Auth {
             let demands = account_demands(&rules, &who.name, Some(who.uid), groups.clone(), now);
             let grace = grace::ends(&mut records.read(), &rules, &demands.demanding, Some(who.uid), now)?;
             let wish = may_enrol(&rules, demands.is_any(), Leave::Wish, grace).is_some();
-            confirm(records, &who, id, &code, wish, now.wall)
+            confirm(records, &rules, &who, id, &code, wish, now.wall)
         };
         self.store.write(confirm).await?.into_inner()?;
         // The factor stands whatever becomes of these: they can be made at any time.
@@ -133,12 +134,17 @@ impl Auth {
     }
 
     /// Compares an invitation or a recovery code with the account's: counted first, then hashed.
-    async fn show_voucher(&self, person: &Person, typed: &[u8]) -> Result<Shown, Failure> {
+    async fn show_voucher(
+        &self,
+        rules: &Arc<Rules>,
+        person: &Person,
+        typed: &[u8],
+    ) -> Result<Shown, Failure> {
         let wrong = || Failure::new(Fault::WrongCode, "that is no invitation or recovery code of yours");
         let code = OneTimeCode::parse(typed).ok_or_else(wrong)?;
         let busy = || Failure::new(Fault::Limited, "too many codes are being checked: try again");
         let _place = self.world().comparing.place(1).ok_or_else(busy)?;
-        let (purpose, person) = (code.purpose(), person.clone());
+        let (purpose, person, rules) = (code.purpose(), person.clone(), Arc::clone(rules));
         let reserve = move |records: &mut Records<'_>, now: Moment| {
             let mut account = match own(records, &person)? {
                 Ok(Some(account)) => account,
@@ -151,13 +157,14 @@ impl Auth {
             account.state.reserve(admitted, &Door::Change, false, now.wall);
             records.keep(&mut account)?;
             let good = account.state.voucher.clone();
-            let good = good.filter(|voucher| super::one_time::is_good(records, voucher, purpose, now));
+            let is_good = |voucher: &OpenVoucher| one_time::is_good(records, voucher, purpose, now);
+            let good = good.filter(|voucher| is_good(voucher) && one_time::is_taken(&rules, purpose));
             let Some(voucher) = good else {
-                return Ok(Ok((account.id(), [0; 16], super::one_time::NO_HASH)));
+                return Ok(Ok((account.id(), [0; 16], one_time::NO_HASH)));
             };
             let hashes = records.read().hashes(&account, voucher.hash, Hashes::Voucher(voucher.what))?;
             let hash = hashes.and_then(|hashes| hashes.first().copied());
-            Ok(Ok((account.id(), voucher.hash, hash.unwrap_or(super::one_time::NO_HASH))))
+            Ok(Ok((account.id(), voucher.hash, hash.unwrap_or(one_time::NO_HASH))))
         };
         let (account, row, hash) = self.store.write(reserve).await?.into_inner()?;
         let equal = self.compare(account, code, hash).await?;
@@ -170,7 +177,18 @@ impl Auth {
     }
 }
 
-fn no_such() -> Failure {
+/// Whether the host takes factors of that kind.
+pub(super) fn is_taken(rules: &Rules, kind: &FactorKind) -> Result<(), Failure> {
+    let word = kind.word();
+    if rules.factors.allow(word) {
+        return Ok(());
+    }
+    let taken: Vec<&str> = rules.factors.allowed.iter().map(String::as_str).collect();
+    let said = format!("this host takes no factors of the kind {word}, only: {}", taken.join(", "));
+    Err(Failure::new(Fault::NotPermitted, said))
+}
+
+pub(super) fn no_such() -> Failure {
     Failure::new(Fault::NotFound, "there is no such enrolment: begin again with mfactl enroll")
 }
 
@@ -281,8 +299,10 @@ fn pend(
     Ok(Ok(made.1))
 }
 
+#[expect(clippy::too_many_arguments, reason = "what was begun, what came, and what is in force")]
 fn confirm(
     records: &mut Records<'_>,
+    rules: &Rules,
     person: &Person,
     id: FactorId,
     code: &Code,
@@ -295,13 +315,16 @@ fn confirm(
         Err(failure) => return Ok(Err(failure)),
     };
     let pending = account.state.pending.clone();
-    let Some(pending) = pending.filter(|pending| pending.id == id && pending.origin == Origin::Session)
-    else {
+    let is_it = |pending: &Pending| {
+        pending.id == id && pending.origin == Origin::Session && pending.kind.gives_codes()
+    };
+    let Some(pending) = pending.filter(is_it) else {
         return Ok(Err(no_such()));
     };
     let context = Context::user(&person.name);
     // What was begun by wish must still be allowed to be one.
     let allowed = wish || pending.by.is_some() || pending.proven;
+    let allowed = allowed && is_taken(rules, &pending.kind).is_ok();
     if !pending::is_open(&pending, now) || !pending::still_allowed(&account, &pending) || !allowed {
         pending::give_up(records, &mut account)?;
         records.audit(Some(&account), Event::EnrollmentFailed, context)?;

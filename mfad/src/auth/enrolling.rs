@@ -41,6 +41,8 @@ use crate::{
 
 /// What the app calls a factor that was enrolled in a login.
 const LABEL: &str = "phone";
+/// The kind of it.
+const KIND: &str = "totp";
 
 /// Randomness for an enrolment, made before the transaction, which may run twice.
 #[derive(Clone)]
@@ -103,13 +105,15 @@ pub(super) fn opening(
     let Some(uid) = target.uid() else { return Ok(Opening::Plain) };
     let demands = demands(rules, login, target, now);
     Ok(match grace::ends(sound, rules, &demands.demanding, Some(uid), now)? {
-        Some(ends) if is_to_be_offered(sound, uid, now.wall)? => Opening::Offer(ends),
+        Some(ends) if rules.factors.allow(KIND) && is_to_be_offered(sound, uid, now.wall)? => {
+            Opening::Offer(ends)
+        }
         _ => Opening::Plain,
     })
 }
 
 /// What is asked of the account that a login is about.
-fn demands(rules: &Rules, login: &Login, target: &Target, now: Moment) -> AccountDemands {
+pub(super) fn demands(rules: &Rules, login: &Login, target: &Target, now: Moment) -> AccountDemands {
     account_demands(rules, &login.subject, target.uid(), login.signals.groups.clone(), now)
 }
 
@@ -175,6 +179,9 @@ fn permitted(
     by: Option<Voucher>,
 ) -> Result<Option<Permitted>, StoreError> {
     let Question { login, target, .. } = question;
+    if !rules.factors.allow(KIND) {
+        return Ok(None);
+    }
     let of = (Standing::NotEnrolled, Some(account));
     if decided_now(records, rules, login, target, of, now)? == Decision::Deny {
         return Ok(None);

@@ -38,7 +38,8 @@ impl Auth {
         let (user, service, facts) = as_reported(&supposed)?;
         let (mut login, subject) = self.identify(&rules, user, service, &facts).await?;
         if !supposed.key.is_empty() && facts::is_sshd(login.service.as_bytes()) {
-            login.signals.key = Some(supposed.key.parse::<Fingerprint>().map_err(no_argument)?);
+            let key = supposed.key.parse::<Fingerprint>().map_err(no_argument)?;
+            (login.signals.key, login.keys) = (Some(key), vec![key]);
         }
         let (store, asked) = (self.store.clone(), (Arc::clone(&rules), login.clone(), subject));
         let judge = move |sound: &mut Sound<'_>| {
@@ -160,7 +161,7 @@ fn explained(
         settings: settings(source),
         known: known(login, case, supposed),
         mode: mode.word().to_owned(),
-        weighed: weighed.into_iter().map(|this| path::weighed(rules, &sight, this)).collect(),
+        weighed: weighed.into_iter().map(|this| path::weighed(rules, grounds, &sight, this)).collect(),
         asked: path::asked_word(grounds.asked.demand).to_owned(),
         observed: grounds.asked.observed && grounds.asked.demand != Demand::Off,
         standing: path::standing_word(standing).to_owned(),

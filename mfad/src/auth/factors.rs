@@ -11,7 +11,7 @@ use super::{
     wish,
 };
 use crate::{
-    account::{FactorId, Lock},
+    account::{FactorId, Lock, Visits},
     audit::Event,
     store::{Account, Context, Records, StoreError},
     world::Moment,
@@ -37,8 +37,9 @@ impl Auth {
         .await
     }
 
-    /// Ends a factor. Where one is required the last one stays: it can be replaced. With the last
-    /// one, the backup codes end.
+    /// Ends a factor. Where one is required the last app stays: it can be replaced. With the last
+    /// one, the backup codes end. It stays too while there are security keys, which open ssh alone: nothing
+    /// else could be opened any more.
     pub async fn factor_remove(&self, uid: u32, id: &str, proven: Option<FreshProof>) -> Result<(), Failure> {
         let (rules, id) = (self.rules()?, FactorId::from_hex(id).ok_or_else(no_such)?);
         let (person, now) = (self.person(uid).await?, self.world().clock.now());
@@ -48,7 +49,13 @@ impl Auth {
             let Some(at) = account.state.factors.iter().position(|factor| factor.id == id) else {
                 return Ok(Err(no_such()));
             };
-            if account.state.factors.len() == 1 {
+            let last = account.state.factors[at].kind.gives_codes() && account.state.apps().count() == 1;
+            if last && account.state.ssh_keys().next().is_some() {
+                let said = "this is your last app, and your security keys open logins over ssh only: remove \
+                            those first, or replace the app (mfactl enroll --replace)";
+                return Ok(Err(Failure::new(Fault::NotPermitted, said)));
+            }
+            if last {
                 if demands.is_any() {
                     let said = "a factor is required here, and this is your last one: replace it instead \
                                 (mfactl enroll --replace)";
@@ -118,8 +125,9 @@ impl Auth {
                 done.push("an invitation or recovery code is void");
             }
             account.state.doors.forget();
+            account.state.later.visits = Visits::default();
             account.state.locked = Some(Lock::NotMe);
-            done.push("no place is known as yours any more");
+            done.push("no place and no device is known as yours any more");
             done.push("your account is locked until an administrator unlocks it");
             records.keep(&mut account)?;
             records.audit(Some(&account), Event::NotMe, Context::user(&person.name))?;

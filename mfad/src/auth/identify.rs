@@ -13,7 +13,7 @@ use super::{
     question::{Login, NoAccount, Target, Via},
 };
 use crate::{
-    account::{AccountId, Door},
+    account::{AccountId, Anchor, Door, Session},
     crypto::{Keys, Purpose},
     policy::{Fingerprint, Groups, Rules, Signals, SuSubject},
     store::{Found, Sound, StoreError},
@@ -63,14 +63,24 @@ impl Auth {
         };
         let door = door(&service, facts, caller_uid);
         let attested = facts::attested(service.as_bytes(), facts);
+        let anchor = Anchor { host: self.world().host, session: self.session(&service, facts) };
         let mut signals = signals(&service, facts);
+        signals.place = signals.address.and_then(|address| self.places.of(address));
         if let Subject::Person(person) = &subject {
             signals.groups = self.groups(rules, person).await;
         }
-        Ok((
-            Login { via: Via::Login, user, subject: subject_name, service, door, attested, signals },
-            subject,
-        ))
+        let (via, keys) = (Via::Login, keys(&service, facts));
+        let login =
+            Login { via, user, subject: subject_name, service, door, attested, signals, keys, anchor };
+        Ok((login, subject))
+    }
+
+    /// The session that sudo was called in.
+    fn session(&self, service: &ServiceName, facts: &Facts) -> Option<Session> {
+        let told = facts.get(facts::SESSION).filter(|_| facts::is_sudo(service.as_bytes()))?;
+        let (leader, started) = std::str::from_utf8(told).ok()?.split_once(' ')?;
+        let boot = self.world().clock.now().boot;
+        Some(Session { leader: leader.parse().ok()?, started: started.parse().ok()?, boot })
     }
 
     /// Which of the groups that the rules name that user is in; `None` where that cannot be told now.
@@ -105,6 +115,12 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
         groups: None,
         place: None,
     }
+}
+
+/// Every key that passed, where sshd says so.
+fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
+    let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
+    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
 }
 
 /// The fingerprint of a key or certificate, given as its type and its blob in base64.

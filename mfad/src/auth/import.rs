@@ -12,7 +12,7 @@ use mfa_proto::{
     secret::Secret,
 };
 
-use super::{Auth, Failure, administer::Authority, own::altered, step_up::FreshProof, wish};
+use super::{Auth, Failure, administer::Authority, enrol::is_taken, own::altered, step_up::FreshProof, wish};
 use crate::{
     account::{AccountId, ChangeKind, Factor, FactorId},
     audit::{Act, Event},
@@ -52,7 +52,11 @@ impl Auth {
         let person = self.world().names.by_name(&name).await?;
         let person =
             person.ok_or_else(|| Failure::new(Fault::NotFound, format!("there is no user {name}")))?;
-        let wanted = wanted(import)?;
+        let (rules, mut wanted) = (self.rules()?, wanted(import)?);
+        is_taken(&rules, &wanted.kind)?;
+        if !rules.factors.allow("backup") {
+            wanted.scratch_codes.clear();
+        }
         let entropy = &*self.world().entropy;
         let (id, factor) = (AccountId(random(entropy)?), FactorId(random(entropy)?));
         let take = move |records: &mut Records<'_>, now: Moment| {

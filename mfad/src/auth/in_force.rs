@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mfa_proto::identity::UnixTime;
+use sha2::{Digest, Sha256};
 
 use crate::policy::Rules;
 
@@ -27,6 +28,8 @@ struct Held {
 pub struct Source {
     /// What they were read from; none where they are the last good ones, which were kept.
     pub files: Vec<File>,
+    /// SHA-256 of all of it, merged.
+    pub digest: [u8; 32],
     /// When they were put in force.
     pub taken: UnixTime,
     /// Why newer ones were not; empty where there are none.
@@ -40,6 +43,13 @@ pub struct File {
     pub path: String,
     /// What `sha256sum` said of it.
     pub sha256: [u8; 32],
+}
+
+impl Source {
+    /// The digest of that text.
+    pub fn digest_of(text: &str) -> [u8; 32] {
+        Sha256::digest(text.as_bytes()).into()
+    }
 }
 
 impl Policy {
@@ -76,6 +86,12 @@ impl Policy {
     /// The rules in force.
     pub fn get(&self) -> Option<Arc<Rules>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).rules.clone()
+    }
+
+    /// SHA-256 of the text that says them.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.rules.is_some().then_some(held.source.digest)
     }
 
     /// Where they come from.

@@ -10,7 +10,7 @@ use mfa_proto::{
 use super::{
     decided::decided_now,
     news,
-    question::{Login, NoAccount, Question, SoFar, Target, Token, Via},
+    question::{Login, NoAccount, Question, Target, Token, Via},
     verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
@@ -153,12 +153,13 @@ pub(super) fn rule(
             return Ok(Ruling::Waived(permitted, why));
         }
     };
-    judge(records, now, account, question, code, permitted)
+    judge(records, now, rules, account, question, code, permitted)
 }
 
 fn judge(
     records: &mut Records<'_>,
     now: Moment,
+    rules: &Rules,
     mut account: Account,
     question: &Question,
     code: &Code,
@@ -169,16 +170,18 @@ fn judge(
         Ok(admitted) => admitted,
         Err(limited) => return limit(records, now.wall, account, login, limited),
     };
-    let Some(found) = matching(records, &account, code, now.wall)? else {
+    let Some(found) = matching(records, rules, &account, code, now.wall)? else {
         records.keep(&mut account)?;
         return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
     };
-    let permitted = permitted.filter(|_| account.state.locked.is_none());
+    // What the host does not take is compared all the same, so that its owner can be told why it opens nothing.
+    let allowed = found.is_allowed(rules, &account);
+    let permitted = permitted.filter(|_| account.state.locked.is_none() && allowed);
     let mut heard = false;
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
             if clock_allows(records, now, &account, found.at, matched) {
-                return grant(records, now, account, login, question.so_far, (found.at, matched), permitted);
+                return grant(records, now, rules, account, question, (found.at, matched), permitted);
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
         }
@@ -191,7 +194,8 @@ fn judge(
                     account.state.factors[at].ahead = Some(counter);
                     Reason::Ahead
                 }
-                _ => why_not(&account, &question.target),
+                (best, ..) if !allowed && best != Match::No => Reason::KindNotAllowed,
+                _ => why_not(rules, &account, &question.target),
             }
         }
     };
@@ -227,10 +231,19 @@ struct Best {
     at: Option<usize>,
 }
 
-/// The best match over the usable factors; `None` when a seed does not open. Every candidate is
-/// compared.
+impl Best {
+    /// Whether the host takes what matched best.
+    fn is_allowed(&self, rules: &Rules, account: &Account) -> bool {
+        let kind = self.at.map_or("backup", |at| account.state.factors[at].kind.word());
+        self.best == Match::No || rules.factors.allow(kind)
+    }
+}
+
+/// The best match over the usable factors, those first that the host takes; `None` when a seed does not open.
+/// Every candidate is compared.
 fn matching(
     records: &mut Records<'_>,
+    rules: &Rules,
     account: &Account,
     code: &Code,
     now: UnixTime,
@@ -240,7 +253,9 @@ fn matching(
         let kind = FactorKind::Totp(Totp::default());
         std::hint::black_box(kind.matches(&NO_SEED, code, now, History::default()));
     }
-    for factor in account.state.usable() {
+    let mut usable: Vec<&Factor> = account.state.usable().collect();
+    usable.sort_by_key(|factor| !rules.factors.allow(factor.kind.word()));
+    for factor in usable {
         let Some(seed) = records.read().seed(account, factor)? else { return Ok(None) };
         let this = factor.kind.matches(seed.expose(), code, now, account.state.history(factor));
         if found.best.better(this) != found.best {
@@ -277,13 +292,15 @@ fn clock_allows(
 pub(super) fn grant(
     records: &mut Records<'_>,
     now: Moment,
+    rules: &Rules,
     mut account: Account,
-    login: &Login,
-    so_far: SoFar,
+    question: &Question,
     (at, matched): (Option<usize>, Matched),
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
-    let news = news::of(&account.state, login, now.wall).is_some();
+    let Question { login, so_far, .. } = question;
+    let visit = login.visit(rules);
+    let news = news::of(&account.state, &rules.factors, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
         records.keep(&mut account)?;
@@ -300,7 +317,8 @@ pub(super) fn grant(
     match (binds, login.attested) {
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
-            if news::is_visit(&account.state, login) {
+            account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
+            if news::is_visit(account.state.uid, login) {
                 // The prompt told what there was when it was made.
                 let was_there = news::was_there(&account.state, factor);
                 account.state.news.settled(now.wall, so_far.told, so_far.heard, was_there);
@@ -310,7 +328,9 @@ pub(super) fn grant(
         // A process of the user's own: there is nothing else to settle, and nothing is learnt.
         (false, _) => account.state.doors.reset(&login.door, shape, now.wall),
     }
-    let pending = binds && (news && !login.attested || account.state.settling_matters(&login.door, now.wall));
+    let matters = account.state.settling_matters(&login.door, now.wall)
+        || account.state.later.visits.learning_matters(&visit, now.wall);
+    let pending = binds && (news && !login.attested || matters);
     records.keep(&mut account)?;
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
     // That a backup code was used is told at the next login, not to whoever used it at this one.
@@ -354,11 +374,13 @@ pub(super) fn limit(
 }
 
 /// Why a wrong answer was wrong.
-pub(super) fn why_not(account: &Account, target: &Target) -> Reason {
+pub(super) fn why_not(rules: &Rules, account: &Account, target: &Target) -> Reason {
+    let none_allowed = || !account.state.factors.iter().any(|factor| rules.factors.allow(factor.kind.word()));
     match target {
         Target::Account { .. } if account.state.locked.is_some() => Reason::Locked,
         Target::Account { .. } if !account.state.is_enrolled() => Reason::NotEnrolled,
-        Target::Account { .. } if account.state.factors.iter().all(Factor::is_disabled) => Reason::Disabled,
+        Target::Account { .. } if account.state.apps().all(Factor::is_disabled) => Reason::Disabled,
+        Target::Account { .. } if none_allowed() => Reason::KindNotAllowed,
         Target::Account { .. } => Reason::WrongCode,
         Target::Dummy { why, .. } => match why {
             NoAccount::Unknown => Reason::UnknownUser,

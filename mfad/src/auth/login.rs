@@ -20,7 +20,7 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure,
-    decided::{decided, decided_now},
+    decided::{decided, decided_now, security_key},
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, target},
@@ -32,9 +32,9 @@ use super::{
     words,
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     audit::{Event, RecordedReason},
-    policy::{Decision, Rules, Signals, Standing},
+    policy::{Decision, Leave, Mode, Rules, Signals, Standing, may_enrol},
     store::{Records, Sound, StoreError},
     world::Moment,
 };
@@ -48,6 +48,8 @@ pub(super) struct Looked {
     pub(super) standing: Standing,
     decision: Decision,
     opening: Opening,
+    /// What who is let in without a factor is to read.
+    reminder: Option<String>,
     /// What the user is to read first.
     news: Option<String>,
     /// The number of the next of the news, where they are read.
@@ -79,8 +81,9 @@ impl Auth {
         };
         let (user, door) = (person.name.clone(), Door::Locker);
         let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
-        let (via, subject) = (Via::Locker(uid), user.clone());
-        let login = Login { via, subject, user, service, door, attested: false, signals };
+        let anchor = Anchor::default();
+        let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys, anchor };
         self.open(&rules, login, Subject::Person(person), 0).await
     }
 
@@ -114,8 +117,11 @@ impl Auth {
             // Strangers are asked all the same, and told nothing.
             let denied = looked.decision == Decision::Deny && login.attested;
             if denied || matches!(looked.decision, Decision::Waive(..)) {
-                match self.conclude_unasked(rules, &login, &subject).await? {
-                    Outcome::Waived(_, why) => return Ok(Step::waived(why)),
+                let reminds = looked.reminder.is_some();
+                match self.conclude_unasked(rules, &login, &subject, reminds).await? {
+                    Outcome::Waived(_, why) => {
+                        return Ok(Step::waived_and_told(why, looked.reminder.unwrap_or_default()));
+                    }
                     Outcome::Refused(Refusal { reason: Reason::Denied, .. }) => {
                         let text = words::farewell(Reason::Denied, login.attested, 0);
                         return Ok(Step::refused(Reason::Denied, 0, text));
@@ -169,12 +175,18 @@ impl Auth {
                 Decision::Deny => Opening::Plain,
                 _ => opening(sound, &rules, &login, &target, of, now)?,
             };
+            let reminder = match (decision, opening) {
+                (Decision::Waive(_, Reason::Optional), Opening::Plain) => {
+                    reminder(sound, &rules, &login, &target, standing, now)?
+                }
+                _ => None,
+            };
             let has_factor = matches!(standing, Standing::Enrolled | Standing::Locked);
             let reads = (has_factor && login.attested).then_some(account).flatten();
             let (news, heard) = reads.map_or((None, 0), |account| {
-                (news::of(&account.state, &login, now.wall), account.state.news.next)
+                (news::of(&account.state, &rules.factors, &login, now.wall), account.state.news.next)
             });
-            Ok(Looked { target, standing, decision, opening, news, heard })
+            Ok(Looked { target, standing, decision, opening, reminder, news, heard })
         };
         self.store.read(look).await
     }
@@ -186,12 +198,13 @@ impl Auth {
         rules: &Arc<Rules>,
         login: &Login,
         subject: &Subject,
+        reminds: bool,
     ) -> Result<Outcome, StoreError> {
         let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
         let rules = Arc::clone(rules);
         let rule = move |records: &mut Records<'_>, now: Moment| {
             let found = target(&mut records.read(), store.keys(), &login, &subject)?;
-            let account = match found {
+            let mut account = match found {
                 Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
                 Target::Dummy { .. } => None,
             };
@@ -208,7 +221,14 @@ impl Auth {
             };
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
-                grace::see(records, uid, now.wall, false)?;
+                grace::see(records, uid, now.wall, reminds)?;
+            }
+            if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
+                let key = security_key(&rules, account, &login);
+                for factor in account.state.factors.iter_mut().filter(|factor| Some(factor.id) == key) {
+                    factor.last_used = Some(now.wall);
+                }
+                records.keep(account)?;
             }
             let event = Event::Waived { reason: RecordedReason(why) };
             records.audit(account.as_ref(), event, context(&login))?;
@@ -271,10 +291,12 @@ impl Auth {
                 return Ok((Step::refused(Reason::Expired, 0, text), None, None));
             }
         };
+        let remembers = rules.remember.is_some();
         let outcome = self.judge_at(rules, &question, answer).await?;
         let asked = Question::clone(&question);
+        let settles = via == Via::Login && (self.is_watched() || remembers);
         let step = match &outcome {
-            Outcome::Proven(proof) if proof.pending || via == Via::Login && self.is_watched() => {
+            Outcome::Proven(proof) if proof.pending || settles => {
                 Step::proven(self.ticket(asked, proof.binds)?)
             }
             Outcome::Proven(_) => Step::proven(Vec::new()),
@@ -366,7 +388,7 @@ impl Auth {
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
         let looked = self.look(&rules, &login, &subject).await?;
         if let Decision::Waive(..) = looked.decision
-            && let Outcome::Waived(_, why) = self.conclude_unasked(&rules, &login, &subject).await?
+            && let Outcome::Waived(_, why) = self.conclude_unasked(&rules, &login, &subject, false).await?
         {
             return Ok(Step::waived(why));
         }
@@ -382,4 +404,26 @@ impl Auth {
             "A second factor is required here, and this login has none.".into(),
         ))
     }
+}
+
+/// What is said to a person who is let in without a factor, once a day, and never to a stranger: where a
+/// session begins, for it is no question and must not be answered.
+fn reminder(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    login: &Login,
+    target: &Target,
+    standing: Standing,
+    now: Moment,
+) -> Result<Option<String>, StoreError> {
+    let uid = target.uid().filter(|_| standing == Standing::NotEnrolled && login.attested);
+    let Some(uid) = uid.filter(|uid| news::is_visit(Some(*uid), login)) else { return Ok(None) };
+    if !grace::is_to_be_offered(sound, uid, now.wall)? {
+        return Ok(None);
+    }
+    let demands = enrolling::demands(rules, login, target, now);
+    let grace = grace::ends(sound, rules, &demands.demanding, Some(uid), now)?;
+    let may_enrol = may_enrol(rules, demands.is_any(), Leave::Wish, grace).is_some();
+    let from = rules.required_from.filter(|_| demands.mode == Mode::Required);
+    Ok(Some(words::reminder(from, now.wall, may_enrol)))
 }

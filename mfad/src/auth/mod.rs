@@ -6,9 +6,11 @@
 
 pub mod administer;
 mod codes;
+mod coverage;
 mod decided;
 pub mod enrol;
 mod enrolling;
+pub mod exempt;
 mod explain;
 mod factors;
 pub mod grace;
@@ -23,9 +25,12 @@ mod own;
 mod path;
 mod pending;
 pub mod question;
+mod remembered;
+mod remembering;
 mod settle;
 mod show;
 mod simulate;
+mod ssh_keys;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -44,6 +49,7 @@ pub use self::in_force::{File, Policy, Reader, Source};
 
 use self::watch::Watch;
 use crate::{
+    places::Places,
     policy::Rules,
     store::{Store, StoreError},
     world::{NamesError, NoEntropy, TooBusy, World},
@@ -103,12 +109,19 @@ pub struct Auth {
     store: Store,
     policy: Policy,
     watch: Watch,
+    places: Places,
 }
 
 impl Auth {
     /// Over that store and policy.
     pub fn new(store: Store, policy: Policy) -> Self {
-        Self { store, policy, watch: Watch::default() }
+        Self { store, policy, watch: Watch::default(), places: Places::default() }
+    }
+
+    /// With these databases of places.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 
     fn world(&self) -> &World {

@@ -10,13 +10,14 @@ use super::question::{Login, Via};
 use crate::{
     account::{Change, ChangeKind, FactorId, News, State},
     factor::BackupCodes,
+    policy::Factors,
 };
 
 /// So long after something was told, nothing but the urgent is told again, in seconds.
 const QUIET: u64 = 20 * 3600;
 /// So long an added factor is told at every login that proves none of before it, in seconds.
 const INSISTS: u64 = 14 * 86_400;
-/// So few backup codes are few.
+/// So few backup codes are few; of small sets, a third.
 const FEW: u32 = 3;
 /// The uids of people begin here, root's apart.
 const FIRST_PERSON: u32 = 1000;
@@ -73,15 +74,13 @@ pub(super) fn is_person(uid: u32) -> bool {
 }
 
 /// Whether a login of that service is a visit, at which its user reads what there is to read.
-pub(super) fn is_visit(state: &State, login: &Login) -> bool {
-    state.uid.is_some_and(is_person)
-        && login.via == Via::Login
-        && !NO_VISIT.contains(&login.service.as_bytes())
+pub(super) fn is_visit(uid: Option<u32>, login: &Login) -> bool {
+    uid.is_some_and(is_person) && login.via == Via::Login && !NO_VISIT.contains(&login.service.as_bytes())
 }
 
 /// What the user of this login is to read, if there is anything.
-pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> {
-    if !is_visit(state, login) {
+pub(super) fn of(state: &State, factors: &Factors, login: &Login, now: UnixTime) -> Option<String> {
+    if !is_visit(state.uid, login) {
         return None;
     }
     let news = &state.news;
@@ -119,12 +118,15 @@ pub(super) fn of(state: &State, login: &Login, now: UnixTime) -> Option<String> 
             worry.door
         ));
     }
-    if !quiet && left <= FEW {
-        lines.push(match (left, state.factors.len()) {
-            (0, 1) => "You have one device and no backup codes: mfactl codes renew makes ten.".to_owned(),
-            (0, _) => "You have no backup codes: mfactl codes renew makes ten.".to_owned(),
-            (1, _) => "You have 1 backup code left: mfactl codes renew makes ten new ones.".to_owned(),
-            _ => format!("You have {left} backup codes left: mfactl codes renew makes ten new ones."),
+    let few = FEW.min(u32::from(factors.backup_codes) / 3);
+    if !quiet && left <= few && factors.allow("backup") {
+        lines.push(match (left, state.apps().count()) {
+            (0, 1) => {
+                "You have one device and no backup codes: mfactl codes renew makes new ones.".to_owned()
+            }
+            (0, _) => "You have no backup codes: mfactl codes renew makes new ones.".to_owned(),
+            (1, _) => "You have 1 backup code left: mfactl codes renew makes new ones.".to_owned(),
+            _ => format!("You have {left} backup codes left: mfactl codes renew makes new ones."),
         });
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
@@ -147,12 +149,14 @@ mod tests {
             door: Door::Console,
             attested: true,
             signals: Signals::default(),
+            keys: Vec::new(),
+            anchor: crate::account::Anchor::default(),
         }
     }
 
     fn state(uid: u32) -> State {
         let mut state = State::new(Some(uid), vec!["alice".into()], UnixTime(0));
-        state.backup = Some(BackupCodes::new([1; 16], UnixTime(0)));
+        state.backup = Some(BackupCodes::new([1; 16], 10, UnixTime(0)));
         state
     }
 
@@ -161,22 +165,22 @@ mod tests {
     #[test]
     fn a_used_backup_code_and_a_known_password_are_told_at_the_next_visit() {
         let mut state = state(1000);
-        assert_eq!(of(&state, &login("sshd"), NOW), None);
+        assert_eq!(of(&state, &Factors::default(), &login("sshd"), NOW), None);
         state.news.told = Some(NOW);
         state.news.used(NOW);
-        assert!(of(&state, &login("sshd"), NOW).unwrap().contains("10 are left"));
+        assert!(of(&state, &Factors::default(), &login("sshd"), NOW).unwrap().contains("10 are left"));
         state.news.settled(NOW, true, state.news.next, |_| true);
-        assert_eq!(of(&state, &login("sshd"), NOW), None);
+        assert_eq!(of(&state, &Factors::default(), &login("sshd"), NOW), None);
         for _ in 0..2 {
             state.news.worry(NOW, &Door::Locker, true, 0);
         }
-        let text = of(&state, &login("sshd"), NOW).unwrap();
+        let text = of(&state, &Factors::default(), &login("sshd"), NOW).unwrap();
         assert!(text.starts_with("2 wrong codes were typed") && text.contains("not-me"), "{text}");
         let network =
             Door::Address(std::net::IpAddr::from([0x2001, 0xdb8, 0xffff, 0xffff, 0, 0, 0, 1]).into());
         let worry = Worry { number: 0, time: NOW, door: network, attested: false };
         state.news = News { wrong: 100, worry: Some(worry), ..News::default() };
-        let text = of(&state, &login("sshd"), NOW).unwrap();
+        let text = of(&state, &Factors::default(), &login("sshd"), NOW).unwrap();
         assert!(text.lines().all(|line| line.len() < 80), "a terminal of 80 columns breaks it: {text}");
     }
 
@@ -184,14 +188,28 @@ mod tests {
     fn the_rest_is_told_at_most_once_in_twenty_hours() {
         let mut state = state(1000);
         state.backup = None;
-        assert!(of(&state, &login("sshd"), NOW).is_some());
+        assert!(of(&state, &Factors::default(), &login("sshd"), NOW).is_some());
         state.news.settled(NOW, true, 0, |_| true);
-        assert_eq!(of(&state, &login("sshd"), NOW.plus(QUIET - 1)), None);
+        assert_eq!(of(&state, &Factors::default(), &login("sshd"), NOW.plus(QUIET - 1)), None);
         for quiet in [1, QUIET - 1] {
             state.news.settled(NOW.plus(quiet), true, 0, |_| true); // logins in between, of which some told what is urgent
             state.news.settled(NOW.plus(quiet), false, 0, |_| true);
         }
-        assert!(of(&state, &login("sshd"), NOW.plus(QUIET)).is_some());
+        assert!(of(&state, &Factors::default(), &login("sshd"), NOW.plus(QUIET)).is_some());
+    }
+
+    #[test]
+    fn who_may_have_no_backup_codes_is_not_told_to_make_some() {
+        let mut state = state(1000);
+        let told = |state: &State, factors: &Factors| of(state, factors, &login("sshd"), NOW).is_some();
+        let small = Factors { backup_codes: 2, ..Factors::default() };
+        state.backup = Some(BackupCodes::new([1; 16], 2, NOW));
+        assert!(!told(&state, &small) && told(&state, &Factors::default()), "two of two are not few");
+        state.backup = None;
+        assert!(told(&state, &small));
+        let mut none = Factors::default();
+        none.allowed.remove("backup");
+        assert!(!told(&state, &none));
     }
 
     #[test]
@@ -199,7 +217,7 @@ mod tests {
         for (uid, service) in [(1000, "sudo"), (1000, "cron"), (1000, "sudo-i"), (999, "sshd")] {
             let mut state = state(uid);
             state.backup = None;
-            assert_eq!(of(&state, &login(service), NOW), None, "{uid} {service}");
+            assert_eq!(of(&state, &Factors::default(), &login(service), NOW), None, "{uid} {service}");
         }
     }
 }

@@ -58,6 +58,8 @@ enum What {
     Backup { set: [u8; 16], slot: u8, permitted: Permitted },
     /// An invitation or a recovery code.
     Voucher { hash: [u8; 16] },
+    /// A backup code, where the host takes none: compared with nothing.
+    NotAllowed,
     /// Nothing: compared all the same.
     Nothing,
 }
@@ -131,9 +133,11 @@ fn reserve(
     account.state.reserve(admitted, &login.door, login.attested, now.wall);
     records.keep(&mut account)?;
     let (what, hash) = match purpose {
+        Purpose::Backup(_) if !rules.factors.allow("backup") => (What::NotAllowed, NO_HASH),
         Purpose::Backup(slot) => backup(records, &account, slot, decision)?,
         Purpose::Invitation | Purpose::Recovery => {
             let open = login.attested && account.state.locked.is_none() && decision != Decision::Deny;
+            let open = open && is_taken(rules, purpose);
             voucher(records, &account, purpose, open, now)?
         }
     };
@@ -173,6 +177,11 @@ fn voucher(
     Ok(hash.map_or(nothing, |hash| (What::Voucher { hash: row }, hash)))
 }
 
+/// Whether the host takes codes of that purpose: none of recovery where nobody may give one out any more.
+pub(super) fn is_taken(rules: &Rules, purpose: Purpose) -> bool {
+    purpose != Purpose::Recovery || rules.recovery.by_administrator
+}
+
 /// Whether `voucher` is what a code of that purpose would be, and still good.
 pub(super) fn is_good(records: &Records<'_>, voucher: &OpenVoucher, purpose: Purpose, now: Moment) -> bool {
     Voucher::of(purpose) == Some(voucher.what) && voucher.is_good(now.wall, records.ran_ms())
@@ -202,7 +211,7 @@ fn conclude(
             match current.map_or(Match::No, |backup| backup.judge(slot, equal)) {
                 Match::Fresh(matched) => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    return grant(records, now, account, login, question.so_far, (None, matched), permitted);
+                    return grant(records, now, rules, account, question, (None, matched), permitted);
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);
@@ -221,11 +230,14 @@ fn conclude(
                 return enrolling::begin(records, now, rules, account, question, Some(voucher.what), new);
             }
         }
-        What::Backup { .. } | What::Voucher { .. } | What::Nothing => {}
+        What::Backup { .. } | What::Voucher { .. } | What::NotAllowed | What::Nothing => {}
     }
     let heard = account.state.news.next == question.so_far.heard;
     account.state.news.worry(now.wall, &login.door, login.attested, question.so_far.heard);
     records.keep(&mut account)?;
-    let why = why_not(&account, &question.target);
+    let why = match (why_not(rules, &account, &question.target), tried.what) {
+        (Reason::WrongCode, What::NotAllowed) => Reason::KindNotAllowed,
+        (why, _) => why,
+    };
     refuse(records, Some(&account), login, Refusal { heard, ..Refusal::new(why) }, 0)
 }

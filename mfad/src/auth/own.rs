@@ -5,10 +5,10 @@ use mfa_proto::{
     fault::Fault,
 };
 
-use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace};
+use super::{Auth, Failure, decided::account_demands, enrol::Ruled, grace, remembered};
 use crate::{
     account::Factor,
-    factor::BackupCodes,
+    factor::{BackupCodes, SshSk},
     store::{Account, Found, Records, StoreError},
     world::Person,
 };
@@ -20,7 +20,8 @@ impl Auth {
         let (name, now) = (person.name.clone(), self.world().clock.now());
         let groups = self.groups(&rules, &person).await;
         let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
-        let mode = demands.mode.word().to_owned();
+        let allowed = rules.factors.allowed.iter().cloned().collect();
+        let (mode, host) = (demands.mode.word().to_owned(), self.world().host);
         let read = self.store.read(move |sound| {
             let account = match sound.find(person.uid, &[&person.name])? {
                 Found::One(id) => match sound.account_of(id, person.uid, &[&person.name])? {
@@ -33,9 +34,16 @@ impl Auth {
             let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());
             let grace =
                 grace::ends(sound, &rules, &demands.demanding, Some(person.uid), now)?.filter(|_| !enrolled);
-            Ok(Ok((account, grace)))
+            let remembered = match &account {
+                Some(account) => {
+                    let ran_ms = sound.head()?.ran_ms_at(&now);
+                    remembered::count(&account.state, &rules, host, (now, ran_ms))
+                }
+                None => 0,
+            };
+            Ok(Ok((account, grace, remembered)))
         });
-        let (account, grace) = read.await??;
+        let (account, grace, remembered) = read.await??;
         let state = account.as_ref().map(|account| &account.state);
         Ok(Status {
             user: name.as_bytes().to_vec(),
@@ -43,8 +51,10 @@ impl Auth {
             factors: state.map(|state| state.factors.iter().map(describe).collect()).unwrap_or_default(),
             codes: codes(state.and_then(|state| state.backup.as_ref())),
             locked: state.is_some_and(|state| state.locked.is_some()),
+            allowed,
             grace_ends: grace.map_or(0, |ends| ends.0),
             time: now.wall.0,
+            remembered,
         })
     }
 }
@@ -74,16 +84,24 @@ pub(super) fn own(records: &mut Records<'_>, person: &Person) -> Result<Ruled<Op
 
 /// A factor as its owner may see it.
 pub(super) fn describe(factor: &Factor) -> FactorInfo {
+    let oath = factor.kind.oath();
+    let key = factor.kind.ssh_sk().and_then(SshSk::signed);
     FactorInfo {
         id: factor.id.hex(),
         label: factor.label.clone(),
         kind: factor.kind.word().to_owned(),
-        algorithm: factor.kind.oath().algorithm().word().to_owned(),
-        digits: u32::from(factor.kind.oath().digits()),
+        algorithm: match (oath, key) {
+            (Some(oath), _) => oath.algorithm().word().to_owned(),
+            (None, key) => key.map_or("", |key| key.kind.word()).to_owned(),
+        },
+        digits: oath.map_or(0, |oath| u32::from(oath.digits())),
         period: u32::from(factor.kind.period()),
         created: factor.created.0,
         last_used: factor.last_used.map_or(0, |time| time.0),
         disabled: factor.is_disabled(),
+        key: key.map(|key| key.key.to_string()).unwrap_or_default(),
+        application: key.map(|key| key.application.clone()).unwrap_or_default(),
+        pin: key.is_some_and(|key| key.pin),
     }
 }
 

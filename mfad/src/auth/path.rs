@@ -25,7 +25,7 @@ pub(super) fn verdict(rules: &Rules, standing: Standing, decided: &Decided) -> V
     Verdict {
         decision: decided.decision.word().to_owned(),
         why: why.to_owned(),
-        by: rules.name(asked.by),
+        by: decided.grounds.name(rules, asked.by),
         at: rules.place(asked.by).to_owned(),
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn sentence(
     now: UnixTime,
 ) -> String {
     let Grounds { asked, grace, already, .. } = &decided.grounds;
-    let by = by(rules, asked.by, mode);
+    let by = by(rules, &decided.grounds, mode);
     if let Decision::Waive(_, Reason::Observed) = decided.decision {
         let would = decide_unobserved(asked, standing, *grace, *already);
         let would = match would {
@@ -91,15 +91,15 @@ fn refused_for(standing: Standing) -> Option<&'static str> {
 }
 
 /// A part of the settings and its place, for people.
-fn by(rules: &Rules, by: By, mode: Mode) -> String {
-    let mode = mode.word();
+fn by(rules: &Rules, grounds: &Grounds, mode: Mode) -> String {
+    let (mode, by) = (mode.word(), grounds.asked.by);
     let what = match by {
         By::Policy => format!("mode {mode} of the host"),
         By::Group(at) => format!("mode {mode} of group {}", escaped(rules.group_modes[at].0.as_bytes())),
         By::ServiceAccounts => "policy.service_accounts".to_owned(),
         By::Rule(at) => format!("rule \"{}\"", rules.rules[at].name),
         By::Exempt(at) => format!("exemption \"{}\"", rules.exemptions[at].reason),
-        By::Granted(_) => rules.name(by),
+        By::Granted(_) => grounds.name(rules, by),
     };
     match rules.place(by) {
         "" => what,
@@ -108,7 +108,7 @@ fn by(rules: &Rules, by: By, mode: Mode) -> String {
 }
 
 /// One of the parts that were looked at.
-pub(super) fn weighed(rules: &Rules, sight: &Sight<'_>, weighed: Weighed) -> WeighedRow {
+pub(super) fn weighed(rules: &Rules, grounds: &Grounds, sight: &Sight<'_>, weighed: Weighed) -> WeighedRow {
     let (effect, conditions) = match weighed.what {
         By::Policy => (rules.mode.word(), Vec::new()),
         By::Group(at) => (rules.group_modes[at].1.word(), Vec::new()),
@@ -126,10 +126,13 @@ pub(super) fn weighed(rules: &Rules, sight: &Sight<'_>, weighed: Weighed) -> Wei
             conditions.extend(each(&exemption.when, sight, false));
             (Effect::Skip.word(), conditions)
         }
-        By::Granted(_) => (Effect::Skip.word(), Vec::new()),
+        By::Granted(at) => {
+            let when = grounds.granted[at].when();
+            (Effect::Skip.word(), each(&when, sight, false).collect())
+        }
     };
     WeighedRow {
-        what: rules.name(weighed.what),
+        what: grounds.name(rules, weighed.what),
         at: rules.place(weighed.what).to_owned(),
         effect: effect.to_owned(),
         holds: weighed.holds.word().to_owned(),

@@ -3,7 +3,7 @@
 use mfa_proto::identity::UnixTime;
 
 use crate::{
-    account::{Factor, Pending, Voucher},
+    account::{Factor, Pending, Visits, Voucher},
     audit::Event,
     store::{Account, Context, Records, StoreError},
 };
@@ -85,6 +85,9 @@ pub(super) fn bind(
         && let Some(voucher) = account.state.voucher.take()
     {
         records.end(voucher.hash)?;
+    }
+    if by == Some(Voucher::Recovery) {
+        account.state.later.visits = Visits::default(); // who has the lost factor may have what was seen with it
     }
     if by == Some(Voucher::Recovery)
         && let Some(set) = account.state.backup.take()

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::verdict::Binds;
 use crate::{
-    account::{AccountId, Door, FactorId},
+    account::{AccountId, Anchor, Door, FactorId},
     crypto::{DoesNotOpen, Keys},
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment, NoEntropy, random},
 };
 
@@ -61,6 +61,10 @@ pub struct Login {
     pub attested: bool,
     /// What else is known of it.
     pub signals: Signals,
+    /// Every key that passed, at sshd.
+    pub keys: Vec<Fingerprint>,
+    /// What more a memory of it is bound to.
+    pub anchor: Anchor,
 }
 
 /// The record that is judged.

@@ -11,12 +11,14 @@ use super::{
     judge::{context, refuse},
     news, pending,
     question::{Ticket, Token},
+    remembering,
     verdict::Refusal,
     words,
 };
 use crate::{
     account::{Origin, Pending},
     audit::Event,
+    policy::Rules,
     store::{Account, Records, StoreError},
     world::{Moment, Person},
 };
@@ -40,9 +42,12 @@ impl Auth {
     pub async fn settle(&self, sealed: &[u8]) -> Result<Step, Failure> {
         let expired = || Step::refused(Reason::Expired, 0, String::new());
         let Ok(ticket) = Ticket::open(self.store.keys(), sealed) else { return Ok(expired()) };
+        let rules = self.rules()?;
         let person = Person { name: ticket.login.subject.clone(), uid: ticket.uid };
+        let takes_codes = rules.factors.allow("backup");
         let event = if self.began_watched(ticket.began_ms) { Event::SettledNew } else { Event::Settled };
-        let settled = self.store.write(move |records, now| settle(records, now, &ticket, &event)).await?;
+        let settled =
+            self.store.write(move |records, now| settle(records, now, &rules, &ticket, &event)).await?;
         Ok(match settled.into_inner() {
             Settled::Expired => expired(),
             Settled::Login(None) => Step::proven(Vec::new()),
@@ -52,7 +57,8 @@ impl Auth {
                 // that waited for them too long would be refused.
                 let codes = self.make_codes(&person, Replace::OnlyNone, CODES).await;
                 let codes = codes.unwrap_or_default();
-                Step { text: words::enrolled(&codes), ..Step::proven(Vec::new()) }
+                let codes = takes_codes.then_some(codes.as_slice());
+                Step { text: words::enrolled(codes), ..Step::proven(Vec::new()) }
             }
         })
     }
@@ -61,6 +67,7 @@ impl Auth {
 fn settle(
     records: &mut Records<'_>,
     now: Moment,
+    rules: &Rules,
     ticket: &Ticket,
     event: &Event,
 ) -> Result<Settled, StoreError> {
@@ -76,6 +83,7 @@ fn settle(
         let pending = account.state.pending.clone();
         let is_it = |pending: &Pending| pending.id == id && pending.origin == Origin::Login;
         let pending = pending.filter(|pending| is_it(pending) && pending::still_allowed(&account, pending));
+        let pending = pending.filter(|pending| rules.factors.allow(pending.kind.word()));
         let Some(pending) = pending else {
             refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)?;
             return Ok(Settled::Expired);
@@ -83,12 +91,13 @@ fn settle(
         pending::bind(records, &mut account, pending, now.wall, context(login))?;
     }
     account.state.settle(&login.door, ticket.binds.shape, now.wall);
+    account.state.later.visits.learn(login.visit(rules), rules.seen_within, now.wall);
     // What this login itself did is no news to who did it, and stays for who comes next.
     let untold = &mut account.state.news.backup_used;
     let own = untold.iter().position(|used| Some(*used) == ticket.binds.backup_used);
     let own = own.map(|at| untold.remove(at));
     // Where the first factor was known to be right, the prompt has told the rest.
-    let told = if login.attested { None } else { news::of(&account.state, login, now.wall) };
+    let told = if login.attested { None } else { news::of(&account.state, &rules.factors, login, now.wall) };
     let was_there = news::was_there(&account.state, ticket.binds.factor);
     let news = &mut account.state.news;
     if told.is_some() {
@@ -100,7 +109,11 @@ fn settle(
         let at = news.backup_used.partition_point(|used| used.number < own.number);
         news.backup_used.insert(at, own);
     }
+    let of_memories = remembering::settle(records, rules, &mut account, ticket, now)?;
     records.keep(&mut account)?;
     records.audit(Some(&account), event.clone(), context(login))?;
+    for event in of_memories {
+        records.audit(Some(&account), event, context(login))?;
+    }
     Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

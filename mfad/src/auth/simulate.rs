@@ -27,7 +27,7 @@ use super::{
     question::{Login, Via},
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     audit::{Event, Record},
     crypto::Keys,
     policy::{Groups, Rules, Signals, SuSubject},
@@ -238,10 +238,10 @@ impl Auth {
             (Door::Locker, Subject::Person(person)) => Via::Locker(person.uid),
             _ => Via::Login,
         };
-        Ok(Again {
-            login: Login { via, user, subject: name, service, door, attested: true, signals },
-            subject,
-        })
+        let keys = signals.key.into_iter().collect();
+        let anchor = Anchor { host: self.world().host, session: None };
+        let login = Login { via, user, subject: name, service, door, attested: true, signals, keys, anchor };
+        Ok(Again { login, subject })
     }
 
     async fn subject(&self, name: &UserName, people: &mut People) -> Result<Subject, Failure> {

@@ -17,7 +17,7 @@ use super::{
     verdict::{Outcome, Refusal},
 };
 use crate::{
-    account::Door,
+    account::{Anchor, Door},
     policy::{Rules, Signals, Standing},
     world::Person,
 };
@@ -84,7 +84,8 @@ impl Auth {
         let user = person.name.clone();
         let service = ServiceName::from(SERVICE);
         let (subject, door, signals) = (user.clone(), Door::Change, Signals::default());
-        let login = Login { via, subject, user, service, door, attested: false, signals };
+        let (keys, anchor) = (Vec::new(), Anchor::default());
+        let login = Login { via, subject, user, service, door, attested: false, signals, keys, anchor };
         let looked = self.look(&rules, &login, &Subject::Person(person)).await?;
         if !matches!(looked.standing, Standing::Enrolled | Standing::Locked) {
             return Err(Failure::new(Fault::NotEnrolled, "there is no factor to prove this with"));

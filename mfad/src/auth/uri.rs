@@ -12,7 +12,8 @@ use crate::{
 /// The shortest URI that an app understands: parameters at their defaults are left out, so that
 /// the QR stays small, and the issuer is said once. Format: Key Uri Format of Google Authenticator.
 pub(super) fn uri(entry: &Entry, user: &UserName, kind: &FactorKind, secret: &str) -> String {
-    let (word, oath) = (kind.word(), kind.oath());
+    let word = kind.word();
+    let Some(oath) = kind.oath() else { return String::new() }; // no app reads a security key
     let label = percent(&entry.label_of(user));
     let issuer = percent(&entry.issuer);
     let mut uri = Zeroizing::new(format!("otpauth://{word}/{label}?secret={secret}&issuer={issuer}"));
@@ -27,7 +28,7 @@ pub(super) fn uri(entry: &Entry, user: &UserName, kind: &FactorKind, secret: &st
         FactorKind::Totp(totp) if totp.period() != 30 => {
             uri.push_str(&format!("&period={}", totp.period()));
         }
-        FactorKind::Totp(_) => {}
+        FactorKind::Totp(_) | FactorKind::SshSk(_) => {}
         FactorKind::Hotp(_) => uri.push_str("&counter=0"), // not to be left out
     }
     std::mem::take(&mut *uri)

@@ -15,8 +15,6 @@ use crate::{
     world::{Moment, Person, random},
 };
 
-/// How long a recovery code is good, in hours.
-const RECOVERY_HOURS: u32 = 24;
 /// The longest an invitation may be good, in hours.
 const LONGEST_HOURS: u32 = 30 * 24;
 /// How long an invitation is good where nothing is said, in hours.
@@ -40,7 +38,8 @@ impl Auth {
         self.hand_out(user, Voucher::Invitation, hours, event).await
     }
 
-    /// Lets a user who lost everything enrol again. The old factors go on until then.
+    /// Lets a user who lost everything enrol again, where policy has administrators do that. The old factors go on
+    /// until then. Gives the code, and for how many hours it is good.
     pub async fn user_recover(
         &self,
         user: Vec<u8>,
@@ -48,8 +47,14 @@ impl Auth {
         ticket: String,
         why: Why,
         proven: Option<FreshProof>,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, u32), Failure> {
         let authority = Authority::of(proven.as_ref(), why)?;
+        let recovery = self.rules()?.recovery.clone();
+        if !recovery.by_administrator {
+            let said =
+                "no administrator recovers accounts here: [recovery] admin_recovery = \"never\" in mfad.toml";
+            return Err(Failure::new(Fault::NotPermitted, said));
+        }
         if verified_by.trim().is_empty() || verified_by.len() + ticket.len() > 512 {
             let said = "how the user's identity was verified is needed, in at most 512 bytes";
             return Err(Failure::new(Fault::InvalidArgument, said));
@@ -59,7 +64,8 @@ impl Auth {
             verified_by: verified_by.clone(),
             ticket: ticket.clone(),
         };
-        self.hand_out(user, Voucher::Recovery, RECOVERY_HOURS, event).await
+        let code = self.hand_out(user, Voucher::Recovery, recovery.hours, event).await?;
+        Ok((code, recovery.hours))
     }
 
     async fn hand_out(

@@ -41,7 +41,15 @@ pub fn prompt(question: &str, reason: Reason, attested: bool, seconds: u32, now:
         (Reason::MayNotEnrol, true) => "Enrolling is not allowed here. Ask your administrator.",
         (Reason::Busy, true) => "Too many codes are being checked at this moment: type it again.",
         (Reason::Ahead, true) => "Your token has run ahead: type the next code that it shows.",
-        (Reason::Limited | Reason::DoorClosed | Reason::Disabled | Reason::Locked | Reason::Denied, true) => {
+        (
+            Reason::Limited
+            | Reason::DoorClosed
+            | Reason::Disabled
+            | Reason::Locked
+            | Reason::Denied
+            | Reason::KindNotAllowed,
+            true,
+        ) => {
             return format!("\n{}\n{question}", farewell(reason, attested, seconds));
         }
         (_, true) => {
@@ -68,6 +76,20 @@ pub fn offer(ends: UnixTime, now: UnixTime) -> String {
     )
 }
 
+/// For who is let in without a factor. `from`: when one is required; `may_enrol`: whether by a wish alone.
+pub fn reminder(from: Option<UnixTime>, now: UnixTime, may_enrol: bool) -> String {
+    let how =
+        if may_enrol { "Set one up: mfactl enroll" } else { "Ask your administrator for an invitation." };
+    match from {
+        Some(from) => format!(
+            "A second factor is required here from {} on: {} left.\n{how}",
+            day(from.0),
+            days_until(from.0, now.0)
+        ),
+        None => format!("Your account has no second factor. {how}"),
+    }
+}
+
 /// The code of an enrolment that an earlier login showed.
 pub fn resume() -> String {
     format!(
@@ -88,11 +110,13 @@ pub fn with_news(news: &str) -> String {
     format!("\n{news}\n{QUESTION}")
 }
 
-/// After an enrolment in the login: shown in a prompt of its own.
-pub fn enrolled(codes: &[String]) -> String {
+/// After an enrolment in the login: shown in a prompt of its own. `codes`: none where the host takes none, and empty
+/// where they could not be made in time.
+pub fn enrolled(codes: Option<&[String]>) -> String {
     let mut text = String::from("\nYour second factor is set up. The code that you typed is spent.\n");
+    let Some(codes) = codes else { return text + CONTINUE };
     if codes.is_empty() {
-        text.push_str("Backup codes, for a day without the app: mfactl codes renew makes ten.\n");
+        text.push_str("Backup codes, for a day without the app: mfactl codes renew makes them.\n");
     } else {
         text.push_str("Backup codes, each for one login without the app. They are shown this once:\n\n");
         for pair in codes.chunks(2) {
@@ -134,6 +158,10 @@ pub fn farewell(reason: Reason, attested: bool, seconds: u32) -> String {
         (Reason::NotEnrolled, true) => {
             "This account has no second factor, and one is required here.\nAsk your administrator.".into()
         }
+        (Reason::KindNotAllowed, true) => {
+            "This host does not take codes of that kind.\nUse another factor of yours, or ask your administrator."
+                .into()
+        }
         (Reason::Locked, true) => "This account is locked. Ask your administrator.".into(),
         (Reason::Denied, true) => {
             "The policy of this host lets nobody in here, with any code.\nAsk your administrator.".into()
@@ -167,9 +195,15 @@ mod tests {
     fn no_line_is_broken_by_a_terminal_of_80_columns() {
         let texts = Reason::ALL.iter().map(|&reason| prompt(QUESTION, reason, true, 86_400, UnixTime(9)));
         let (ends, now) = (UnixTime(1_900_000_000), UnixTime(1_800_000_000));
-        for text in
-            texts.chain([offer(ends, now), resume(), told(""), enrolled(&["0-7KQ2M-X4TPD-H9WC".into()])])
-        {
+        for text in texts.chain([
+            offer(ends, now),
+            resume(),
+            told(""),
+            enrolled(Some(&["0-7KQ2M-X4TPD-H9WC".into()])),
+            enrolled(None),
+            reminder(Some(ends), now, true),
+            reminder(None, now, false),
+        ]) {
             for line in text.lines() {
                 assert!(line.len() < 80, "{} columns: {line}", line.len());
             }

@@ -183,6 +183,14 @@ impl Desk {
                 let enrollment: String = args(message)?;
                 reply(header, self.auth.enroll_cancel(uid, &enrollment).await)
             }
+            "SshKeyBegin" => {
+                let (label, replace): (String, String) = args(message)?;
+                reply(header, self.auth.ssh_key_begin(uid, &label, &replace, proven()).await)
+            }
+            "SshKeyConfirm" => {
+                let (enrollment, signature): (String, Vec<u8>) = args(message)?;
+                reply(header, self.auth.ssh_key_confirm(uid, &enrollment, signature).await)
+            }
             "StepUpBegin" => reply(header, self.auth.step_up_begin(uid).await),
             "StepUpAnswer" => self.step_up(Via::OwnChange(uid), message, header).await,
             "FactorRename" => {
@@ -195,6 +203,11 @@ impl Desk {
             }
             "CodesRenew" => reply(header, self.auth.codes_renew(uid, proven()).await),
             "NotMe" => reply(header, self.auth.not_me(uid).await),
+            "RememberedList" => reply(header, self.auth.remembered(uid).await),
+            "RememberedForget" => {
+                let id: String = args(message)?;
+                reply(header, self.auth.remembered_forget(uid, &id).await)
+            }
             _ => Err(unknown()),
         }
     }
@@ -280,6 +293,14 @@ impl Desk {
                 let (user, why) = args(message)?;
                 reply(header, self.auth.user_remove(user, why, proven()).await)
             }
+            "RememberedList" => {
+                let user = args(message)?;
+                reply(header, self.auth.user_remembered(user).await)
+            }
+            "RememberedForget" => {
+                let (user, id): (Vec<u8>, String) = args(message)?;
+                reply(header, self.auth.user_forget(user, &id).await)
+            }
             "Import" => {
                 let (import, why) = args(message)?;
                 reply(header, self.auth.import(import, why, proven()).await)
@@ -288,6 +309,21 @@ impl Desk {
                 let (after, most, user) = args(message)?;
                 reply(header, self.auth.audit(after, most, user).await)
             }
+            "ExemptAdd" => {
+                let (wanted, why) = args(message)?;
+                reply(header, self.auth.exempt_add(wanted, why, proven()).await)
+            }
+            "ExemptEnd" => {
+                let (id, why): (String, _) = args(message)?;
+                reply(header, self.auth.exempt_end(&id, why, proven()).await)
+            }
+            "ExemptList" => reply(header, self.auth.exempt_list().await),
+            "Coverage" => reply(header, self.auth.coverage(args(message)?).await),
+            "AuditEntries" => {
+                let (after, most) = args(message)?;
+                reply(header, self.auth.audit_entries(after, most).await)
+            }
+            "InForce" => reply(header, Ok(self.auth.in_force())),
             "Watch" => reply(header, self.auth.watch(args(message)?).await),
             "Explain" => reply(header, self.auth.explain(args(message)?).await),
             "Simulate" => reply(header, self.auth.simulate(args(message)?).await),

@@ -26,12 +26,16 @@ pub enum Notice {
     SettingsRenamed,
     /// The settings are in force, but were not kept for a bad day.
     SettingsNotKept,
+    /// A database of places cannot be used.
+    PlacesUnread,
     /// The audit takes no record.
     AuditFails,
     /// The store does not answer.
     StoreSilent,
     /// Lines were lost.
     LinesLost,
+    /// An exemption ends soon.
+    ExemptionEnds,
 }
 
 /// How loud an entry is.
@@ -59,9 +63,11 @@ impl Notice {
             Self::SettingsBroken => "settings_broken",
             Self::SettingsRenamed => "settings_renamed",
             Self::SettingsNotKept => "settings_not_kept",
+            Self::PlacesUnread => "places_unread",
             Self::AuditFails => "audit_fails",
             Self::StoreSilent => "store_silent",
             Self::LinesLost => "lines_lost",
+            Self::ExemptionEnds => "exemption_ends",
         }
     }
 
@@ -74,7 +80,9 @@ impl Notice {
             | Self::SocketFails
             | Self::SettingsRenamed
             | Self::SettingsNotKept
-            | Self::LinesLost => Level::Warning,
+            | Self::LinesLost
+            | Self::PlacesUnread
+            | Self::ExemptionEnds => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -130,6 +138,11 @@ ids! {
     Event::ReserveGone => "990afee9a414444eb85202fe6ca8e168",
     Event::ReserveMade => "365dc0469a21452e8e2666e831d5750d",
     Event::SettledNew => "98ced200a507482db73306f3df90be49",
+    Event::Remembered { .. } => "a9f5aacb216f489c98b7aec2c64a0eef",
+    Event::Forgotten { .. } => "b41eae46329c42d59185393ebda941dd",
+    Event::Exempted { .. } => "afc8084184054ac09a037531ced43982",
+    Event::ExemptionEnded { .. } => "cf90b0a02a8f4362a61dedf0791ecbbb",
+    Event::ExemptionsAltered => "d3825b12d5ec49e8831f71580ca8368e",
 }
 
 ids! {
@@ -145,9 +158,11 @@ ids! {
     Notice::SettingsBroken => "b42ac91c799d4bd784f0bb385523d600",
     Notice::SettingsRenamed => "f97a9109143942bab41bd87e4ebeee21",
     Notice::SettingsNotKept => "0f1e55e695664ecf848d6fb5e1e9710d",
+    Notice::PlacesUnread => "d2b0b6e1c9a74f0f8a3f5d6c2e417b98",
     Notice::AuditFails => "3521a63de38f4cb5985b3c7fb912a727",
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",
     Notice::LinesLost => "a18ccbaa7ffd4661855efda085d090ba",
+    Notice::ExemptionEnds => "9633b59f7318416097d9c898831530b0",
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Backup codes: ten for paper, each good once.
+//! Backup codes: ten at most, for paper, each good once.
 //!
 //! What a code is compared with is slow to compute (bcrypt over a keyed hash), so a guess is
 //! compared with one hash only, that of the slot it names, and outside any transaction: the try is
@@ -45,9 +45,10 @@ pub enum Place {
 }
 
 impl BackupCodes {
-    /// A new set, none used.
-    pub fn new(hashes: [u8; 16], made: UnixTime) -> Self {
-        Self { hashes: Some(hashes), made, used: [None; SLOTS as usize], foreign: Vec::new() }
+    /// A new set of so many, none used. Slots that have no code count as used from the beginning.
+    pub fn new(hashes: [u8; 16], size: u8, made: UnixTime) -> Self {
+        let used = std::array::from_fn(|slot| (slot >= usize::from(size)).then_some(made));
+        Self { hashes: Some(hashes), made, used, foreign: Vec::new() }
     }
 
     /// Codes of another system, by their keyed hashes.
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     fn set() -> BackupCodes {
-        BackupCodes::new([1; 16], UnixTime(0))
+        BackupCodes::new([1; 16], 10, UnixTime(0))
     }
 
     // S14

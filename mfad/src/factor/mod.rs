@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod hotp;
 pub mod oath;
+pub mod ssh_sk;
 pub mod totp;
 
 use mfa_proto::{answer::Code, identity::UnixTime};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use backup::BackupCodes;
 pub use hotp::Hotp;
 pub use oath::{Algorithm, BadParameters, MovingFactor, Oath};
+pub use ssh_sk::SshSk;
 pub use totp::Totp;
 
 /// What a factor is, with its parameters, without its secret.
@@ -23,6 +25,8 @@ pub enum FactorKind {
     Totp(Totp),
     /// A counter-based one-time password (RFC 4226).
     Hotp(Hotp),
+    /// A security key that opens logins over ssh. It has no secret, and no code is one of it.
+    SshSk(SshSk),
 }
 
 /// What is known of a seed's past.
@@ -41,14 +45,29 @@ impl FactorKind {
         match self {
             Self::Totp(_) => "totp",
             Self::Hotp(_) => "hotp",
+            Self::SshSk(_) => "ssh_sk",
         }
     }
 
-    /// How a code is made.
-    pub fn oath(&self) -> Oath {
+    /// How a code is made, where there is one.
+    pub fn oath(&self) -> Option<Oath> {
         match self {
-            Self::Totp(totp) => totp.oath(),
-            Self::Hotp(hotp) => hotp.oath(),
+            Self::Totp(totp) => Some(totp.oath()),
+            Self::Hotp(hotp) => Some(hotp.oath()),
+            Self::SshSk(_) => None,
+        }
+    }
+
+    /// Whether it is an app or a token: what gives a code, which every service takes.
+    pub fn gives_codes(&self) -> bool {
+        self.oath().is_some()
+    }
+
+    /// The security key that it is.
+    pub fn ssh_sk(&self) -> Option<&SshSk> {
+        match self {
+            Self::SshSk(key) => Some(key),
+            Self::Totp(_) | Self::Hotp(_) => None,
         }
     }
 
@@ -56,7 +75,7 @@ impl FactorKind {
     pub fn period(&self) -> u16 {
         match self {
             Self::Totp(totp) => totp.period(),
-            Self::Hotp(_) => 0,
+            Self::Hotp(_) | Self::SshSk(_) => 0,
         }
     }
 
@@ -65,6 +84,7 @@ impl FactorKind {
         match self {
             Self::Totp(_) => totp::WINDOW.len(),
             Self::Hotp(_) => usize::from(hotp::LOOK_AHEAD),
+            Self::SshSk(_) => 0,
         }
     }
 
@@ -73,7 +93,7 @@ impl FactorKind {
     pub fn highest(&self, now: UnixTime, mark: Option<MovingFactor>) -> Option<MovingFactor> {
         match self {
             Self::Totp(totp) => Some(MovingFactor(totp.step(now).0 + totp::AHEAD)),
-            Self::Hotp(_) => mark,
+            Self::Hotp(_) | Self::SshSk(_) => mark,
         }
     }
 
@@ -81,7 +101,7 @@ impl FactorKind {
     pub fn begins(&self, moving: MovingFactor) -> Option<UnixTime> {
         match self {
             Self::Totp(totp) => Some(totp.begins(moving)),
-            Self::Hotp(_) => None,
+            Self::Hotp(_) | Self::SshSk(_) => None,
         }
     }
 
@@ -89,7 +109,7 @@ impl FactorKind {
     pub fn seconds_left(&self, now: UnixTime) -> u32 {
         match self {
             Self::Totp(totp) => u32::try_from(totp.seconds_left(now)).unwrap_or(u32::MAX),
-            Self::Hotp(_) => 0,
+            Self::Hotp(_) | Self::SshSk(_) => 0,
         }
     }
 
@@ -98,6 +118,7 @@ impl FactorKind {
         match self {
             Self::Totp(totp) => totp.matches(seed, code, now, history.mark),
             Self::Hotp(hotp) => hotp.matches(seed, code, history),
+            Self::SshSk(_) => Match::No,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// A network: the addresses that begin with the same bits. IPv4 is kept in IPv6's clothes
 /// (RFC 4291, section 2.5.5.2), so one comparison serves both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prefix {
     bits: u128,
     length: u32,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mfa_proto::identity::{UnixTime, UserName};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AfterGrace, By, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
 
@@ -51,6 +51,8 @@ pub struct Rules {
     pub remember: Option<Remember>,
     /// Named networks.
     pub networks: Vec<Network>,
+    /// For how long a device or a location counts as seen after a settled login, in seconds.
+    pub seen_within: u64,
     /// See [`Recovery`].
     pub recovery: Recovery,
     /// In the order of the files.
@@ -81,6 +83,8 @@ pub struct Factors {
     pub allowed: BTreeSet<String>,
     /// How many backup codes a set has.
     pub backup_codes: u8,
+    /// Whether a security key counts only where it knew by a PIN or a finger who enrolled it.
+    pub ssh_key_pin: bool,
 }
 
 impl Factors {
@@ -95,7 +99,7 @@ impl Factors {
 
 impl Default for Factors {
     fn default() -> Self {
-        Self { allowed: Self::KINDS.map(str::to_owned).into(), backup_codes: 10 }
+        Self { allowed: Self::KINDS.map(str::to_owned).into(), backup_codes: 10, ssh_key_pin: false }
     }
 }
 
@@ -113,7 +117,7 @@ pub struct Remember {
 }
 
 /// What a remembered proof is bound to, besides user, class of service and host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bind {
     /// The SSH key that passed before.
@@ -123,7 +127,7 @@ pub enum Bind {
 }
 
 /// What ends all that is remembered of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgetOn {
     /// A login with a key that was not seen before.

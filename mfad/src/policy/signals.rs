@@ -62,6 +62,39 @@ pub struct Place {
     pub asn: Option<u32>,
     /// ISO 3166-1, two letters.
     pub country: Option<String>,
+    /// The middle of the region that it is in.
+    pub coordinates: Option<Coordinates>,
+}
+
+/// A point on earth, to a kilometre: in hundredths of a degree, to the north and to the east.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coordinates {
+    /// From -9000 to 9000.
+    pub latitude: i16,
+    /// From -18000 to 18000.
+    pub longitude: i16,
+}
+
+impl Coordinates {
+    /// From degrees; `None` where there is no such point.
+    pub fn of_degrees(latitude: f64, longitude: f64) -> Option<Self> {
+        let hundredths = |degrees: f64, most: f64| {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 18000")]
+            (degrees.abs() <= most).then(|| (degrees * 100.0).round() as i16)
+        };
+        Some(Self { latitude: hundredths(latitude, 90.0)?, longitude: hundredths(longitude, 180.0)? })
+    }
+
+    /// The shortest way between two, along the ground: by the haversine formula, on a sphere.
+    pub fn kilometres_to(self, other: Self) -> f64 {
+        const EARTH_KILOMETRES: f64 = 6371.0;
+        let radians = |hundredths: i16| (f64::from(hundredths) / 100.0).to_radians();
+        let (north, east) = (radians(self.latitude), radians(self.longitude));
+        let (other_north, other_east) = (radians(other.latitude), radians(other.longitude));
+        let half = |angle: f64| (angle / 2.0).sin().powi(2);
+        let chord = half(other_north - north) + north.cos() * other_north.cos() * half(other_east - east);
+        2.0 * EARTH_KILOMETRES * chord.sqrt().min(1.0).asin()
+    }
 }
 
 /// Whether a thing was part of a settled login of this account within the time that counts.

@@ -1,7 +1,7 @@
 //! The form of a settings file. Unknown keys are errors; what a part may leave out, it may leave out here,
 //! and what all parts together must say is seen to in [`meaning`](super::meaning).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) service: Services,
     pub(super) factors: Factors,
     pub(super) remember: Option<Remember>,
+    pub(super) signals: Signals,
+    pub(super) location: Location,
     pub(super) networks: BTreeMap<String, OneOrMany<String>>,
     /// Where each of them is written.
     pub(super) defined_at: BTreeMap<String, String>,
@@ -69,6 +71,7 @@ pub(super) struct Su {
 pub(super) struct Factors {
     pub(super) allowed: Option<Vec<String>>,
     pub(super) backup_codes: Option<u8>,
+    pub(super) ssh_key_pin: bool,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +82,19 @@ pub(super) struct Remember {
     pub(super) bind: Option<Vec<Bind>>,
     pub(super) service: Option<OneOrMany<String>>,
     pub(super) forget_on: Option<Vec<ForgetOn>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Signals {
+    pub(super) seen_within: Option<Span>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Location {
+    pub(super) country: Option<PathBuf>,
+    pub(super) asn: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,11 +1,12 @@
 //! What settings mean: a [`File`] becomes [`Rules`], or says which part of it cannot be meant.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use mfa_proto::identity::UserName;
 
 use super::form::{self, AdminRecovery, Conditions as Written, File};
 use super::values::OneOrMany;
+use crate::places::Databases;
 use crate::policy::{
     Admins, Bind, Conditions, Effect, Entry, Exemption, Factors, ForgetOn, Network, Pattern, Recovery,
     Remember, Rule, Rules, ServiceAccounts,
@@ -15,6 +16,8 @@ use crate::policy::{
 const RECOVERY_HOURS: u32 = 24;
 /// The longest that a login is remembered, in days.
 const REMEMBER_DAYS: u64 = 30;
+/// For how long what a login came with is known, where nothing is said, and at most, in days.
+const SEEN_DAYS: std::ops::RangeInclusive<u64> = 90..=365;
 /// How many backup codes a set may have: their place is one digit.
 const BACKUP_CODES: std::ops::RangeInclusive<u8> = 1..=10;
 
@@ -46,6 +49,7 @@ pub(super) fn rules(file: File, host: &str) -> Result<Rules, String> {
         },
         factors: factors(file.factors)?,
         remember: file.remember.map(remember).transpose()?,
+        seen_within: seen_within(&file.signals)?,
         recovery: recovery(&file.recovery)?,
         rules: all(file.rule, |written| rule(written, &networks))?,
         exemptions: all(file.exempt, |written| exemption(written, &networks))?,
@@ -236,7 +240,7 @@ fn factors(written: form::Factors) -> Result<Factors, String> {
             "factors.backup_codes: 1 to 10; to have none, leave \"backup\" out of factors.allowed".into()
         );
     }
-    Ok(Factors { allowed, backup_codes })
+    Ok(Factors { allowed, backup_codes, ssh_key_pin: written.ssh_key_pin })
 }
 
 fn remember(written: form::Remember) -> Result<Remember, String> {
@@ -266,6 +270,26 @@ fn remember(written: form::Remember) -> Result<Remember, String> {
     let forget_on =
         forget_on.unwrap_or_else(|| vec![ForgetOn::NewKey, ForgetOn::NewNetwork, ForgetOn::Sensitive]);
     Ok(Remember { seconds, bind, service, forget_on })
+}
+
+/// The databases of places that are meant.
+pub(super) fn databases(written: &form::Location) -> Result<Databases, String> {
+    let path = |key: &str, written: &Option<PathBuf>| match written {
+        Some(path) if path.as_os_str().is_empty() => Ok(None),
+        Some(path) if !path.is_absolute() => {
+            Err(format!("location.{key}: write the whole path of the file, from / on"))
+        }
+        path => Ok(path.clone()),
+    };
+    Ok(Databases { country: path("country", &written.country)?, asn: path("asn", &written.asn)? })
+}
+
+fn seen_within(written: &form::Signals) -> Result<u64, String> {
+    let seconds = written.seen_within.map_or(SEEN_DAYS.start() * 86_400, |span| span.seconds);
+    if seconds == 0 || seconds > SEEN_DAYS.end() * 86_400 {
+        return Err(format!("signals.seen_within: from \"1h\" to \"{}d\"", SEEN_DAYS.end()));
+    }
+    Ok(seconds)
 }
 
 fn recovery(written: &form::Recovery) -> Result<Recovery, String> {

@@ -7,7 +7,7 @@ use std::{
 
 use mfa_proto::identity::UnixTime;
 
-use super::{Clock, KernelEntropy, Moment, Names, World};
+use super::{Clock, HostId, KernelEntropy, Moment, Names, World};
 
 /// A clock that stands still.
 pub(crate) struct FakeClock(Mutex<Moment>);
@@ -47,5 +47,5 @@ impl Clock for FakeClock {
 /// A world at that clock, with the users of `passwd`.
 pub(crate) fn world(clock: &Arc<FakeClock>, passwd: &Path) -> World {
     let names = Names::of_file(passwd, clock.clone());
-    World::new(clock.clone(), Arc::new(KernelEntropy), names)
+    World::new(clock.clone(), Arc::new(KernelEntropy), names).on(Some(HostId([1; 16])))
 }

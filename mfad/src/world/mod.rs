@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod host;
 pub mod names;
 mod passwd;
 mod slowly;
@@ -15,6 +16,7 @@ use mfa_proto::identity::UnixTime;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+pub use host::HostId;
 pub use names::{Names, NamesError, Person};
 pub use slowly::{Slowly, TooBusy};
 
@@ -75,6 +77,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// Who is who.
     pub names: Names,
+    /// Which host this is; none where it has no identity of its own.
+    pub host: Option<HostId>,
     /// Where hashes of new codes are made: nobody waits for them who is not there to.
     pub making: Slowly,
     /// Where codes are compared with hashes: short, so that a refusal still leaves on its beat.
@@ -84,7 +88,14 @@ pub struct World {
 impl World {
     /// With pools of their own for the two kinds of slow work.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, names: Names) -> Self {
-        Self { clock, entropy, names, making: Slowly::start(1, 16), comparing: Slowly::start(1, 3) }
+        let (making, comparing) = (Slowly::start(1, 16), Slowly::start(1, 3));
+        Self { clock, entropy, names, host: None, making, comparing }
+    }
+
+    /// On that host.
+    #[must_use]
+    pub fn on(self, host: Option<HostId>) -> Self {
+        Self { host, ..self }
     }
 }
 

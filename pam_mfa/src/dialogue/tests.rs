@@ -104,7 +104,7 @@ fn a_right_code_is_proven_in_two_calls() {
 #[test]
 fn where_nothing_is_asked_nothing_is_shown() {
     for (step, ended) in [
-        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived),
+        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived(String::new())),
         (proven(""), Ended::Proven(Vec::new())),
         (refused(Reason::Limited), Ended::Refused("Not accepted.".into())),
     ] {

@@ -255,8 +255,10 @@ fn bus_of(site: &Site, own: &'static [u8]) {
                         factors,
                         codes: mfa_proto::account::Codes::default(),
                         locked: false,
+                        allowed: Vec::new(),
                         grace_ends: 0,
                         time: 0,
+                        remembered: 0,
                     },
                 );
             }

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use mfa_tests::{Suite, Totp};
+use mfa_tests::{Suite, Totp, clock};
 
-use super::{doctor, found, set_up_right};
+use super::{By, doctor, each_is_found_and_mended, fault, found, set_up_right};
 
 /// A source of names that reads its users from a file, as far as it may.
 const SOURCE: &str = r#"
@@ -82,5 +82,80 @@ fn doctor_finds_people_who_are_not_looked_after() {
     machine.shell("userdel bob");
     found(&machine, &["account-gone:bob"]);
     machine.administer("user remove bob");
+    found(&machine, &[]);
+}
+
+#[test]
+fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
+    const KEYS: &str = "/home/alice/.ssh/authorized_keys";
+    let machine = set_up_right(Suite::Usual);
+    let (key, other) =
+        (machine.security_key("yubikey", "ed25519-sk", ""), machine.security_key("other", "ecdsa-sk", ""));
+    let challenge = machine.challenge("alice", "", &machine.token("alice").code());
+    let confirm = format!("enroll confirm {} --signature -", challenge.enrolment());
+    machine.mfactl_with("alice", &confirm, key.sign(&challenge).trim_end()).stdout_of_success();
+    key.authorize("alice", "");
+    // One that is no factor is sshd's affair alone.
+    other.authorize("alice", "no-touch-required ");
+    each_is_found_and_mended(
+        &machine,
+        &[
+            fault(
+                "key-without-touch:alice",
+                "sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
+                KEYS,
+                "command",
+                By(
+                    "sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys",
+                ),
+            ),
+            // Or sshd asks for it whatever stands there.
+            fault(
+                "key-without-touch:alice",
+                "sed -i '1s/^.*\" /no-touch-required /' /home/alice/.ssh/authorized_keys",
+                KEYS,
+                "yubikey",
+                By("sed -i '1i PubkeyAuthOptions touch-required' /etc/ssh/sshd_config"),
+            ),
+        ],
+    );
+    let finding = {
+        machine.shell("sed -i 1d /etc/ssh/sshd_config");
+        doctor(&machine)["findings"][0].clone()
+    };
+    let mend = "ask alice to run: sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys";
+    assert_eq!((&finding["mend"], &finding["detail"]), (&mend.into(), &"security key".into()));
+}
+
+// S25, S30
+#[test]
+fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_altered() {
+    let machine = set_up_right(Suite::Usual);
+    let in_days = |days: u64| mfa_proto::time::day(clock::now() + days * 86_400);
+    let exempt = |until: String| {
+        let text = format!("[[exempt]]\nuser = \"alice\"\nreason = \"CHG-118\"\nuntil = {until}\n");
+        machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, text);
+        machine.mfad().restart();
+    };
+    exempt(in_days(30));
+    found(&machine, &[]);
+    exempt(in_days(13));
+    found(&machine, &["exemption-ends:alice"]);
+    let finding = &doctor(&machine)["findings"][0];
+    let (file, line) = ("/etc/mfad/mfad.toml.d/50.toml", 1);
+    assert_eq!((&finding["file"], &finding["line"]), (&file.into(), &line.into()), "{finding:#}");
+    exempt(in_days(0));
+    found(&machine, &["exemption-over:alice"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
+    machine.mfad().restart();
+    machine.administer("exempt add alice --for 3d");
+    found(&machine, &[]);
+    machine.administer("exempt add alice --for 12h");
+    found(&machine, &["exemption-ends:alice"]);
+    let altered = "UPDATE meta SET value = zeroblob(length(value)) WHERE key = 'granted'";
+    machine.exec(&["sqlite3", "-cmd", ".timeout 5000", "/var/lib/mfad/mfad.db", altered]).stdout_of_success();
+    found(&machine, &["exemptions-altered:mfad"]);
+    // A start ends them, and says so in the audit.
+    machine.mfad().restart();
     found(&machine, &[]);
 }

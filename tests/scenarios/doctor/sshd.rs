@@ -73,6 +73,14 @@ fn doctor_finds_and_mends_what_sshd_does_with_it() {
                 ByDoctor,
             ),
             fault(
+                "key-pin-unasked:sshd",
+                "mkdir -p /etc/mfad/mfad.toml.d
+             printf '[factors]\\nssh_key_pin = true\\n' >/etc/mfad/mfad.toml.d/pin.toml",
+                MAIN,
+                "",
+                ByDoctor,
+            ),
+            fault(
                 "max-auth-tries-low:sshd",
                 "sed -i '1i MaxAuthTries 1' /etc/ssh/sshd_config",
                 MAIN,

@@ -74,6 +74,15 @@ impl Look<'_> {
         if anybody.is("usedns", "yes") {
             self.found(Kind::UseDns, "UseDNS", anybody, "no", "");
         }
+        let wants_pin = self.host.setting("factors", "ssh_key_pin").and_then(toml::Value::as_bool);
+        let options = anybody.get("pubkeyauthoptions");
+        if wants_pin == Some(true) && !options.split(',').any(|option| option == "verify-required") {
+            let better = match options {
+                "" | "none" => "verify-required".to_owned(),
+                others => format!("{others},verify-required"),
+            };
+            self.found(Kind::KeyPinUnasked, "PubkeyAuthOptions", anybody, &better, options);
+        }
         for setting in &self.sshd.config.settings {
             if setting.written.eq_ignore_ascii_case("ChallengeResponseAuthentication") {
                 let spot = Spot::from(&setting.place);

@@ -47,6 +47,14 @@ impl Sshd {
         Some(Self { config, asked })
     }
 
+    /// Where it looks for keys, where it takes those that were not touched: `AuthorizedKeysFile`.
+    pub(super) fn key_files(&self) -> Option<&str> {
+        let (_, holds) = self.asked.first()?;
+        let asks_for_touch =
+            holds.get("pubkeyauthoptions").split(',').any(|option| option == "touch-required");
+        (!asks_for_touch).then(|| holds.get("authorizedkeysfile"))
+    }
+
     /// Whether root comes in by key alone, from anywhere or from a network of its own.
     pub(super) fn root_by_key(&self) -> bool {
         self.asked.iter().any(|(guest, holds)| guest.visitor.user == "root" && holds.root_by_key())

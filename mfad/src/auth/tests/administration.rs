@@ -66,7 +66,7 @@ fn a_recovery_code_lets_its_user_enrol_again_and_ends_what_was() {
         run(host.auth.user_recover(b"alice".to_vec(), by.into(), String::new(), glass("lost"), None))
     };
     assert_eq!(recover("  ").unwrap_err().fault, Fault::InvalidArgument, "how was it verified?");
-    let code = recover("passport").unwrap();
+    let (code, _) = recover("passport").unwrap();
     // It logs nobody in where the first factor is not known to be right.
     assert_eq!(reason(&host.login("alice", &from(HOME), &code)), (Kind::Ask, Some(Reason::WrongCode)));
     let shown = host.login("alice", &attested(HOME), &code);
@@ -87,7 +87,7 @@ fn a_recovery_code_lets_its_user_enrol_again_and_ends_what_was() {
     assert_eq!(host.login("alice", &attested(HOME), &host.code(&new, 0)).kind(), Kind::Proven);
     assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::WrongCode), "good once");
     // Or by mfactl, and no later than a day after.
-    let code = recover("passport").unwrap();
+    let (code, _) = recover("passport").unwrap();
     host.clock.pass(86_400);
     let request = EnrollRequest { code: code.into(), ..Default::default() };
     assert_eq!(run(host.auth.enroll_begin(ALICE, request, None)).unwrap_err().fault, Fault::WrongCode);
@@ -100,7 +100,7 @@ fn a_recovery_code_redeemed_by_two_makes_one_factor() {
     host.enrol(ALICE);
     let recovered =
         host.auth.user_recover(b"alice".to_vec(), "passport".into(), String::new(), glass("lost"), None);
-    let code = run(recovered).unwrap();
+    let (code, _) = run(recovered).unwrap();
     let [one, two] = [HOME, AWAY].map(|door| host.login("alice", &attested(door), &code));
     let (first, second) = (secret_in(&one.text), secret_in(&two.text));
     assert_ne!(first, second, "nobody is shown what another is about to confirm");
@@ -109,7 +109,7 @@ fn a_recovery_code_redeemed_by_two_makes_one_factor() {
     // The code is given out again: what was begun on the old one ends.
     let recovered =
         host.auth.user_recover(b"alice".to_vec(), "passport".into(), String::new(), glass("lost"), None);
-    let code = run(recovered).unwrap();
+    let (code, _) = run(recovered).unwrap();
     assert_eq!(host.settle(&proven).kind(), Kind::Refused);
     let shown = host.login("alice", &attested(HOME), &code);
     let proven = host.answer(&shown, &host.code(&secret_in(&shown.text), 0));

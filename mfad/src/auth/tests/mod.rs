@@ -14,13 +14,19 @@ use mfa_proto::{
 };
 
 mod administration;
+mod allowed;
+mod exempt;
 mod explained;
 mod factors;
 mod first_enrolment;
 mod life;
 mod limits;
 mod logins;
+
 mod policy;
+mod remembered;
+mod signals;
+mod ssh_keys;
 mod tampering;
 
 use super::{Auth, Policy, question::Via};

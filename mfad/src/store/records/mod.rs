@@ -1,11 +1,13 @@
 //! Records: rows that were verified. Everything that use cases read and write goes through here,
 //! whatever the database.
 
+mod granted;
 mod sealed;
 mod seen;
 
 use mfa_proto::identity::{ServiceName, UserName};
 
+pub use granted::Granted;
 pub use sealed::Hashes;
 pub use seen::Seen;
 
@@ -249,8 +251,10 @@ impl<'a> Records<'a> {
         Ok(Account { roster: false, ..account })
     }
 
-    /// Writes the account where its row is still the one that was read.
+    /// Writes the account where its row is still the one that was read. What is remembered of it ends here with
+    /// every change of its factors, whatever made that change.
     pub fn keep(&mut self, account: &mut Account) -> Result<(), StoreError> {
+        account.state.drop_unfounded();
         let version = account.version.map_or(1, |version| version + 1);
         let body = account.state.encode().ok_or(StoreError::Malformed("account_state"))?;
         let tag = self.keys.tag(Purpose::State, &[&account.id.0, &version.to_le_bytes(), &body]).to_vec();

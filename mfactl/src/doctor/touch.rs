@@ -1,0 +1,230 @@
+//! Security keys that count as a factor, and that sshd lets sign without a touch: `no-touch-required` before them
+//! in `authorized_keys`. sshd hands over no touch at a login, so mfad cannot see the difference.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use mfa_proto::admin::UserRow;
+use mfa_proto::identity::escaped;
+use nix::fcntl::OFlag;
+use nix::unistd::User;
+use sha2::{Digest, Sha256};
+
+use super::finding::{Finding, Report, Spot};
+use super::host::Host;
+use super::kind::Kind;
+use super::mend::{self, Mend};
+use super::sshd::Sshd;
+
+/// The option, which sshd takes in any case of letters.
+const OPTION: &str = "no-touch-required";
+/// What takes it out of a line, whatever stands beside it.
+const TAKEN_OUT: &str = "s/,no-touch-required|no-touch-required,?//I";
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Looks at the keys of all who have more than one factor: a security key comes after an app.
+pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
+    let (Some(bus), Some(sshd)) = (&host.bus, sshd) else { return };
+    let Some(files) = sshd.key_files() else { return };
+    for row in host.accounts.iter().filter(|row| row.factors > 1) {
+        let untouched = untouched(row, files);
+        if untouched.is_empty() {
+            continue;
+        }
+        let name = escaped(&row.name);
+        let whose = mend::quoted(&name);
+        let factors = match bus.user_show(&row.name).await {
+            Ok(shown) => shown.factors,
+            Err(failure) => {
+                let mend = Mend::ByHand(format!("mfactl user show {whose}"));
+                report.cannot_look(&format!("factors-{name}"), failure, mend);
+                continue;
+            }
+        };
+        for Untouched { spot, key } in untouched {
+            let Some(factor) = factors.iter().find(|factor| factor.key == key) else { continue };
+            // Not by root: the file is theirs, and so is the folder that it is in.
+            let Mend::Run(command) = mend::on_line(&spot, TAKEN_OUT) else { continue };
+            report.found(Finding {
+                kind: Kind::KeyWithoutTouch,
+                subject: name.clone(),
+                spot: Some(spot),
+                detail: factor.label.clone(),
+                mend: Mend::ByHand(format!("ask {whose} to run: {command}")),
+            });
+        }
+    }
+}
+
+/// A key that signs without a touch.
+struct Untouched {
+    spot: Spot,
+    /// Its fingerprint, as mfad shows it.
+    key: String,
+}
+
+/// Those of that user, by the patterns of `AuthorizedKeysFile`. Files that cannot be read are for sshd, which does
+/// not take them either.
+fn untouched(row: &UserRow, patterns: &str) -> Vec<Untouched> {
+    let Some(user) = std::str::from_utf8(&row.name).ok().and_then(|name| User::from_name(name).ok()?) else {
+        return Vec::new();
+    };
+    let files = patterns.split_whitespace().filter(|pattern| *pattern != "none");
+    let in_file = |path: PathBuf| {
+        let text = read(&path, user.uid.as_raw()).unwrap_or_default();
+        let lines = (1..).zip(text.lines()).filter_map(|(line, text)| Some((line, without_touch(text)?)));
+        let spot = |line| Spot { file: path.clone(), line: Some(line) };
+        lines.map(|(line, key)| Untouched { spot: spot(line), key }).collect::<Vec<_>>()
+    };
+    files.map(|pattern| place(pattern, &user)).flat_map(in_file).collect()
+}
+
+/// The file that a pattern of sshd's means for that user (`sshd_config(5)`, TOKENS).
+fn place(pattern: &str, user: &User) -> PathBuf {
+    let mut path = Vec::new();
+    let mut rest = pattern.bytes();
+    while let Some(byte) = rest.next() {
+        match (byte, if byte == b'%' { rest.next() } else { None }) {
+            (b'%', Some(b'h')) => path.extend_from_slice(user.dir.as_os_str().as_bytes()),
+            (b'%', Some(b'u')) => path.extend_from_slice(user.name.as_bytes()),
+            (b'%', Some(b'U')) => path.extend_from_slice(user.uid.to_string().as_bytes()),
+            (b'%', Some(other)) => path.push(other),
+            (byte, _) => path.push(byte),
+        }
+    }
+    user.dir.join(std::ffi::OsStr::from_bytes(&path))
+}
+
+/// A file of that user's, or of root's. What the user put there instead, a FIFO or a device, is not opened; and
+/// nothing of it is shown but the number of a line with a key that mfad knows.
+fn read(path: &Path, uid: u32) -> io::Result<String> {
+    let open = |path: &Path, flags: OFlag| {
+        OpenOptions::new().read(true).custom_flags((flags | OFlag::O_CLOEXEC).bits()).open(path)
+    };
+    let looked_at: File = open(path, OFlag::O_PATH)?;
+    let about = looked_at.metadata()?;
+    if !about.is_file() || ![0, uid].contains(&about.uid()) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let same = format!("/proc/self/fd/{}", looked_at.as_raw_fd());
+    let mut text = Vec::new();
+    open(Path::new(&same), OFlag::O_NONBLOCK)?.take(LONGEST).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The fingerprint of the security key of a line of `authorized_keys` that takes it without a touch.
+fn without_touch(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    if line.starts_with('#') {
+        return None;
+    }
+    let (options, rest) = line.split_at(end_of_options(line));
+    let mut rest = rest.split_whitespace();
+    let (kind, blob) = (rest.next()?, rest.next()?);
+    let is_it = |option: &str| option.eq_ignore_ascii_case(OPTION);
+    if !kind.starts_with("sk-") || !outside_quotes(options).split(',').any(is_it) {
+        return None;
+    }
+    let blob = BASE64.decode(blob.as_bytes()).ok()?;
+    Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob))))
+}
+
+/// Where the options end: at the first white space that is not in quotes (`sshd(8)`, the format of `authorized_keys`).
+fn end_of_options(line: &str) -> usize {
+    let (mut quoted, mut before) = (false, ' ');
+    for (at, c) in line.char_indices() {
+        match c {
+            '"' if before != '\\' => quoted = !quoted,
+            ' ' | '\t' if !quoted => return at,
+            _ => {}
+        }
+        before = c;
+    }
+    line.len()
+}
+
+/// The options without what stands in quotes: a command may hold any word.
+fn outside_quotes(options: &str) -> String {
+    let (mut quoted, mut before) = (false, ' ');
+    let mut kept = String::new();
+    for c in options.chars() {
+        match c {
+            '"' if before != '\\' => quoted = !quoted,
+            c if !quoted => kept.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_by_its_option_wherever_that_stands() {
+        // SHA-256 of four zero bytes.
+        let expected = Some("SHA256:3z9hmASpL9tAVxktxD3XSOp3itxSvEmM6AUkwBS4ERk".to_owned());
+        let key = "sk-ssh-ed25519@openssh.com AAAAAA== alice";
+        for options in [
+            "no-touch-required",
+            "No-Touch-Required",
+            "no-touch-required,from=\"10.0.0.0/8\"",
+            "command=\"a \\\" b, c\",no-touch-required",
+            "\tno-pty,no-touch-required,restrict",
+        ] {
+            assert_eq!(without_touch(&format!("{options} {key}")), expected, "{options}");
+        }
+        for line in [
+            key.to_owned(),
+            format!("#no-touch-required {key}"),
+            format!("command=\"x,no-touch-required,y\" {key}"),
+            format!("command=\"no-touch-required {key}"),
+            "no-touch-required ssh-ed25519 AAAA".into(),
+            "no-touch-required sk-ssh-ed25519@openssh.com !!!".into(),
+            "no-touch-required".into(),
+            String::new(),
+        ] {
+            assert_eq!(without_touch(&line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_sshd_means_a_file_of_the_user() {
+        let mut user = User::from_uid(0.into()).unwrap().unwrap();
+        user.dir = "/home/al".into();
+        user.name = "al".into();
+        for (pattern, path) in [
+            (".ssh/authorized_keys", "/home/al/.ssh/authorized_keys"),
+            ("%h/keys", "/home/al/keys"),
+            ("/etc/keys/%u.%U%%", "/etc/keys/al.0%"),
+        ] {
+            assert_eq!(place(pattern, &user), Path::new(path));
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_root_who_reads_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fifo, file, link) =
+            (folder.path().join("fifo"), folder.path().join("file"), folder.path().join("link"));
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::fs::write(&file, "text").unwrap();
+        symlink("/dev/zero", &link).unwrap();
+        let own = nix::unistd::getuid().as_raw();
+        assert!(read(&fifo, own).is_err() && read(&link, own).is_err());
+        assert_eq!(read(&file, own).unwrap(), "text");
+        if own != 0 {
+            assert!(read(&file, own + 1).is_err(), "another's");
+        }
+    }
+}

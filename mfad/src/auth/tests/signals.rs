@@ -1,0 +1,109 @@
+//! What a login is known by: learnt when it is settled, and asked for by rules.
+
+use super::*;
+use crate::policy::{Conditions, Effect, Network, Rule, Seen};
+
+const KEY: &str = "publickey ssh-ed25519 AAAA\n";
+const OTHER_KEY: &str = "publickey ssh-ed25519 AAAB\n";
+
+/// A login with a key: of it sshd knows that a first factor passed.
+fn with_key(key: &str) -> Facts {
+    let mut facts = from(HOME);
+    facts.insert(facts::SSH_AUTH_INFO.into(), key.as_bytes().to_vec());
+    facts
+}
+
+fn rule(when: Conditions, then: Effect) -> Rule {
+    let until = (then == Effect::Skip).then_some(UnixTime(u64::MAX));
+    Rule {
+        name: "r".into(),
+        when,
+        unless: Conditions::default(),
+        then,
+        reason: "test".into(),
+        until,
+        defined_at: String::new(),
+    }
+}
+
+/// A host whose rule does that at such logins.
+fn host(when: Conditions, then: Effect) -> Host {
+    let host = Host::new(Mode::Required);
+    host.rule(|rules| {
+        rules.seen_within = 90 * 86_400;
+        rules.rules = vec![rule(when, then)];
+        let office = Network { name: "home".into(), prefixes: vec!["192.0.2.0/24".parse().unwrap()] };
+        rules.networks = vec![office];
+    });
+    host
+}
+
+fn is_denied(host: &Host, facts: &Facts) -> bool {
+    host.begin("alice", "sshd", facts).reason() == Some(Reason::Denied)
+}
+
+// S24: an address that was seen is no factor, and who only knows the password teaches nothing.
+#[test]
+fn a_device_is_known_once_its_login_is_settled() {
+    let host = host(Conditions { device: Some(Seen::Known), ..Conditions::default() }, Effect::Skip);
+    let seed = host.enrol(1000);
+    let asks = |facts: &Facts| host.begin("alice", "sshd", facts).kind() == Kind::Ask;
+    let key = with_key(KEY);
+    host.login("alice", &key, "000000");
+    assert!(asks(&key), "a wrong code teaches no device");
+    assert_eq!(host.login("alice", &key, &host.code(&seed, 0)).kind(), Kind::Proven);
+    assert!(!asks(&key), "attested, so the verdict itself teaches it");
+    assert!(asks(&with_key(OTHER_KEY)) && asks(&attested(HOME)), "another key, or none");
+    assert_eq!(host.begin("bob", "sshd", &key).kind(), Kind::Ask, "a device is one user's");
+    host.clock.pass(90 * 86_400);
+    assert!(!asks(&key));
+    host.clock.pass(1);
+    assert!(asks(&key), "not for ever");
+}
+
+#[test]
+fn a_location_is_learnt_by_the_account_phase_where_nothing_is_attested() {
+    let host = host(Conditions { location: Some(Seen::Known), ..Conditions::default() }, Effect::Skip);
+    let seed = host.enrol(1000);
+    let asks = |address: &str| host.begin("alice", "sshd", &from(address)).kind() == Kind::Ask;
+    let proven = host.login("alice", &from(HOME), &host.code(&seed, 0));
+    assert!(!proven.token.is_empty() && asks(HOME), "nothing is bound before");
+    assert_eq!(host.settle(&proven).kind(), Kind::Proven);
+    assert!(!asks(HOME) && !asks("192.0.2.200"), "a location is the network, not the address");
+    assert!(asks(AWAY), "of which no database says anything");
+    host.rule(|rules| rules.rules.clear());
+    let login = |host: &Host| {
+        host.clock.pass(30);
+        host.login("alice", &from("192.0.2.200"), &host.code(&seed, 0))
+    };
+    assert_eq!(host.settle(&login(&host)).kind(), Kind::Proven, "another address is another door");
+    assert!(login(&host).token.is_empty(), "the same again is not worth a call");
+    host.clock.pass(2 * 86_400);
+    assert!(!login(&host).token.is_empty(), "before its time is over it is");
+}
+
+#[test]
+fn whoever_says_not_me_is_known_nowhere() {
+    let host = host(Conditions { device: Some(Seen::New), ..Conditions::default() }, Effect::Deny);
+    let rules = host.policy.get().unwrap().rules.clone();
+    host.rule(|rules| rules.rules.clear());
+    let seed = host.enrol(1000);
+    assert_eq!(host.login("alice", &with_key(KEY), &host.code(&seed, 0)).kind(), Kind::Proven);
+    host.rule(|now| now.rules = rules);
+    assert!(!is_denied(&host, &with_key(KEY)));
+    assert!(is_denied(&host, &with_key(OTHER_KEY)));
+    assert!(is_denied(&host, &attested(HOME)), "no key: the stricter side");
+    run(host.auth.not_me(1000)).unwrap();
+    run(host.auth.user_unlock(b"alice".to_vec(), false, glass("it was me"), None)).unwrap();
+    assert!(is_denied(&host, &with_key(KEY)));
+}
+
+#[test]
+fn where_places_are_not_known_travel_is_impossible() {
+    let host = host(Conditions { impossible_travel: true, ..Conditions::default() }, Effect::Deny);
+    host.enrol(1000);
+    assert!(is_denied(&host, &attested(HOME)), "no database");
+    let mut nowhere = attested(HOME);
+    nowhere.remove(facts::SSH_CONNECTION);
+    assert!(is_denied(&host, &nowhere), "no address");
+}

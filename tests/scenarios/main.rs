@@ -44,6 +44,7 @@ mod pam_rollback;
 mod pam_user;
 mod people;
 mod picture;
+mod policy;
 mod qr;
 mod recovery;
 mod remembered;

@@ -17,6 +17,7 @@
 //! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
+//! | `ExemptAdd`, `ExemptEnd`, `ExemptList`, `Coverage`, `AuditEntries`, `InForce` | see [`rollout`](crate::rollout) | |
 //! | `Watch` | seconds `u`, at most 60; 0: no longer | seq `t` of the last audit row; for so long every proven login leaves a `settled` row, with the reason [`NEW_SESSION`] where it began since |
 //!
 //! Whatever takes a [`Why`] changes something: it needs a proof of an administrator's own factor in

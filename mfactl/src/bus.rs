@@ -5,6 +5,7 @@ use std::time::Duration;
 use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
+use mfa_proto::rollout::{AuditEntry, Exempt, Exemption, Exemptions, InForce, Person};
 use mfa_proto::step::Step;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -228,6 +229,36 @@ impl Bus {
         self.admin("Import", &(import, why)).await
     }
 
+    /// Exempts a user for a time.
+    pub(crate) async fn exempt_add(&self, wanted: &Exempt, why: &Why) -> Result<Exemption, Failure> {
+        self.admin("ExemptAdd", &(wanted, why)).await
+    }
+
+    /// Ends an exemption of the command line.
+    pub(crate) async fn exempt_end(&self, id: &str, why: &Why) -> Result<(), Failure> {
+        self.admin("ExemptEnd", &(id, why)).await
+    }
+
+    /// All exemptions that mfad knows of.
+    pub(crate) async fn exempt_list(&self) -> Result<Exemptions, Failure> {
+        self.admin("ExemptList", &()).await
+    }
+
+    /// How these users stand to the policy; who is no user of the host is left out.
+    pub(crate) async fn coverage(&self, users: &[&[u8]]) -> Result<Vec<Person>, Failure> {
+        self.admin("Coverage", &users).await
+    }
+
+    /// As [`Self::audit`] of all users, each row with what programs ask of it.
+    pub(crate) async fn audit_entries(&self, after: u64) -> Result<Vec<AuditEntry>, Failure> {
+        self.admin("AuditEntries", &(after, PAGE)).await
+    }
+
+    /// What mfad decides by.
+    pub(crate) async fn in_force(&self) -> Result<InForce, Failure> {
+        self.admin("InForce", &()).await
+    }
+
     /// The first rows above number `after`, oldest first; none: the audit has ended.
     pub(crate) async fn audit(&self, after: u64, user: &[u8]) -> Result<Vec<AuditRow>, Failure> {
         self.admin("Audit", &(after, PAGE, user)).await
@@ -273,5 +304,7 @@ mod tests {
         assert_eq!(body(&(user, true, why)), "ayb(ss)");
         assert_eq!(body(&(user, "id")), "ays");
         assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
+        assert_eq!(body(&(&Exempt::default(), why)), "(ayasasst)(ss)");
+        assert_eq!(body(&&[&b"al"[..]][..]), "aay");
     }
 }

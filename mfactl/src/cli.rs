@@ -4,6 +4,7 @@ mod account;
 pub(crate) mod help;
 mod pam;
 mod remembered;
+mod rollout;
 mod users;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::pam::{Pam, PamWish};
 pub(crate) use self::remembered::{Remembered, Which};
+pub(crate) use self::rollout::{Add, Exempt, Form, Report, Since};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
 use crate::exit::Exit;
 use crate::import::Import;
@@ -96,6 +98,17 @@ pub(crate) enum Verb {
     /// was altered, removed or put in is found by `mfactl audit verify`.
     #[command(after_long_help = help::AUDIT)]
     Audit(Audit),
+    /// Look after exemptions: list all of them, give one for a time, end one (root)
+    ///
+    /// Whoever gives or ends one shows a code of an own factor first, as with the accounts of others.
+    #[command(subcommand, after_long_help = help::EXEMPT)]
+    Exempt(Exempt),
+    /// Tell who is ready, who is exempt, who was recovered and who was refused (root)
+    ///
+    /// Each report begins with the host, the version, the time, the hash of the settings in force and the state
+    /// of the audit chain. Ends with exit code 1 where that chain is broken.
+    #[command(subcommand, after_long_help = help::REPORT)]
+    Report(Report),
     /// Put the second factor in front of services, and take it away again (root)
     ///
     /// A stack is proved before it is written: no way through it lets in without a second factor, and one
@@ -237,6 +250,18 @@ mod tests {
             "user lock alice --reason odd --json",
             "user remove alice --reason left --as ada",
             "user unlock alice --reason typo --clock",
+            "exempt list",
+            "exempt list --json",
+            "exempt list --csv",
+            "exempt add alice --reason CHG-118",
+            "exempt add alice --reason x --service sshd --service sudo --address 192.0.2.0/24 --for 3d --json",
+            "exempt add alice --reason x --key SHA256:abc --for 12h --as ada",
+            "exempt end 3fa9c2d1 --reason done --break-glass night",
+            "report coverage",
+            "report coverage --group admins --csv",
+            "report exemptions --all-since 90d --json",
+            "report recoveries --since 2026-11-01 --csv",
+            "report failures --since 12h",
             "audit",
             "audit --user alice --since-seq 7 --json",
             "audit verify --json",
@@ -283,6 +308,14 @@ mod tests {
             "user invite alice",
             "user invite alice --reason new --hours 0",
             "user list --gone --single",
+            "exempt add alice",
+            "exempt add alice --reason x --for 8d",
+            "exempt add alice --reason x --for 1w",
+            "exempt end 3fa9c2d1",
+            "exempt list --json --csv",
+            "report",
+            "report coverage --json --csv",
+            "report failures --since yesterday",
             "enroll --invitation --recovery",
             "enroll --code I-7KQ2M-X4TPD-H9WC",
             "factor rename phone",

@@ -16,6 +16,7 @@ mod completions;
 mod dialogue;
 mod doctor;
 mod enroll;
+mod exempt;
 mod exit;
 mod factor;
 mod failure;
@@ -27,6 +28,7 @@ mod print;
 mod reason;
 mod rehearse;
 mod remembered;
+mod report;
 mod run;
 mod status;
 mod step_up;
@@ -73,6 +75,8 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Exempt(verb) => exempt::exempt(verb).await,
+        Verb::Report(verb) => report::report(verb).await,
         Verb::Pam(verb) => pam::pam(verb).await,
         Verb::Import(verb) => import::import(verb).await,
         Verb::Completions { shell } => completions::print(shell),

@@ -10,6 +10,7 @@ use mfa_proto::{
     admin::NEW_SESSION,
     identity::{ServiceName, UnixTime, UserName, escape},
     step::Reason,
+    time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,26 @@ pub enum Event {
         /// Who or what ended them.
         why: Forgot,
     },
+    /// An administrator exempted a user for a time.
+    Exempted {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+        /// What it is limited to, for people.
+        only: String,
+        /// The time from which it is void.
+        until: UnixTime,
+    },
+    /// An administrator ended such an exemption.
+    ExemptionEnded {
+        /// Who and why.
+        act: Act,
+        /// Names the exemption.
+        id: String,
+    },
+    /// What was granted from the command line is not what it was: all of it was ended.
+    ExemptionsAltered,
 }
 
 /// Why what was remembered is not any more.
@@ -267,6 +288,9 @@ impl Event {
             Self::ReserveMade => "reserve_made",
             Self::Remembered { .. } => "remembered",
             Self::Forgotten { .. } => "forgotten",
+            Self::Exempted { .. } => "exempted",
+            Self::ExemptionEnded { .. } => "exemption_ended",
+            Self::ExemptionsAltered => "exemptions_altered",
         }
     }
 
@@ -296,6 +320,7 @@ impl Event {
             | Self::RosterAltered
             | Self::SettingsKept { .. }
             | Self::ReserveGone
+            | Self::ExemptionsAltered
             | Self::NotMe => true,
             other => other.act().is_some_and(|act| !act.break_glass.is_empty()),
         }
@@ -311,7 +336,9 @@ impl Event {
             | Self::Unlocked { act, .. }
             | Self::Removed { act, .. }
             | Self::Refreshed { act, .. }
-            | Self::Imported { act, .. } => Some(act),
+            | Self::Imported { act, .. }
+            | Self::Exempted { act, .. }
+            | Self::ExemptionEnded { act, .. } => Some(act),
             _ => None,
         }
     }
@@ -340,6 +367,12 @@ impl Event {
             }
             Self::Refreshed { act, label } => format!("label {label}, {}", act.detail()),
             Self::Imported { act, label, bits } => format!("label {label}, {bits} bits, {}", act.detail()),
+            Self::Exempted { act, id, only, until } => {
+                let only = if only.is_empty() { String::new() } else { format!(" for {only}") };
+                format!("{id}{only}, until {}, {}", time::utc(until.0), act.detail())
+            }
+            Self::ExemptionEnded { act, id } => format!("{id}, {}", act.detail()),
+            Self::ExemptionsAltered => "none of those from the command line holds any more".into(),
             Self::ClockJumped { seconds } => format!("{seconds:+} s"),
             Self::SettingsKept { fault } => fault.clone(),
             Self::Remembered { place, seconds } => format!("{place}; for {seconds} s"),

@@ -61,7 +61,7 @@ async fn put(
         Ok(settings) => {
             let mode = settings.rules.mode.word();
             open(places, &settings, tell); // first: no login finds the new rules with the old places
-            policy.set(Some(settings.rules.clone()));
+            policy.put(Some((settings.rules.clone(), &settings.text)));
             tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
@@ -85,7 +85,7 @@ async fn put(
         if let Some(settings) = &kept {
             open(places, settings, tell);
         }
-        policy.set(kept.map(|settings| settings.rules));
+        policy.put(kept.as_ref().map(|kept| (kept.rules.clone(), kept.text.as_str())));
     }
     if policy.get().is_none() {
         let text = format!("broken settings and none that were good before: everybody is refused: {fault}");

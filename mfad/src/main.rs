@@ -3,6 +3,7 @@
 
 mod check;
 mod credential;
+mod daily;
 mod in_force;
 mod init;
 mod serve;

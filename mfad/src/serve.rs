@@ -29,7 +29,7 @@ use nix::{
 };
 use zruntime::SharedRuntime;
 
-use crate::{in_force, systemd};
+use crate::{daily, in_force, systemd};
 
 /// The daemon's user.
 pub(crate) const USER: &str = "mfad";
@@ -75,6 +75,7 @@ fn serve() -> Result<(), String> {
         let report = systemd::report(runtime.clone(), store.clone(), log.clone(), told);
         runtime.spawn("systemd", report).detach();
         let auth = Auth::new(store.clone(), force.policy.clone()).with_places(force.places.clone());
+        runtime.spawn("daily", daily::tell(runtime.clone(), auth.clone(), log.clone())).detach();
         let desk = bus::system::Desk {
             auth: auth.clone(),
             quotas: bus::Quotas::new(clock.clone()),
@@ -148,6 +149,7 @@ async fn begin(store: &Store, sound: bool) -> Result<(), String> {
         if !sound {
             records.audit(None, Event::RosterAltered, Context::none())?;
         }
+        records.end_altered_grants()?;
         records.audit(None, Event::Started, Context::none())
     });
     written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())

@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("init", 6),
     ("credential", 6),
     ("in_force", 6),
+    ("daily", 6),
     ("systemd", 6),
     ("user", 6),
     ("lib", 6),

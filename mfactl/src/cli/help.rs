@@ -210,6 +210,70 @@ Notes:
 A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq. \
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
 
+pub(super) const EXEMPT: &str = "\
+Examples:
+  sudo mfactl exempt list
+  sudo mfactl exempt add alice --reason 'new phone comes Friday' --service sshd --for 3d
+  sudo mfactl exempt end 3fa9c2d1 --reason 'phone is there'";
+
+pub(super) const EXEMPT_LIST: &str = "\
+Examples:
+  sudo mfactl exempt list
+  sudo mfactl exempt list --json | jq -r 'select(.state == \"ends_soon\") | .place'
+  sudo mfactl exempt list --csv >exemptions.csv";
+
+pub(super) const EXEMPT_ADD: &str = "\
+Examples:
+  sudo mfactl exempt add alice --reason 'new phone comes Friday' --for 3d
+  sudo mfactl exempt add deploy --reason CHG-118 --service sshd --address 192.0.2.10 --for 12h
+
+Notes:
+Only who passed the first factor is let in without a code: at sshd by key, elsewhere where the rest of the stack \
+lets in. Give as many conditions as you can. An exemption ends by the wall clock and by the time that the host has \
+run, whichever comes first: a clock that is set back makes none longer.";
+
+pub(super) const EXEMPT_END: &str = "\
+Examples:
+  sudo mfactl exempt end 3fa9c2d1 --reason 'phone is there'";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  sudo mfactl report coverage
+  sudo mfactl report exemptions --csv >exemptions.csv
+  sudo mfactl report recoveries --since 90d
+  sudo mfactl report failures --since 7d --json
+
+CSV:
+As RFC 4180 has it, and each row begins with host, version, time, settings and audit, so that the reports of many hosts \
+can be put into one file; where there is nothing to tell, one row says so. A cell that a spreadsheet would take \
+for a formula begins with an apostrophe.";
+
+pub(super) const REPORT_COVERAGE: &str = "\
+Examples:
+  sudo mfactl report coverage
+  sudo mfactl report coverage --group admins
+  sudo mfactl report coverage --csv >coverage.csv        # one row a person
+  sudo mfactl report coverage --json | jq -r '.people[] | select(.standing == \"not_enrolled\") | .name'
+
+Notes:
+People are those of /etc/passwd who can log in, as `mfactl user list --not-enrolled` has them, and whoever has an \
+account of mfad. Whom a directory has, and who never enrolled, is not listed there.";
+
+pub(super) const REPORT_EXEMPTIONS: &str = "\
+Examples:
+  sudo mfactl report exemptions
+  sudo mfactl report exemptions --all-since 90d --csv >exemptions.csv";
+
+pub(super) const REPORT_RECOVERIES: &str = "\
+Examples:
+  sudo mfactl report recoveries
+  sudo mfactl report recoveries --since 2026-01-01 --csv >recoveries.csv";
+
+pub(super) const REPORT_FAILURES: &str = "\
+Examples:
+  sudo mfactl report failures
+  sudo mfactl report failures --since 24h --json | jq '.doors[0]'";
+
 pub(super) const PAM: &str = "\
 Examples:
   mfactl pam plan sshd sudo                  # what would change, and whom it would ask

@@ -103,6 +103,7 @@ kinds! {
     MfadSilent "mfad-silent" Critical "mfad does not answer" "Everybody who is asked for a code is refused.";
     SettingsBroken "settings-broken" Critical "mfad's settings are broken" "The last good ones are in force, or everybody is refused.";
     SettingRenamed "setting-renamed" Info "a setting of mfad's has an old name" "The old name is accepted for two releases, and then the settings are broken.";
+    SettingDoubtful "setting-doubtful" Info "what a setting says cannot be meant" "It does nothing, or not what it seems to: `mfad --check` says the same of it.";
     ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe: stacks ask mfad, and mfad lets everybody through.";
     SettingsModes "settings-modes" Critical "others than root can change mfad's settings" "mfad does not take them; who can write them decides who is asked.";
     KeyMissing "key-missing" Critical "the key is not there" "mfad does not start without, and no factor can be read.";
@@ -125,6 +126,9 @@ kinds! {
     WithoutFactor "without-factor" Warning "somebody has no factor" "By the mode of the policy they are let in without a code, or locked out.";
     GraceEnds "grace-ends" Warning "grace ends soon, and somebody has no factor" "From then on they are refused, and enrol by an administrator's invitation only.";
     SingleFactor "single-factor" Info "somebody has one factor and no backup code" "One lost phone locks them out.";
+    ExemptionEnds "exemption-ends" Warning "an exemption ends soon" "From then on its users are asked for a code, and refused where they have no factor.";
+    ExemptionOver "exemption-over" Info "an exemption of the settings is over" "It lets nobody in any more; whoever reads the settings may think that it does.";
+    ExemptionsAltered "exemptions-altered" Critical "exemptions in the store were altered" "Somebody else than mfad wrote to the store. None of those from the command line holds.";
     AccountGone "account-gone" Info "an account's user is gone" "Who gets the name or the uid next finds another's factor.";
     // Doctor itself.
     CannotLook "cannot-look" Unknown "doctor could not look" "What it would have found is not known.";

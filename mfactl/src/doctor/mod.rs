@@ -7,6 +7,7 @@
 mod break_glass;
 mod clock;
 mod doors;
+mod exemptions;
 mod finding;
 mod host;
 mod ignored;
@@ -103,6 +104,7 @@ async fn examine() -> Report {
     names::look(&host, &mut report).await;
     people::look(&host, &mut report).await;
     touch::look(&host, sshd.as_ref(), &mut report).await;
+    exemptions::look(&host, &mut report).await;
     report
 }
 

@@ -2,7 +2,7 @@
 
 use crate::bus::Bus;
 use crate::failure::Failure;
-use crate::user::{Enrolled, Person, people};
+use crate::user::{Enrolled, Person, who_log_in};
 
 use super::plan::Plan;
 
@@ -45,7 +45,7 @@ impl Effect {
     pub(crate) async fn of(bus: &Bus) -> Result<Self, Failure> {
         let status = bus.status().await?;
         let enrolled = Enrolled::of(bus).await?;
-        let people = people()?;
+        let people = who_log_in()?;
         let has = people.iter().filter(|person: &&Person| enrolled.has(person)).count();
         Ok(Self {
             mode: Mode::of(&status.mode),

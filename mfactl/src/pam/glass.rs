@@ -46,7 +46,8 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
         ways.push(Way::Console);
     }
     if let Some(network) = from {
-        if as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd)) {
+        let opens = as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd));
+        if opens && needs_no_module(files) {
             ways.push(Way::Key(network.to_owned()));
         }
     } else if !protects_sshd && key_alone_is_enough(files) {
@@ -79,6 +80,19 @@ pub(crate) fn roots_password() -> bool {
     let shadow = fs::read_to_string("/etc/shadow").unwrap_or_default();
     let hash = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
     hash.is_some_and(|hash| hash.len() > 2 && !hash.starts_with(['!', '*']))
+}
+
+/// Whether root can log in at all: by a password, or by a key over ssh. Where that cannot be told, root can.
+pub(crate) fn root_logs_in() -> bool {
+    if !nix::unistd::geteuid().is_root() || roots_password() {
+        return true; // /etc/shadow is root's to read
+    }
+    match as_root(Visitor::anybody().address) {
+        Ok(sshd) => {
+            sshd.value("permitrootlogin") != "no" && sshd.is("pubkeyauthentication") && roots_key(&sshd)
+        }
+        Err(_) => run::find("sshd").is_some(),
+    }
 }
 
 /// Whether root has a key where this sshd looks for one. Root's home is root's own: those of others are not looked

@@ -1,5 +1,6 @@
 //! What leaves on standard output.
 
+pub(crate) mod csv;
 pub(crate) mod escape;
 pub(crate) mod json;
 #[cfg(test)]
@@ -49,6 +50,11 @@ impl Out {
         self.gathered.extend_from_slice(text.as_bytes());
         self.gathered.push(b'\n');
         Ok(())
+    }
+
+    /// One line of comma-separated values.
+    pub(crate) fn csv(&mut self, cells: &[String]) -> io::Result<()> {
+        self.line(&(csv::line(cells) + csv::END))
     }
 
     /// One JSON object on a line of its own.

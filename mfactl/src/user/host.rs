@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use nix::unistd::User;
 
 use crate::failure::Failure;
+use crate::pam::glass::root_logs_in;
 
 const PASSWD: &str = "/etc/passwd";
 const LOGIN_DEFS: &str = "/etc/login.defs";
@@ -71,6 +72,24 @@ pub(crate) fn people() -> Result<Vec<Person>, Failure> {
     let passwd = read(PASSWD).map_err(|error| Failure::Unread(PASSWD.to_owned(), error))?;
     let uids = uids_of_people(&defs);
     Ok(passwd.split(|&byte| byte == b'\n').filter_map(|line| person(line, &uids)).collect())
+}
+
+/// Those of [`people`] who can log in: root only where root has a password, or a key where sshd looks for one. On
+/// many hosts root has neither, and would be counted as one who is not ready for ever.
+pub(crate) fn who_log_in() -> Result<Vec<Person>, Failure> {
+    let mut people = people()?;
+    if people.iter().any(|person| person.uid == 0) && !root_logs_in() {
+        people.retain(|person| person.uid != 0);
+    }
+    Ok(people)
+}
+
+/// Whether that name is one of somebody who may log in here, by NSS.
+pub(crate) fn has_shell(name: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::str::from_utf8(name).ok();
+    let user = name.and_then(|name| User::from_name(name).ok().flatten());
+    user.is_some_and(|user| lets_in(user.shell.as_os_str().as_bytes()))
 }
 
 fn read(path: &str) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ pub(crate) mod list;
 mod not_enrolled;
 mod show;
 
-pub(crate) use self::host::{Person, people};
+pub(crate) use self::host::{Person, who_log_in};
 pub(crate) use self::not_enrolled::Enrolled;
 
 use std::os::unix::ffi::OsStrExt;

@@ -6,7 +6,7 @@ use mfa_proto::admin::UserRow;
 use mfa_proto::identity::escaped;
 use serde::Serialize;
 
-use super::host::{Person, people};
+use super::host::{Person, who_log_in};
 use super::list::each;
 use crate::bus::Bus;
 use crate::cli::Shape;
@@ -21,14 +21,14 @@ struct View {
     uid: u32,
 }
 
-/// Prints the people of this host who have no factor.
+/// Prints the people of this host who can log in and have no factor.
 pub(super) async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
     let enrolled = Enrolled::of(bus).await?;
     let mut out = Out::stdout()?;
     if !shape.json {
         out.line("USER                            UID")?;
     }
-    for person in people()?.iter().filter(|person| !enrolled.has(person)) {
+    for person in who_log_in()?.iter().filter(|person| !enrolled.has(person)) {
         let Person { ref name, uid } = *person;
         let name = escaped(name);
         if shape.json { out.json(&View { name, uid })? } else { out.line(&format!("{name:<24} {uid:>10}"))? }

@@ -331,7 +331,7 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-fn audit_row(record: Record) -> AuditRow {
+pub(super) fn audit_row(record: Record) -> AuditRow {
     AuditRow {
         seq: record.seq,
         time: record.time.0,

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     account::{FactorId, Visit, Visits},
     policy::{
-        Already, Asked, By, Case, Decision, Groups, History, Mode, Rules, Signals, Standing, decide,
-        decide_unobserved,
+        Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals,
+        Standing, decide, decide_unobserved,
     },
     store::{Account, Records, Sound, StoreError},
     world::Moment,
@@ -54,7 +54,16 @@ pub(super) fn decided(
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decided, StoreError> {
-    let asked = asked(rules, login, target.uid(), account, now);
+    let granted = match login.via {
+        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
+        Via::OwnChange(_) | Via::AdminChange => Vec::new(),
+    };
+    let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
+    let asked = asked(rules, login, target.uid(), account, &exemptions, now);
+    let by = match asked.by {
+        By::Granted(at) => granted[at].name(),
+        by => rules.name(by),
+    };
     let grace = match standing {
         Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
         _ => None,
@@ -63,24 +72,25 @@ pub(super) fn decided(
     let decision = decide(&asked, standing, grace, already);
     let because = if asked.observed {
         let would = decide_unobserved(&asked, standing, grace, already);
-        format!("{}: would {}", rules.name(asked.by), would.word())
+        format!("{by}: would {}", would.word())
     } else {
-        rules.name(asked.by)
+        by
     };
     Ok(Decided { decision, because })
 }
 
-/// What is asked of a login.
+/// What is asked of a login. `granted`: what its user was exempted from by the command line.
 pub(super) fn asked(
     rules: &Rules,
     login: &Login,
     uid: Option<u32>,
     account: Option<&Account>,
+    granted: &[Exemption],
     now: Moment,
 ) -> Asked {
     match login.via {
         Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(uid, now, history(rules, account, login, now)), &[])
+            rules.demand(login.case(uid, now, history(rules, account, login, now)), granted)
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
     }
@@ -95,9 +105,19 @@ pub(super) fn decided_now(
     of: (Standing, Option<&Account>),
     now: Moment,
 ) -> Result<Decision, StoreError> {
+    if matches!(login.via, Via::Login | Via::Locker(_)) {
+        records.end_altered_grants()?;
+    }
     let Decided { decision, because } = decided(&mut records.read(), rules, login, target, of, now)?;
     records.because(because);
     Ok(decision)
+}
+
+/// What was granted to that user from the command line, and holds now.
+pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Result<Vec<Grant>, StoreError> {
+    let (granted, ran_ms) = sound.granted(&now)?;
+    let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
+    Ok(granted.all().into_iter().filter(holds).collect())
 }
 
 /// What the account's past says of this login.
@@ -156,6 +176,7 @@ pub(super) fn account_demands(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };
     AccountDemands { mode: rules.mode_of(case), demanding }

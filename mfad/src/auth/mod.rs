@@ -6,9 +6,11 @@
 
 pub mod administer;
 mod codes;
+mod coverage;
 mod decided;
 pub mod enrol;
 mod enrolling;
+pub mod exempt;
 mod factors;
 pub mod grace;
 pub mod identify;
@@ -38,6 +40,7 @@ pub mod words;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mfa_proto::fault::Fault;
+use sha2::{Digest, Sha256};
 
 use self::watch::Watch;
 use crate::{
@@ -97,7 +100,15 @@ impl From<NoEntropy> for Failure {
 
 /// The policy in force, or none: a host that never had good settings refuses all.
 #[derive(Clone, Default)]
-pub struct Policy(Arc<RwLock<Option<Arc<Rules>>>>);
+pub struct Policy(Arc<RwLock<Option<Taken>>>);
+
+/// Rules in force.
+#[derive(Clone)]
+struct Taken {
+    rules: Arc<Rules>,
+    /// SHA-256 of the text that said them.
+    digest: [u8; 32],
+}
 
 impl Policy {
     /// A policy in force from the start, or none.
@@ -109,11 +120,29 @@ impl Policy {
 
     /// Puts other rules in force, whole.
     pub fn set(&self, rules: Option<Rules>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rules.map(Rules::indexed).map(Arc::new);
+        self.put(rules.map(|rules| (rules, "")));
+    }
+
+    /// The same, with the text that says them.
+    pub fn put(&self, rules: Option<(Rules, &str)>) {
+        let taken = rules.map(|(rules, text)| Taken {
+            rules: Arc::new(rules.indexed()),
+            digest: Sha256::digest(text.as_bytes()).into(),
+        });
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = taken;
     }
 
     /// The rules in force.
     pub fn get(&self) -> Option<Arc<Rules>> {
+        self.taken().map(|taken| taken.rules)
+    }
+
+    /// SHA-256 of the text that says them.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        self.taken().map(|taken| taken.digest)
+    }
+
+    fn taken(&self) -> Option<Taken> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -302,6 +302,21 @@ impl Desk {
                 let (after, most, user) = args(message)?;
                 reply(header, self.auth.audit(after, most, user).await)
             }
+            "ExemptAdd" => {
+                let (wanted, why) = args(message)?;
+                reply(header, self.auth.exempt_add(wanted, why, proven()).await)
+            }
+            "ExemptEnd" => {
+                let (id, why): (String, _) = args(message)?;
+                reply(header, self.auth.exempt_end(&id, why, proven()).await)
+            }
+            "ExemptList" => reply(header, self.auth.exempt_list().await),
+            "Coverage" => reply(header, self.auth.coverage(args(message)?).await),
+            "AuditEntries" => {
+                let (after, most) = args(message)?;
+                reply(header, self.auth.audit_entries(after, most).await)
+            }
+            "InForce" => reply(header, Ok(self.auth.in_force())),
             "Watch" => reply(header, self.auth.watch(args(message)?).await),
             "AuditVerify" => reply(header, self.auth.audit_verify().await),
             _ => Err(unknown()),

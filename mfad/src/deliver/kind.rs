@@ -34,6 +34,8 @@ pub enum Notice {
     StoreSilent,
     /// Lines were lost.
     LinesLost,
+    /// An exemption ends soon.
+    ExemptionEnds,
 }
 
 /// How loud an entry is.
@@ -65,6 +67,7 @@ impl Notice {
             Self::AuditFails => "audit_fails",
             Self::StoreSilent => "store_silent",
             Self::LinesLost => "lines_lost",
+            Self::ExemptionEnds => "exemption_ends",
         }
     }
 
@@ -77,8 +80,9 @@ impl Notice {
             | Self::SocketFails
             | Self::SettingsRenamed
             | Self::SettingsNotKept
+            | Self::LinesLost
             | Self::PlacesUnread
-            | Self::LinesLost => Level::Warning,
+            | Self::ExemptionEnds => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -136,6 +140,9 @@ ids! {
     Event::SettledNew => "98ced200a507482db73306f3df90be49",
     Event::Remembered { .. } => "a9f5aacb216f489c98b7aec2c64a0eef",
     Event::Forgotten { .. } => "b41eae46329c42d59185393ebda941dd",
+    Event::Exempted { .. } => "afc8084184054ac09a037531ced43982",
+    Event::ExemptionEnded { .. } => "cf90b0a02a8f4362a61dedf0791ecbbb",
+    Event::ExemptionsAltered => "d3825b12d5ec49e8831f71580ca8368e",
 }
 
 ids! {
@@ -155,6 +162,7 @@ ids! {
     Notice::AuditFails => "3521a63de38f4cb5985b3c7fb912a727",
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",
     Notice::LinesLost => "a18ccbaa7ffd4661855efda085d090ba",
+    Notice::ExemptionEnds => "9633b59f7318416097d9c898831530b0",
 }
 
 #[cfg(test)]

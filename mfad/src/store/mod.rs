@@ -16,7 +16,7 @@ use std::{future::Future, path::PathBuf, sync::Arc};
 use futures_channel::oneshot;
 
 pub use head::{Head, RosterFault};
-pub use records::{Account, Context, Found, Hashes, Records, Seen, Sound};
+pub use records::{Account, Context, Found, Granted, Hashes, Records, Seen, Sound};
 pub use rows::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, SeenRow, StateRow, Txn};
 
 use crate::{

@@ -79,6 +79,8 @@ pub enum MetaKey {
     Head,
     /// The last settings that passed.
     Settings,
+    /// What was granted from the command line.
+    Granted,
 }
 
 impl MetaKey {
@@ -87,6 +89,7 @@ impl MetaKey {
         match self {
             Self::Head => "head",
             Self::Settings => "settings",
+            Self::Granted => "granted",
         }
     }
 }

@@ -15,6 +15,7 @@ use mfa_proto::{
 
 mod administration;
 mod allowed;
+mod exempt;
 mod factors;
 mod first_enrolment;
 mod life;

@@ -1,11 +1,13 @@
 //! Records: rows that were verified. Everything that use cases read and write goes through here,
 //! whatever the database.
 
+mod granted;
 mod sealed;
 mod seen;
 
 use mfa_proto::identity::{ServiceName, UserName};
 
+pub use granted::Granted;
 pub use sealed::Hashes;
 pub use seen::Seen;
 

@@ -1,0 +1,189 @@
+//! Exemptions from the command line: whom they let in, where, for how long, and what spoils them.
+
+use mfa_proto::rollout::{Exempt, Exemption};
+
+use super::{life::*, *};
+
+const DAY: u64 = 86_400;
+
+impl Host {
+    fn exempt(&self, wanted: Exempt) -> Result<Exemption, Fault> {
+        run(self.auth.exempt_add(wanted, glass("CHG-7"), None)).map_err(|failure| failure.fault)
+    }
+
+    fn row(&self) -> Vec<u8> {
+        let db = rusqlite::Connection::open(self.db()).unwrap();
+        db.query_row("SELECT value FROM meta WHERE key = 'granted'", [], |row| row.get(0)).unwrap()
+    }
+
+    fn set_row(&self, row: &[u8]) {
+        let db = rusqlite::Connection::open(self.db()).unwrap();
+        db.execute("UPDATE meta SET value = ?1 WHERE key = 'granted'", [row]).unwrap();
+    }
+}
+
+fn of(user: &str, seconds: u64) -> Exempt {
+    Exempt { user: user.into(), seconds, ..Exempt::default() }
+}
+
+/// How a login by that user begins.
+fn begun(host: &Host, user: &str, service: &str, address: &str) -> (Kind, Option<Reason>) {
+    let step = host.begin(user, service, &attested(address));
+    (step.kind(), step.reason())
+}
+
+const EXEMPT: (Kind, Option<Reason>) = (Kind::Waived, Some(Reason::Exempt));
+
+// S25
+#[test]
+fn an_exemption_lets_in_its_user_where_it_says_and_nowhere_else() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    let wanted =
+        Exempt { service: vec!["sshd".into()], address: vec!["192.0.2.0/24".into()], ..of("alice", DAY) };
+    let granted = host.exempt(wanted).unwrap();
+    assert_eq!((granted.until, granted.given), (NOON + 30 + DAY, NOON + 30));
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    for (user, service, address) in [("alice", "sshd", AWAY), ("alice", "sudo", HOME), ("bob", "sshd", HOME)]
+    {
+        assert_eq!(begun(&host, user, service, address).0, Kind::Ask, "{user} {service} {address}");
+    }
+    // Nothing is known of the address: it is not taken for the right one.
+    assert_eq!(host.begin("alice", "sshd", &Facts::new()).kind(), Kind::Ask);
+    let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
+    let exempted = rows.iter().find(|row| row.event == "exempted").unwrap();
+    for part in [&granted.id, "service sshd, address 192.0.2.0/24", "GLASS BROKEN", "CHG-7"] {
+        assert!(exempted.detail.contains(part), "{}", exempted.detail);
+    }
+    run(host.auth.exempt_end(&granted.id, glass("done"), None)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    assert_eq!(run(host.auth.exempt_end(&granted.id, glass("x"), None)).unwrap_err().fault, Fault::NotFound);
+}
+
+#[test]
+fn what_cannot_be_granted_is_refused() {
+    let host = Host::new(Mode::Required);
+    let refused = |wanted: Exempt, fault| assert_eq!(host.exempt(wanted).unwrap_err(), fault);
+    refused(of("alice", 7 * DAY + 1), Fault::InvalidArgument);
+    refused(of("alice", 59), Fault::InvalidArgument);
+    refused(of("nobody-there", DAY), Fault::NotFound);
+    refused(Exempt { address: vec!["office".into()], ..of("alice", DAY) }, Fault::InvalidArgument);
+    refused(Exempt { service: vec!["ss hd".into()], ..of("alice", DAY) }, Fault::InvalidArgument);
+    refused(Exempt { key: "MD5:00".into(), ..of("alice", DAY) }, Fault::InvalidArgument);
+    host.exempt(of("alice", 7 * DAY)).unwrap();
+    // S18: it loosens, and takes what other changes take.
+    let without = Why { reason: "because".into(), break_glass: String::new() };
+    let refused = run(host.auth.exempt_add(of("alice", DAY), without.clone(), None)).unwrap_err();
+    assert_eq!(refused.fault, Fault::NeedsProof);
+    let id = run(host.auth.exempt_list()).unwrap().all[0].id.clone();
+    assert_eq!(run(host.auth.exempt_end(&id, without, None)).unwrap_err().fault, Fault::NeedsProof);
+}
+
+// S6, S16, S25
+#[test]
+fn an_exemption_ends_by_the_earlier_of_two_clocks() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    host.exempt(of("alice", DAY)).unwrap();
+    host.clock.pass(DAY - 60);
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    // Set back, it is none the longer.
+    host.clock.set_wall(NOON);
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    host.clock.pass(61);
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    let listed = run(host.auth.exempt_list()).unwrap();
+    assert!(listed.intact && listed.all[0].over);
+    // Set ahead, it is the shorter.
+    host.exempt(of("alice", DAY)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    host.clock.set_wall(NOON + 2 * DAY);
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+}
+
+// S22, S30
+#[test]
+fn exemptions_that_were_altered_in_the_store_let_nobody_in_and_alarm_once() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    let first = host.exempt(of("alice", DAY)).unwrap();
+    let older = host.row();
+    run(host.auth.exempt_end(&first.id, glass("done"), None)).unwrap();
+    let spoil = |host: &Host, row: &[u8]| {
+        host.set_row(row);
+        for _ in 0..2 {
+            assert_eq!(begun(host, "alice", "sshd", HOME).0, Kind::Ask);
+        }
+    };
+    // An exemption that was ended is not put back: there is none at all, and the row is not read.
+    spoil(&host, &older);
+    assert!(run(host.auth.exempt_list()).unwrap().all.is_empty());
+
+    let alarms =
+        |host: &Host| host.audited().iter().filter(|(event, _)| event == "exemptions_altered").count();
+    let mut flipped = older.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for (at, row) in [older.as_slice(), &flipped, b"", b"\xff\xff\xff\xff"].into_iter().enumerate() {
+        host.exempt(of("alice", DAY)).unwrap();
+        assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+        spoil(&host, row);
+        let listed = run(host.auth.exempt_list()).unwrap();
+        assert!(!listed.intact && listed.all.is_empty(), "{at}");
+        assert_eq!(host.exempt(of("alice", DAY)).unwrap_err(), Fault::Unavailable);
+        // Any login that is judged ends them, and says so once.
+        for _ in 0..2 {
+            host.login("alice", &attested(HOME), "000000");
+        }
+        assert_eq!(alarms(&host), at + 1);
+        assert!(run(host.auth.exempt_list()).unwrap().intact);
+    }
+    // A row that is gone.
+    host.exempt(of("alice", DAY)).unwrap();
+    host.sql("DELETE FROM meta WHERE key = 'granted'");
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+}
+
+#[test]
+fn who_is_locked_is_not_let_in_by_an_exemption() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    host.exempt(of("alice", DAY)).unwrap();
+    run(host.auth.user_lock(b"alice".to_vec(), glass("left"), None)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+}
+
+#[test]
+fn an_exemption_survives_a_restart_and_is_told_of_on_its_last_day() {
+    let mut host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    host.exempt(of("alice", 3 * DAY)).unwrap();
+    host.restart();
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    assert!(run(host.auth.exemptions_due()).unwrap().is_empty());
+    host.clock.pass(2 * DAY + 60);
+    let due = run(host.auth.exemptions_due()).unwrap();
+    assert!(
+        due[0].starts_with("the exemption of alice (CHG-7, ") && due[0].contains("ends in 1 day"),
+        "{due:?}"
+    );
+}
+
+#[test]
+fn coverage_tells_who_is_ready() {
+    let host = Host::new(Mode::Required);
+    host.enrol_with_codes(ALICE);
+    let of_both = |host: &Host| {
+        let users = ["alice", "bob", "nobody-there"].map(|name| name.as_bytes().to_vec()).to_vec();
+        let told = run(host.auth.coverage(users)).unwrap();
+        told.into_iter().map(|person| (person.standing, person.exempt_somewhere)).collect::<Vec<_>>()
+    };
+    let said = |text: &str, somewhere| (text.to_owned(), somewhere);
+    assert_eq!(of_both(&host), [said("enrolled", false), said("not_enrolled", false)]);
+    host.exempt(Exempt { service: vec!["sshd".into()], ..of("bob", DAY) }).unwrap();
+    assert_eq!(of_both(&host), [said("enrolled", false), said("not_enrolled", true)], "at sshd alone");
+    host.exempt(of("bob", DAY)).unwrap();
+    assert_eq!(of_both(&host), [said("enrolled", false), said("exempt", true)]);
+    host.clock.pass(DAY);
+    host.rule(|rules| rules.service_accounts.users.push("bob".into()));
+    assert_eq!(of_both(&host)[1], said("service_account", false));
+}

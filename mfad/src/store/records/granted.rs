@@ -1,0 +1,82 @@
+//! Exemptions from the command line: one row for all of them, and the head holds its code. So an older row, a row
+//! of another store, one that was removed and one that was altered are seen; then none of them holds. (S30)
+
+use subtle::ConstantTimeEq;
+
+use super::{Context, Records, Sound};
+use crate::{
+    audit::Event,
+    crypto::{Keys, Purpose, Tag},
+    policy::Grant,
+    store::{MetaKey, StoreError},
+    world::Moment,
+};
+
+/// Where there is none.
+const NONE: Tag = [0; 32];
+
+/// What was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// As it was put there, what is over included.
+    Intact(Vec<Grant>),
+    /// The row is not the one that was written last, or cannot be read: nothing that was granted holds.
+    Altered,
+}
+
+impl Granted {
+    /// What holds, or would if its time were not over: nothing where the row was altered.
+    pub fn all(self) -> Vec<Grant> {
+        match self {
+            Self::Intact(grants) => grants,
+            Self::Altered => Vec::new(),
+        }
+    }
+
+    fn of(row: Option<Vec<u8>>, expected: &Tag, keys: &Keys) -> Self {
+        let row = row.unwrap_or_default();
+        if !bool::from(tag(keys, &row).ct_eq(expected)) {
+            return Self::Altered;
+        }
+        postcard::from_bytes(&row).map_or(Self::Altered, Self::Intact)
+    }
+}
+
+fn tag(keys: &Keys, row: &[u8]) -> Tag {
+    keys.tag(Purpose::Meta, &[b"granted", row])
+}
+
+impl Sound<'_> {
+    /// What was granted, and how long machines with this store ran up to `now`, in milliseconds. Where nothing was
+    /// granted, which is nearly always, the head alone is read.
+    pub fn granted(&mut self, now: &Moment) -> Result<(Granted, u64), StoreError> {
+        let head = self.head()?;
+        let granted = match head.later.granted {
+            NONE => Granted::Intact(Vec::new()),
+            expected => Granted::of(self.rows.meta(MetaKey::Granted)?, &expected, self.keys),
+        };
+        Ok((granted, head.ran_ms_at(now)))
+    }
+}
+
+impl Records<'_> {
+    /// Writes what is granted from now on.
+    pub fn grant(&mut self, grants: &[Grant]) -> Result<(), StoreError> {
+        let row = postcard::to_allocvec(grants).map_err(|_| StoreError::Malformed("meta"))?;
+        self.head.later.granted = if grants.is_empty() { NONE } else { tag(self.keys, &row) };
+        self.txn.set_meta(MetaKey::Granted, &row)
+    }
+
+    /// Where what was granted was altered, records it and ends all of it, so that it is alarmed about once.
+    pub fn end_altered_grants(&mut self) -> Result<(), StoreError> {
+        if self.head.later.granted == NONE {
+            return Ok(());
+        }
+        let row = self.txn.meta(MetaKey::Granted)?;
+        if Granted::of(row, &self.head.later.granted, self.keys) != Granted::Altered {
+            return Ok(());
+        }
+        self.grant(&[])?;
+        self.audit(None, Event::ExemptionsAltered, Context::none())
+    }
+}

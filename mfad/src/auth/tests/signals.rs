@@ -32,7 +32,11 @@ fn host(when: Conditions, then: Effect) -> Host {
     host.rule(|rules| {
         rules.seen_within = 90 * 86_400;
         rules.rules = vec![rule(when, then)];
-        let office = Network { name: "home".into(), prefixes: vec!["192.0.2.0/24".parse().unwrap()] };
+        let office = Network {
+            name: "home".into(),
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            defined_at: String::new(),
+        };
         rules.networks = vec![office];
     });
     host

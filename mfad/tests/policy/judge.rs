@@ -47,7 +47,11 @@ pub(crate) fn with_case<T>(rules: &Rules, login: &Login, ask: impl FnOnce(Case<'
         groups.iter().filter(|name| named.contains(*name)).map(|name| (*name).to_owned()).collect()
     };
     let groups = groups.map(|groups| Groups { among: rules.mentioned, of: of(groups) });
-    let place = Place { asn: login.asn.map(|asn| asn.parse().unwrap()), country: owned(login.country) };
+    let place = Place {
+        asn: login.asn.map(|asn| asn.parse().unwrap()),
+        country: owned(login.country),
+        coordinates: None,
+    };
     let signals = Signals {
         address: login.address.map(|address| address.parse().unwrap()),
         key: login.key.map(|key| key.parse().unwrap()),

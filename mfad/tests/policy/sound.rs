@@ -51,7 +51,7 @@ fn known(rules: &Rules) -> Signals {
         command: Some("/bin/bash -c id".into()),
         tty: first.and_then(|rule| rule.when.tty.first().cloned()).or(Some("tty1".into())),
         groups: Some(Groups { among: rules.mentioned, of }),
-        place: Some(Place { asn: Some(64500), country: Some("DE".into()) }),
+        place: Some(Place { asn: Some(64500), country: Some("DE".into()), coordinates: None }),
     }
 }
 

@@ -43,6 +43,7 @@ mod pam_rollback;
 mod pam_user;
 mod people;
 mod picture;
+mod policy;
 mod qr;
 mod recovery;
 mod remembered;

@@ -54,7 +54,7 @@ fn run(machine: &Machine, before: &[&str], name: &[u8], after: &[&str], typed: &
 }
 
 /// Panics where a program of ours wrote a byte into the log that is no printable ASCII.
-fn assert_no_raw_log(machine: &Machine) {
+pub(crate) fn assert_no_raw_log(machine: &Machine) {
     let ours: Vec<Vec<u8>> = machine
         .log()
         .raw()

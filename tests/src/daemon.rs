@@ -88,6 +88,14 @@ impl<'a> Mfad<'a> {
         wait::for_condition("mfad serves", PATIENCE, || self.0.exists("/run/mfad/pam.sock") && owned());
     }
 
+    /// Has it read its settings again, and waits until it says which are in force.
+    pub fn reload(self) {
+        let told = || self.0.log().matching("in force").len();
+        let before = told();
+        self.0.signal("mfad", "-HUP");
+        wait::for_condition("mfad says which settings are in force", PATIENCE, || told() > before);
+    }
+
     /// Ends it in order, and starts it again.
     pub fn restart(self) {
         if self.is_a_unit() {

@@ -210,10 +210,17 @@ impl Source {
     }
 }
 
+/// A group that nobody has.
+const NO_GROUP: &str = "no-group-has-this-name";
+
+/// For a user that is there: one whom NSS does not find, or a source that is away, is an error and never "in none".
 fn groups_by_nss(name: &UserName, mut groups: Vec<String>) -> Result<Vec<String>, NamesError> {
-    let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(Vec::new()) };
+    let text = std::str::from_utf8(name.as_bytes()).map_err(|_| NamesError::Service)?;
     let failed = |_| NamesError::Service;
-    let Some(user) = User::from_name(text).map_err(failed)? else { return Ok(Vec::new()) };
+    let user = User::from_name(text).map_err(failed)?.ok_or(NamesError::Service)?;
+    // getgrouplist says nothing of a source that is away, and of what that has nothing: so each is asked for a
+    // group that none has, which they all must deny.
+    Group::from_name(NO_GROUP).map_err(failed)?;
     let name = CString::new(text).map_err(|_| NamesError::Service)?;
     let own = getgrouplist(&name, user.gid).map_err(failed)?;
     let mut unknown = None;

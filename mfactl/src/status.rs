@@ -241,7 +241,7 @@ mod tests {
             pin: true,
         };
         assert_eq!(
-            factor_line(&key),
+            factor_line(&key, &[]),
             "  yubi\\x1bkey: ssh_sk sk-ssh-ed25519@openssh.com, with PIN; opens logins over ssh without a code\n      \
              SHA256:abc, application ssh:\n      made 1970-01-01 00:00:00 UTC, last used never"
         );

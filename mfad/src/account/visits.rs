@@ -175,8 +175,11 @@ mod tests {
     const SYDNEY: Coordinates = Coordinates { latitude: -3387, longitude: 15121 };
 
     fn rules() -> Rules {
-        let office =
-            crate::policy::Network { name: "office".into(), prefixes: vec!["192.0.2.0/24".parse().unwrap()] };
+        let office = crate::policy::Network {
+            name: "office".into(),
+            defined_at: String::new(),
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+        };
         Rules { networks: vec![office], ..Rules::default() }
     }
 

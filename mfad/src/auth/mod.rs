@@ -20,6 +20,7 @@ pub mod login;
 mod news;
 mod one_time;
 mod own;
+mod passed_key;
 mod pending;
 pub mod question;
 mod remembered;

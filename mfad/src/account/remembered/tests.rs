@@ -147,8 +147,8 @@ fn with_any_change_of_the_factors_it_is_gone_and_does_not_come_back() {
         ("added", |state| state.factors.push(factor(2))),
         ("removed", |state| state.factors.clear()),
         ("replaced", |state| state.factors[0].id = FactorId([3; 16])),
-        ("codes", |state| state.backup = Some(BackupCodes::new([1; 16], NOW))),
-        ("other codes", |state| state.backup = Some(BackupCodes::new([9; 16], NOW))),
+        ("codes", |state| state.backup = Some(BackupCodes::new([1; 16], 10, NOW))),
+        ("other codes", |state| state.backup = Some(BackupCodes::new([9; 16], 10, NOW))),
         ("codes of another system", |state| state.backup = Some(BackupCodes::foreign([[1; 16]], NOW))),
         ("locked", |state| state.locked = Some(crate::account::Lock::Administrator)),
         ("recovery", |state| {
@@ -164,7 +164,7 @@ fn with_any_change_of_the_factors_it_is_gone_and_does_not_come_back() {
     ];
     for (what, change) in changes {
         let mut state = state();
-        state.backup = Some(BackupCodes::new([8; 16], NOW));
+        state.backup = Some(BackupCodes::new([8; 16], 10, NOW));
         state.remember(memory(1, "alice", here.clone(), BOTH));
         let before = state.clone();
         state.drop_unfounded();

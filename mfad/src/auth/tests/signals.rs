@@ -3,8 +3,8 @@
 use super::*;
 use crate::policy::{Conditions, Effect, Network, Rule, Seen};
 
-const KEY: &str = "publickey ssh-ed25519 AAAA\n";
-const OTHER_KEY: &str = "publickey ssh-ed25519 AAAB\n";
+const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAUE=\n";
+const OTHER_KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAUI=\n";
 
 /// A login with a key: of it sshd knows that a first factor passed.
 fn with_key(key: &str) -> Facts {
@@ -32,7 +32,11 @@ fn host(when: Conditions, then: Effect) -> Host {
     host.rule(|rules| {
         rules.seen_within = 90 * 86_400;
         rules.rules = vec![rule(when, then)];
-        let office = Network { name: "home".into(), prefixes: vec!["192.0.2.0/24".parse().unwrap()] };
+        let office = Network {
+            name: "home".into(),
+            defined_at: String::new(),
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+        };
         rules.networks = vec![office];
     });
     host

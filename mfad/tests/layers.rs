@@ -162,8 +162,14 @@ fn the_other_crates_import_the_vocabulary_only() {
     }
 }
 
-/// Where `unsafe` may stand: what libpam and the kernel must be asked through C.
-const UNSAFE: &[&str] = &["pam_mfa/src/shims.rs", "pam_mfa/src/keep.rs", "tests/src/libpam.rs"];
+/// Where `unsafe` may stand: what libpam, the kernel and OpenSSH must be asked or answered through C.
+const UNSAFE: &[&str] = &[
+    "pam_mfa/src/shims.rs",
+    "pam_mfa/src/keep.rs",
+    "tests/src/libpam.rs",
+    "tests/sk_provider/src/abi.rs",
+    "tests/sk_provider/src/lib.rs",
+];
 
 #[test]
 fn unsafe_code_is_in_the_named_files_only() {

@@ -111,11 +111,21 @@ fn lines_placed_by_hand_have_to_let_root_by_too() {
          -e '0,/^account/s//account required pam_mfa.so\\n&/' /etc/pam.d/sshd",
     );
     let plan = format!("mfactl pam plan {GLASS}");
-    let refused = machine.exec(&["sh", "-c", &plan]).assert_exit(1);
-    let lines: Vec<&str> = refused.stderr.lines().filter_map(|line| line.strip_prefix("  account")).collect();
-    assert_eq!(lines.len(), 2, "{refused}");
+    let planned = machine.exec(&["sh", "-c", &plan]).assert_exit(7);
+    assert!(!planned.stdout.contains("root's key over ssh"), "{planned}");
+    let lines: Vec<&str> = planned.stdout.lines().filter_map(|line| line.strip_prefix("  account")).collect();
+    assert_eq!(lines.len(), 2, "{planned}");
+    // Without another way in, that is why nothing is done.
+    machine.shell("usermod -p '!' root");
+    let hash = planned.stdout.lines().find_map(|line| line.strip_prefix("Hash:        ")).expect("a hash");
+    let apply = format!("mfactl pam apply {GLASS} --no-confirm --proven {hash}");
+    let refused = machine.exec(&["sh", "-c", &apply]).assert_exit(1);
+    assert!(refused.stderr.contains("whose account line was placed by hand"), "{refused}");
     let roots = lines.iter().map(|line| format!("account{line}\\n")).collect::<String>();
     machine.shell(&format!("sed -i 's/^account required pam_mfa.so/{roots}&/' /etc/pam.d/sshd"));
     let planned = machine.exec(&["sh", "-c", &plan]).assert_exit(7);
-    assert!(planned.stdout.contains("or root's key over ssh, from 127.0.0.0/30"), "{planned}");
+    assert!(
+        planned.stdout.contains("Break-glass: root's key over ssh, from 127.0.0.0/30\nHash:"),
+        "{planned}"
+    );
 }

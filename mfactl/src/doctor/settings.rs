@@ -55,7 +55,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
         return; // mfad says the same of them
     }
     match run::ask("mfad", &["--check"]) {
-        Ok(said) if said.well => renamed(&said.err, report),
+        Ok(said) if said.well => warned(&said.err, report),
         Ok(said) => return broken(&said.err, report),
         Err(why) => return report.cannot_look("settings", why, Mend::ByHand("mfad --check".into())),
     }
@@ -77,23 +77,48 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
 }
 
-/// `mfad: warning: FILE: policy.account_enforce: is called …`.
-fn renamed(said: &str, report: &mut Report) {
+/// What `mfad --check` warns of: settings by their old names, and what cannot be meant.
+fn warned(said: &str, report: &mut Report) {
     for warning in said.lines().filter_map(|line| line.strip_prefix("mfad: warning: ")) {
-        let old = warning.split(": ").nth(1).unwrap_or_default();
-        let key = old.rsplit('.').next().unwrap_or_default();
-        let spot = line_that(|line| line.trim_start().split(['=', ' ']).next() == Some(key));
-        let spot = spot.unwrap_or_else(|| Spot::file(FILE));
-        let mend = match warning
-            .split_once("is called ")
-            .and_then(|(_, rest)| rest.split(' ').next()?.rsplit('.').next())
-        {
-            Some(new) => mend::on_line(&spot, &format!("s/{}/{new}/", mend::literal(key))),
-            None => Mend::edit(&spot),
-        };
-        let (kind, subject, detail) = (Kind::SettingRenamed, old.into(), warning.into());
-        report.found(Finding { kind, subject, spot: Some(spot), detail, mend });
+        if warning.contains("is called ") {
+            renamed(warning, report);
+        } else if !warning.contains(": ended on ") {
+            doubtful(warning, report); // of what is over, `exemptions` tells
+        }
     }
+}
+
+/// `/etc/mfad/mfad.toml:12: rule "office": does nothing: …`.
+fn doubtful(warning: &str, report: &mut Report) {
+    let (at, said) = warning.split_once(": ").unwrap_or((FILE, warning));
+    let (file, line) = at.rsplit_once(':').unwrap_or((at, ""));
+    let file = if file.starts_with('/') { file } else { FILE };
+    let spot = Spot { file: file.into(), line: line.parse().ok() };
+    let (subject, detail) = said.split_once(": ").or_else(|| said.split_once(' ')).unwrap_or((at, said));
+    report.found(Finding {
+        kind: Kind::SettingDoubtful,
+        subject: subject.into(),
+        mend: Mend::edit(&spot),
+        spot: Some(spot),
+        detail: detail.into(),
+    });
+}
+
+/// `FILE: policy.account_enforce: is called …`.
+fn renamed(warning: &str, report: &mut Report) {
+    let old = warning.split(": ").nth(1).unwrap_or_default();
+    let key = old.rsplit('.').next().unwrap_or_default();
+    let spot = line_that(|line| line.trim_start().split(['=', ' ']).next() == Some(key));
+    let spot = spot.unwrap_or_else(|| Spot::file(FILE));
+    let mend = match warning
+        .split_once("is called ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.rsplit('.').next())
+    {
+        Some(new) => mend::on_line(&spot, &format!("s/{}/{new}/", mend::literal(key))),
+        None => Mend::edit(&spot),
+    };
+    let (kind, subject, detail) = (Kind::SettingRenamed, old.into(), warning.into());
+    report.found(Finding { kind, subject, spot: Some(spot), detail, mend });
 }
 
 /// `account_enforce` on the line, and `sshd` in the policy: both or neither.

@@ -46,7 +46,8 @@ pub(crate) fn ways(files: &Files, protects_sshd: bool, from: Option<&str>) -> Ve
         ways.push(Way::Console);
     }
     if let Some(network) = from {
-        if as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd)) {
+        let opens = as_root(in_network(network)).is_ok_and(|sshd| lets_root_in(&sshd) && roots_key(&sshd));
+        if opens && needs_no_module(files) {
             ways.push(Way::Key(network.to_owned()));
         }
     } else if !protects_sshd && key_alone_is_enough(files) {

@@ -136,7 +136,11 @@ async fn words(plan: &Plan) -> String {
     text.push_str(&format!("\nWho:         {effect}\n"));
     let glass: Vec<String> = plan.glass.iter().map(ToString::to_string).collect();
     let glass = if glass.is_empty() { NO_GLASS.to_owned() } else { glass.join(", or ") };
-    text.push_str(&format!("Break-glass: {glass}\nHash:        {}", plan.hash));
+    text.push_str(&format!("Break-glass: {glass}\n"));
+    if let Some(lacks) = &plan.lacks {
+        text.push_str(&format!("NOTE:        {lacks}"));
+    }
+    text.push_str(&format!("Hash:        {}", plan.hash));
     text
 }
 
@@ -171,8 +175,9 @@ fn refuse_unsafe(plan: &Plan) -> Result<(), Failure> {
         ));
     }
     if plan.glass.is_empty() {
+        let why = plan.lacks.as_deref().unwrap_or(NO_GLASS);
         return Err(Failure::GivenUp(format!(
-            "there is no way in that needs no mfad. {NO_GLASS}; nothing was changed"
+            "there is no way in that needs no mfad. {why}; nothing was changed"
         )));
     }
     Ok(())

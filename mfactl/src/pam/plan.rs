@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) gate: Option<Gate>,
     /// The ways in as root that need no mfad, then.
     pub(crate) glass: Vec<Way>,
+    /// What root's key lacks where it was to be one, for people; none: nothing.
+    pub(crate) lacks: Option<String>,
     /// Of the effective result: equal on hosts that let in alike.
     pub(crate) hash: String,
 }
@@ -78,13 +80,6 @@ impl Plan {
             debug_assert!(services.len() > before);
         }
         let sshd = wish.families.iter().find(|family| family.name == "sshd");
-        if sshd.is_some() && wish.glass_from.is_some() && !needs_no_module(&files) {
-            return Err(Failure::GivenUp(format!(
-                "sshd: root's key needs the file of pam_mfa.so, by an account line that was placed by hand; put \
-                 before it:\n  {}\nnothing was changed",
-                ROOTS.join("\n  ")
-            )));
-        }
         let gate = sshd.map(|family| {
             gate(first_of(wish, family), wish.glass_from.as_deref())
                 .map_err(|why| Failure::GivenUp(format!("sshd: {why}; nothing was changed")))
@@ -92,17 +87,27 @@ impl Plan {
         let gate = gate.transpose()?;
         changes.extend(gate.iter().flat_map(|gate| gate.changes.iter().cloned()));
         let glass = ways(&files, sshd.is_some(), wish.glass_from.as_deref());
+        let by_roots_key = sshd.is_some() && wish.glass_from.is_some();
+        let lacks = (by_roots_key && !needs_no_module(&files)).then(roots_lines);
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let keeper =
             gate.as_ref().map(|gate| Gatekeeper { methods: gate.methods.into(), told: gate.told.clone() });
         let hash = fingerprint(&files, &names, keeper.as_ref());
-        Ok(Self { families: wish.families.clone(), changes, services, gate, glass, hash })
+        Ok(Self { families: wish.families.clone(), changes, services, gate, glass, lacks, hash })
     }
 
     /// The files that sshd reads itself.
     pub(crate) fn touches_sshd(&self) -> bool {
         self.gate.as_ref().is_some_and(|gate| !gate.changes.is_empty())
     }
+}
+
+/// The lines that are not there because ours were placed by hand.
+fn roots_lines() -> String {
+    format!(
+        "root's key needs the file of pam_mfa.so, whose account line was placed by hand; before it belong:\n  {}\n",
+        ROOTS.join("\n  ")
+    )
 }
 
 /// What comes first at a family: at sshd what is wished, or what it asks for now; a password elsewhere.

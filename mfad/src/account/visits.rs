@@ -177,8 +177,8 @@ mod tests {
     fn rules() -> Rules {
         let office = crate::policy::Network {
             name: "office".into(),
-            defined_at: String::new(),
             prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            defined_at: String::new(),
         };
         Rules { networks: vec![office], ..Rules::default() }
     }

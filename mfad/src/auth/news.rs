@@ -78,6 +78,14 @@ pub(super) fn is_visit(uid: Option<u32>, login: &Login) -> bool {
     uid.is_some_and(is_person) && login.via == Via::Login && !NO_VISIT.contains(&login.service.as_bytes())
 }
 
+/// Whether there is something that its user must read before anything else: a code is asked then, since it stands in
+/// that question. What a stranger can bring about is not of the kind.
+pub(super) fn is_urgent(state: &State, login: &Login) -> bool {
+    let News { backup_used, changes, worry, .. } = &state.news;
+    let is_known_password = worry.as_ref().is_some_and(|worry| worry.attested);
+    is_visit(state.uid, login) && (!backup_used.is_empty() || !changes.is_empty() || is_known_password)
+}
+
 /// What the user of this login is to read, if there is anything.
 pub(super) fn of(state: &State, factors: &Factors, login: &Login, now: UnixTime) -> Option<String> {
     if !is_visit(state.uid, login) {

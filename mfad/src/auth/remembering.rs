@@ -11,6 +11,8 @@
 //! and where no line of the stack attests, nothing is remembered. It grants nothing either: a login that is let by
 //! rests on the first factor alone, so the module answers `PAM_SUCCESS` only where sshd names a method that passed.
 //!
+//! It does not stand where its user has something to read that cannot wait: that is read in the question. (S13, S14)
+//!
 //! What was let by is no proof, and is not remembered again. Neither is a backup code: who is at the end of the list
 //! of codes, or has found it, is asked each time.
 
@@ -18,6 +20,7 @@ use mfa_proto::facts;
 
 use super::{
     decided::asked,
+    news,
     question::{Login, Ticket, Via},
 };
 use crate::{
@@ -36,7 +39,9 @@ pub(super) fn stands(
     login: &Login,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let may = login.via == Via::Login && login.attested && !account.state.later.remembered.is_empty();
+    let state = &account.state;
+    let may = login.via == Via::Login && login.attested && !state.later.remembered.is_empty();
+    let may = may && !news::is_urgent(state, login);
     let Some(terms) = rules.remember.as_ref().filter(|terms| may && is_listed(terms, login)) else {
         return Ok(false);
     };
@@ -44,7 +49,7 @@ pub(super) fn stands(
     let times = (now.wall, sound.head()?.ran_ms_at(&now));
     // What a settled login would end does not stand for one that is never settled.
     let is_new = new(terms, account, &coming, now).is_some();
-    Ok(!is_new && account.state.remembers(&coming, terms, times))
+    Ok(!is_new && state.remembers(&coming, terms, times))
 }
 
 /// What a settled login changes: ends what it is to end, then is remembered itself where it may be. The account is

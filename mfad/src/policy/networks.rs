@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// A network: the addresses that begin with the same bits. IPv4 is kept in IPv6's clothes
-/// (RFC 4291, section 2.5.5.2), so one comparison serves both.
+/// (RFC 4291, section 2.5.5.2), so one comparison serves both; a wider network of IPv6 has none of IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prefix {
     bits: u128,
@@ -14,6 +14,11 @@ pub struct Prefix {
 
 /// Where IPv4 lies in IPv6.
 const V4: u32 = 96;
+
+/// Whether they are those of an IPv4 address.
+fn are_v4(bits: u128) -> bool {
+    bits >> 32 == 0xffff
+}
 
 fn bits(address: IpAddr) -> u128 {
     match address {
@@ -29,7 +34,8 @@ impl Prefix {
 
     /// Whether that address is in it. An IPv4 address and the same one mapped into IPv6 are one.
     pub fn contains(self, address: IpAddr) -> bool {
-        bits(address) & self.mask() == self.bits
+        let bits = bits(address);
+        bits & self.mask() == self.bits && (self.length >= V4 || !are_v4(bits))
     }
 
     /// Whether all its addresses are in the other.
@@ -40,7 +46,8 @@ impl Prefix {
     /// Whether some address is in both.
     pub fn overlaps(self, other: Self) -> bool {
         let mask = self.mask() & other.mask();
-        self.bits & mask == other.bits & mask
+        let is_v4 = |prefix: Self| prefix.length >= V4 && are_v4(prefix.bits);
+        self.bits & mask == other.bits & mask && is_v4(self) == is_v4(other)
     }
 }
 
@@ -123,7 +130,9 @@ mod tests {
             ("192.0.2.7", "192.0.2.7", "192.0.2.6"),
             ("0.0.0.0/0", "255.255.255.255", "::1"),
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
-            ("::/0", "192.0.2.7", "none"),
+            ("::/0", "2001:db8::1", "192.0.2.7"),
+            ("::/0", "::1", "::ffff:192.0.2.7"),
+            ("::ffff:0:0/96", "192.0.2.7", "::1"),
             ("192.0.2.0/25", "::ffff:192.0.2.127", "::ffff:192.0.2.128"),
         ] {
             assert!(prefix(network).contains(inside.parse().unwrap()), "{network} {inside}");
@@ -164,5 +173,6 @@ mod tests {
         assert!(prefix("192.0.2.0/24").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/25").overlaps(prefix("192.0.2.128/25")));
         assert!(!prefix("192.0.2.0/24").overlaps(prefix("2001:db8::/32")));
+        assert!(!prefix("0.0.0.0/0").overlaps(prefix("::/0")) && prefix("::1").overlaps(prefix("::/0")));
     }
 }

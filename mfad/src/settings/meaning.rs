@@ -154,6 +154,9 @@ fn rule(written: form::Rule, networks: &[Network]) -> Result<Rule, String> {
         (Effect::Skip, Some(_)) if reason.trim().is_empty() => {
             return Err(at("skips without a reason: say why, for the audit".into()));
         }
+        (Effect::Skip, Some(_)) if when.is_empty() => {
+            return Err(at("skips every login: say in `when` which it is about".into()));
+        }
         (Effect::Skip, Some(_)) if when.impossible_travel || unless.impossible_travel => {
             return Err(at("travel only makes a rule stricter: it cannot skip".into()));
         }

@@ -85,6 +85,47 @@ fn doctor_finds_people_who_are_not_looked_after() {
     found(&machine, &[]);
 }
 
+// S25, S30
+#[test]
+fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_altered() {
+    let machine = set_up_right(Suite::Usual);
+    let in_days = |days: u64| mfa_proto::time::day(clock::now() + days * 86_400);
+    let exempt = |until: String| {
+        let text = format!("[[exempt]]\nuser = \"alice\"\nreason = \"CHG-118\"\nuntil = {until}\n");
+        machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, text);
+        machine.mfad().restart();
+    };
+    exempt(in_days(30));
+    found(&machine, &[]);
+    exempt(in_days(13));
+    found(&machine, &["exemption-ends:alice"]);
+    let finding = &doctor(&machine)["findings"][0];
+    let (file, line) = ("/etc/mfad/mfad.toml.d/50.toml", 1);
+    assert_eq!((&finding["file"], &finding["line"]), (&file.into(), &line.into()), "{finding:#}");
+    exempt(in_days(0));
+    found(&machine, &["exemption-over:alice"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
+    machine.mfad().restart();
+    machine.administer("exempt add alice --for 3d");
+    found(&machine, &[]);
+    machine.administer("exempt add alice --for 12h");
+    found(&machine, &["exemption-ends:alice"]);
+    let altered = "UPDATE meta SET value = zeroblob(length(value)) WHERE key = 'granted'";
+    machine.exec(&["sqlite3", "-cmd", ".timeout 5000", "/var/lib/mfad/mfad.db", altered]).stdout_of_success();
+    found(&machine, &["exemptions-altered:mfad"]);
+    // A start ends them, and says so in the audit.
+    machine.mfad().restart();
+    found(&machine, &[]);
+    // What else `mfad --check` warns of is a finding too.
+    machine.write(
+        "/etc/mfad/mfad.toml.d/50.toml",
+        0o644,
+        "[networks]\na = \"10.0.0.0/8\"\nb = \"10.1.0.0/16\"\n",
+    );
+    machine.mfad().restart();
+    found(&machine, &["setting-doubtful:networks.b"]);
+}
+
 #[test]
 fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
     const KEYS: &str = "/home/alice/.ssh/authorized_keys";
@@ -125,37 +166,4 @@ fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
     };
     let mend = "ask alice to run: sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys";
     assert_eq!((&finding["mend"], &finding["detail"]), (&mend.into(), &"security key".into()));
-}
-
-// S25, S30
-#[test]
-fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_altered() {
-    let machine = set_up_right(Suite::Usual);
-    let in_days = |days: u64| mfa_proto::time::day(clock::now() + days * 86_400);
-    let exempt = |until: String| {
-        let text = format!("[[exempt]]\nuser = \"alice\"\nreason = \"CHG-118\"\nuntil = {until}\n");
-        machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, text);
-        machine.mfad().restart();
-    };
-    exempt(in_days(30));
-    found(&machine, &[]);
-    exempt(in_days(13));
-    found(&machine, &["exemption-ends:alice"]);
-    let finding = &doctor(&machine)["findings"][0];
-    let (file, line) = ("/etc/mfad/mfad.toml.d/50.toml", 1);
-    assert_eq!((&finding["file"], &finding["line"]), (&file.into(), &line.into()), "{finding:#}");
-    exempt(in_days(0));
-    found(&machine, &["exemption-over:alice"]);
-    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
-    machine.mfad().restart();
-    machine.administer("exempt add alice --for 3d");
-    found(&machine, &[]);
-    machine.administer("exempt add alice --for 12h");
-    found(&machine, &["exemption-ends:alice"]);
-    let altered = "UPDATE meta SET value = zeroblob(length(value)) WHERE key = 'granted'";
-    machine.exec(&["sqlite3", "-cmd", ".timeout 5000", "/var/lib/mfad/mfad.db", altered]).stdout_of_success();
-    found(&machine, &["exemptions-altered:mfad"]);
-    // A start ends them, and says so in the audit.
-    machine.mfad().restart();
-    found(&machine, &[]);
 }

@@ -58,6 +58,20 @@ fn a_rule_that_asks_is_for_who_has_no_factor_too_and_has_a_grace_of_its_own() {
     assert!(enrol().is_ok());
 }
 
+// S19
+#[test]
+fn what_a_rule_demands_at_night_no_wish_gets_round_by_day() {
+    let host = Host::new(Mode::Optional);
+    let rule = "[[rule]]\nname = \"night\"\nwhen = { time = \"22:00-06:00\" }\nthen = \"ask\"\n";
+    settings(&host, "optional", rule);
+    let sudo = || ended(&host.begin("bob", "sudo", &Facts::new()));
+    assert_eq!(sudo(), (Kind::Waived, Some(Reason::Optional)), "NOON is by day");
+    let enrol = run(host.auth.enroll_begin(1001, EnrollRequest::default(), None));
+    assert_eq!(enrol.unwrap_err().fault, Fault::NotPermitted);
+    host.clock.pass(15 * 3600);
+    assert_eq!(sudo().0, Kind::Ask);
+}
+
 #[test]
 fn grace_of_a_group_does_not_begin_before_its_own_day() {
     let host = Host::new(Mode::Optional);

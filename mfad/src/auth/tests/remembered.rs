@@ -176,6 +176,22 @@ fn neither_a_clock_set_back_nor_a_reboot_makes_it_last() {
     assert!(host.asks_at_home());
 }
 
+// S13, S14
+#[test]
+fn what_its_user_must_read_is_asked_for_and_nothing_that_a_stranger_can_bring_about() {
+    let (host, seed) = at_home();
+    host.settled("sshd", &with_key(HOME, KEY), &seed);
+    for _ in 0..3 {
+        host.login("alice", &from(AWAY), "000000");
+    }
+    assert!(!host.asks_at_home(), "who does not know the password");
+    host.login("alice", &attested(AWAY), "000000");
+    let asked = host.begin("alice", "sshd", &with_key(HOME, KEY));
+    assert!(asked.text.contains("after the right password!"), "{:?}", asked.text);
+    assert_eq!(host.answer(&asked, &host.code(&seed, 1)).kind(), Kind::Proven);
+    assert!(!host.asks_at_home(), "once it was read");
+}
+
 #[test]
 fn a_backup_code_is_not_remembered() {
     let (host, seed) = at_home();
@@ -188,7 +204,13 @@ fn a_backup_code_is_not_remembered() {
     let here = with_key(HOME, KEY);
     let proven = host.proven("sshd", &here, &codes[0]);
     assert_eq!(host.settle(&proven).kind(), Kind::Proven);
-    assert!(host.asks_at_home());
+    assert!(host.asks_at_home() && host.listed(1000).is_empty());
+    // One of another's ends nothing, and is told before anybody is let by.
+    host.settled("sshd", &here, &seed);
+    assert!(!host.asks_at_home());
+    host.proven("sshd", &attested(AWAY), &codes[1]);
+    let asked = host.begin("alice", "sshd", &here);
+    assert!(asked.text.contains("A backup code was used"), "{:?}", asked.text);
 }
 
 #[test]

@@ -34,8 +34,8 @@ fn host(when: Conditions, then: Effect) -> Host {
         rules.rules = vec![rule(when, then)];
         let office = Network {
             name: "home".into(),
-            defined_at: String::new(),
             prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            defined_at: String::new(),
         };
         rules.networks = vec![office];
     });

@@ -154,6 +154,22 @@ fn a_pin_counts_where_it_is_asked_for() {
 }
 
 #[test]
+fn where_keys_are_not_allowed_none_is_enrolled_and_none_counts() {
+    let host = Host::new(Mode::Required);
+    let seed = host.enrol(ALICE);
+    let device = yubikey(1);
+    host.enrol_key(ALICE, &seed, &device);
+    let (id, challenge) = host.challenge(ALICE, &seed, "another");
+    host.rule(|rules| assert!(rules.factors.allowed.remove("ssh_sk")));
+    assert_eq!(host.begin("alice", "sshd", &passed(&[&device])).kind(), Kind::Ask);
+    let signed = host.sign(ALICE, &id, yubikey(2).sign(challenge.as_bytes()));
+    assert_eq!(signed.unwrap_err().0, Fault::NotPermitted);
+    let proven = host.prove_and_wait(ALICE, &seed);
+    let begun = run(host.auth.ssh_key_begin(ALICE, "", "", proven));
+    assert_eq!(begun.unwrap_err().fault, Fault::NotPermitted);
+}
+
+#[test]
 fn a_challenge_is_good_once_for_one_account_and_a_quarter_of_an_hour() {
     let host = Host::new(Mode::Required);
     let (seed, bobs) = (host.enrol(ALICE), host.enrol(BOB));

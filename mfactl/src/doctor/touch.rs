@@ -35,7 +35,7 @@ pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) 
             Ok(untouched) if untouched.is_empty() => continue,
             Ok(untouched) => untouched,
             Err(why) => {
-                let mend = Mend::ByHand(format!("grep -n {OPTION} ~{name}/.ssh/authorized_keys"));
+                let mend = Mend::ByHand(format!("mfactl user show {whose}"));
                 report.cannot_look(&format!("keys-{name}"), why, mend);
                 continue;
             }

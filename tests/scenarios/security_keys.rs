@@ -116,6 +116,25 @@ fn a_security_key_that_was_removed_or_is_another_s_or_whose_owner_is_locked_is_a
     assert_not_asked(&machine, &key, "bob");
 }
 
+// A certificate speaks for whoever signed it, and lives on when the key is taken out.
+#[test]
+fn a_certificate_for_an_enrolled_security_key_is_asked() {
+    let machine = key_then_factor().sshd("TrustedUserCAKeys /root/keys/ca.pub").start();
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    enrol(&machine, "alice", &key, "yubikey", &machine.backup_codes("alice")[0]);
+    assert_not_asked(&machine, &key, "alice");
+    machine.shell(&format!(
+        "rm /home/alice/.ssh/authorized_keys; ssh-keygen -q -t ed25519 -N '' -f /root/keys/ca
+         ssh-keygen -q -s /root/keys/ca -I alice -n alice {}.pub",
+        key.path()
+    ));
+    assert_asked(&key, "alice");
+    let outcome = key.ssh("alice").code(&machine.token("alice").code()).assert_granted();
+    assert_eq!(outcome.code_prompts().len(), 1, "{outcome}");
+    assert!(!machine.log().matching("ED25519-SK-CERT").is_empty(), "it was the certificate that passed");
+}
+
 #[test]
 fn a_signature_that_is_not_right_enrols_nothing() {
     let machine = key_then_factor().start();

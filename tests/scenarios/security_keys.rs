@@ -292,6 +292,28 @@ fn an_account_phase_that_wants_a_proof_takes_a_security_key() {
     machine.audit().assert_last("no_proof", "alice", "sshd");
 }
 
+// An agent that came along with the login signs for a key that is elsewhere: here is its public file alone.
+#[test]
+fn a_key_that_an_agent_has_signs_too() {
+    let machine = key_then_factor().start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    machine.shell(&format!(
+        "install -o alice -m 600 {0} /tmp/carried; install -o alice -t /home/alice/.ssh {0}.pub",
+        key.path()
+    ));
+    let provider = &key.environment()[0];
+    let script = format!(
+        "eval \"$(ssh-agent -s -P /usr/lib/sk_provider.so)\" >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT
+         {provider} ssh-add -q /tmp/carried; rm /tmp/carried
+         mfactl enroll --type ssh-key --key ~/.ssh/yubikey.pub"
+    );
+    let code = format!("{}\n", codes[0]);
+    machine.exec_with("alice", &["bash", "-euc", &script], code.as_bytes()).stdout_of_success();
+    assert_not_asked(&machine, &key, "alice");
+}
+
 #[test]
 fn a_key_that_is_plugged_in_here_signs_at_once() {
     let machine = key_then_factor().start();

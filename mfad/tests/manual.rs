@@ -43,9 +43,10 @@ impl Section {
     /// What the reader says to a line in there.
     fn said_to(&self, line: &str) -> String {
         let mode = if self.path == ["policy"] { "" } else { "[policy]\nmode = \"off\"\n" };
-        let text = match self.path.is_empty() {
-            true => format!("{line}\n{mode}"),
-            false => format!("{mode}{}{line}\n", self.head),
+        let text = if self.path.is_empty() {
+            format!("{line}\n{mode}")
+        } else {
+            format!("{mode}{}{line}\n", self.head)
         };
         read(&text).err().unwrap_or_default()
     }
@@ -102,10 +103,10 @@ fn gather(section: &Section, found: &mut Vec<Key>) {
             })
         });
         // A table whose keys are all the administrator's own.
-        let of_names = section.path.is_empty();
-        let (section, title, name) = match of_names {
-            true => (name.clone(), format!("[{name}]"), NAME.to_owned()),
-            false => (section.path.join("."), section.title(), name),
+        let (section, title, name) = if section.path.is_empty() {
+            (name.clone(), format!("[{name}]"), NAME.to_owned())
+        } else {
+            (section.path.join("."), section.title(), name)
         };
         found.push(Key { section, title, name, words: words.concat() });
     }

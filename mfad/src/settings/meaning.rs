@@ -56,6 +56,7 @@ pub(super) fn rules(file: File, host: &str) -> Result<Rules, String> {
         rules: all(file.rule, |written| rule(written, &networks))?,
         exemptions: all(file.exempt, |written| exemption(written, &networks))?,
         networks,
+        places: std::collections::BTreeMap::new(),
         mentioned: 0,
     };
     one_rule_a_name(&rules.rules)?;

@@ -144,10 +144,9 @@ fn the_manual_tells_of_every_key_under_its_section_and_of_every_word_that_it_tak
         let (_, text) = page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
         let text = text.split("\n.SH ").next().unwrap();
         let entry = format!("\n.TP\n.B {}\n", key.name);
-        let (_, entry) = format!("\n{text}")
-            .split_once(&entry)
-            .map(|(before, after)| (before.to_owned(), after.to_owned()))
-            .unwrap_or_else(|| panic!("{under} does not tell of {}", key.name));
+        let text = format!("\n{text}");
+        let entry = text.split_once(&entry).map(|(_, entry)| entry);
+        let entry = entry.unwrap_or_else(|| panic!("{under} does not tell of {}", key.name));
         for word in key.words {
             assert!(entry.contains(&format!("\\(dq{word}\\(dq")), "{}: {word} is not told of", key.name);
             words += 1;
@@ -218,19 +217,20 @@ fn the_sample_explains_every_key() {
 
 /// Whether some entry of that section has the key.
 fn has(table: &toml::Table, key: &Key) -> bool {
-    use toml::Value;
-    let whole = Value::Table(table.clone());
+    let whole = toml::Value::Table(table.clone());
     let mut at = vec![&whole];
     for part in key.section.split('.').chain([key.name.as_str()]) {
-        let below = |value| -> Vec<&Value> {
-            match value {
-                &Value::Table(ref table) if part == NAME => table.values().collect(),
-                &Value::Table(ref table) => table.get(part).into_iter().collect(),
-                &Value::Array(ref list) => list.iter().filter_map(|entry| entry.get(part)).collect(),
-                _ => Vec::new(),
-            }
-        };
-        at = at.into_iter().flat_map(below).collect();
+        at = at.into_iter().flat_map(|value| below(value, part)).collect();
     }
     !at.is_empty()
+}
+
+/// What a value has by that name: of a list, each entry's; of tables that the administrator names, all.
+fn below<'a>(value: &'a toml::Value, part: &str) -> Vec<&'a toml::Value> {
+    match value {
+        toml::Value::Table(table) if part == NAME => table.values().collect(),
+        toml::Value::Table(table) => table.get(part).into_iter().collect(),
+        toml::Value::Array(list) => list.iter().filter_map(|entry| entry.get(part)).collect(),
+        _ => Vec::new(),
+    }
 }

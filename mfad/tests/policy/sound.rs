@@ -58,12 +58,9 @@ fn known(rules: &Rules) -> Signals {
 /// How hard it is to get in for each that an account may be: 0 without a code, 1 with one, 2 not at all.
 fn hardness(rules: &Rules, uid: Option<u32>, signals: &Signals, all: bool, now: UnixTime) -> Vec<u8> {
     let (user, service) = ("alice".into(), "sshd".into());
-    let history = match all {
-        true => {
-            History { device: Some(Seen::Known), location: Some(Seen::New), impossible_travel: Some(false) }
-        }
-        false => History::default(),
-    };
+    let of_known =
+        History { device: Some(Seen::Known), location: Some(Seen::New), impossible_travel: Some(false) };
+    let history = if all { of_known } else { History::default() };
     let case = Case {
         subject: &user,
         uid,

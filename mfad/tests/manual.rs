@@ -181,7 +181,11 @@ fn spelled_out(examples: bool) -> String {
 
 #[test]
 fn the_sample_says_what_holds_without_its_lines() {
-    let rules = |text: &str| read(text).unwrap_or_else(|said| panic!("{said}")).rules;
+    let rules = |text: &str| {
+        let mut rules = read(text).unwrap_or_else(|said| panic!("{said}")).rules;
+        rules.places.clear(); // lines differ
+        rules
+    };
     assert_eq!(rules(&sample()), rules(&spelled_out(false)));
 }
 

@@ -23,8 +23,12 @@ pub(crate) fn holds_of(text: &str) -> bool {
         Ok(settings) => settings,
     };
     let kept = Settings::parse(&settings.text, "host").expect("what passed is in order when it was kept");
-    assert_eq!(kept.rules, settings.rules, "what is kept says the same");
-    let rules = settings.rules;
+    let without_places = |mut rules: Rules| {
+        rules.places.clear(); // of the text, not of what is kept
+        rules
+    };
+    let rules = without_places(settings.rules);
+    assert_eq!(without_places(kept.rules), rules, "what is kept says the same");
     for rule in rules.rules.iter().filter(|rule| rule.then == Effect::Skip) {
         assert!(rule.until.is_some() && !rule.reason.is_empty() && !rule.when.is_empty(), "{rule:?}");
     }

@@ -17,6 +17,7 @@
 //! | `Import` | [`Import`], [`Why`] | [`Imported`] |
 //! | `Audit` | after seq `t`, at most `u`, user `ay` (empty: all) | array of [`AuditRow`], oldest first |
 //! | `AuditVerify` | | [`AuditState`] |
+//! | `Explain`, `Simulate` | see [`policy`](crate::policy) | |
 //! | `ExemptAdd`, `ExemptEnd`, `ExemptList`, `Coverage`, `AuditEntries`, `InForce` | see [`rollout`](crate::rollout) | |
 //! | `Watch` | seconds `u`, at most 60; 0: no longer | seq `t` of the last audit row; for so long every proven login leaves a `settled` row, with the reason [`NEW_SESSION`] where it began since |
 //!
@@ -171,6 +172,9 @@ pub struct AuditRow {
     pub door: String,
     /// What else there is to know, for people.
     pub detail: String,
+    /// By what policy decided on a login, as `rule NAME`; under `observe` with what would have been done. Empty where
+    /// nothing was decided, or an older release did.
+    pub because: String,
 }
 
 /// What `AuditVerify` found.

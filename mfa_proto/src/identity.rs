@@ -83,7 +83,7 @@ pub fn escaped(bytes: &[u8]) -> String {
 }
 
 /// Seconds since the Unix epoch, as the daemon's clock shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Type)]
 pub struct UnixTime(pub u64);
 
 impl UnixTime {

@@ -131,6 +131,7 @@ mod tests {
             service: b"sshd".to_vec(),
             door: "address 192.0.2.7".into(),
             detail: "try 2 of 5".into(),
+            because: "policy".into(),
         }
     }
 

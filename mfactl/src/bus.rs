@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use mfa_proto::account::{Challenge, EnrollRequest, Enrolled, Enrollment, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Import, Imported, PAGE, UserDetail, UserRow, Why};
+use mfa_proto::fault::Fault;
 use mfa_proto::names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS};
+use mfa_proto::policy::{Explained, Simulated, Simulation, Supposed};
 use mfa_proto::rollout::{AuditEntry, Exempt, Exemption, Exemptions, InForce, Person};
 use mfa_proto::step::Step;
 use serde::Serialize;
@@ -264,6 +266,19 @@ impl Bus {
         self.admin("Audit", &(after, PAGE, user)).await
     }
 
+    /// The path of the decision on a login that did not happen.
+    pub(crate) async fn explain(&self, supposed: &Supposed) -> Result<Explained, Failure> {
+        self.admin("Explain", supposed).await
+    }
+
+    /// A page of logins, judged again.
+    pub(crate) async fn simulate(&self, asked: &Simulation) -> Result<Simulated, Failure> {
+        let page = self.call(ADMIN, "Simulate", asked, LONG_CALL).await.map_err(of_admin);
+        page.map_err(|failure| {
+            failure.explained(Fault::InvalidArgument, || "the settings are not in order".to_owned())
+        })
+    }
+
     /// Reads the whole chain.
     pub(crate) async fn audit_verify(&self) -> Result<AuditState, Failure> {
         self.call(ADMIN, "AuditVerify", &(), LONG_CALL).await.map_err(of_admin)
@@ -302,6 +317,8 @@ mod tests {
         assert_eq!(body(&(user, 72u32, why)), "ayu(ss)");
         assert_eq!(body(&(user, "verified", "ticket", why)), "ayss(ss)");
         assert_eq!(body(&(user, true, why)), "ayb(ss)");
+        assert_eq!(body(&Supposed::default()), "ayayayssayayt");
+        assert_eq!(body(&Simulation::default()), "sstttb");
         assert_eq!(body(&(user, "id")), "ays");
         assert_eq!(body(&(7u64, PAGE, &b""[..])), "tuay");
         assert_eq!(body(&(&Exempt::default(), why)), "(ayasasst)(ss)");

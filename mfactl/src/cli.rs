@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod help;
 mod pam;
+mod policy;
 mod remembered;
 mod rollout;
 mod users;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::account::{Codes, CodesVerb, Enroll, Factor, FactorKind, HandedOver, Stage, Wish};
 pub(crate) use self::pam::{Pam, PamWish};
+pub(crate) use self::policy::{Explain, Policy, Simulate};
 pub(crate) use self::remembered::{Remembered, Which};
 pub(crate) use self::rollout::{Add, Exempt, Form, Report, Since};
 pub(crate) use self::users::{Authority, Change, Only, Recovery, User};
@@ -98,6 +100,11 @@ pub(crate) enum Verb {
     /// was altered, removed or put in is found by `mfactl audit verify`.
     #[command(after_long_help = help::AUDIT)]
     Audit(Audit),
+    /// Ask the policy why it decides as it does, and what other settings would do (root)
+    ///
+    /// Both answer from the policy that logins meet, and change nothing.
+    #[command(subcommand, after_long_help = help::POLICY)]
+    Policy(Policy),
     /// Look after exemptions: list all of them, give one for a time, end one (root)
     ///
     /// Whoever gives or ends one shows a code of an own factor first, as with the accounts of others.
@@ -265,6 +272,13 @@ mod tests {
             "audit",
             "audit --user alice --since-seq 7 --json",
             "audit verify --json",
+            "policy explain alice",
+            "policy explain alice --service sudo --command /bin/bash --tty /dev/pts/0 --all",
+            "policy explain alice --address 192.0.2.7 --key SHA256:x --time 2026-12-01 --json",
+            "policy explain alice --service su --target bob",
+            "policy simulate --with new.toml",
+            "policy simulate --since 12h --with new.toml --changed --json",
+            "policy simulate --since 2026-11-20 --with new.toml --all --csv",
             "pam plan sshd sudo",
             "pam plan sshd --first either --break-glass-from 192.0.2.0/24 --json",
             "pam apply sshd --replace pam_google_authenticator",
@@ -321,6 +335,14 @@ mod tests {
             "factor rename phone",
             "codes --json renew",
             "audit --since-seq -1",
+            "policy",
+            "policy explain",
+            "policy explain alice --address office",
+            "policy explain alice --time tomorrow",
+            "policy simulate",
+            "policy simulate --with new.toml --since week",
+            "policy simulate --with new.toml --changed --all",
+            "policy simulate --with new.toml --json --csv",
             "remembered",
             "remembered forget",
             "remembered forget 00ff --all",

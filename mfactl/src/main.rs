@@ -24,6 +24,7 @@ mod import;
 mod manual;
 mod not_me;
 mod pam;
+mod policy;
 mod print;
 mod reason;
 mod rehearse;
@@ -75,6 +76,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::NotMe(shape) => not_me::not_me(shape).await,
         Verb::User(verb) => user::user(verb).await,
         Verb::Audit(verb) => audit::audit(verb).await,
+        Verb::Policy(verb) => policy::policy(verb).await,
         Verb::Exempt(verb) => exempt::exempt(verb).await,
         Verb::Report(verb) => report::report(verb).await,
         Verb::Pam(verb) => pam::pam(verb).await,

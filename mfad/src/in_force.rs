@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mfad::{
     audit::Event,
-    auth::{Policy, grace},
+    auth::{File, Policy, Reader, Source, grace},
     deliver::{Log, Notice},
     places::Places,
     settings::{self, Settings},
@@ -41,6 +41,14 @@ pub(crate) fn take_at_each_signal(store: &Store, force: &InForce, log: &Log) {
     }
 }
 
+/// How a text is read that is to stand in the settings file's place one day: with all that is in `mfad.toml.d`.
+pub(crate) fn reader() -> Reader {
+    std::sync::Arc::new(|text, path| {
+        let read = Settings::of_text_at(text, path, Path::new(settings::FILE), &crate::host_name())?;
+        Ok((read.rules, read.warnings))
+    })
+}
+
 /// Puts the settings in force: those of the file when they are in order, else the last good ones
 /// with an alarm, else none: then everybody is refused.
 pub(crate) async fn take(store: &Store, force: &InForce, log: &Log) {
@@ -61,7 +69,7 @@ async fn put(
         Ok(settings) => {
             let mode = settings.rules.mode.word();
             open(places, &settings, tell); // first: no login finds the new rules with the old places
-            policy.put(Some((settings.rules.clone(), &settings.text)));
+            policy.take(Some(settings.rules.clone()), source(&settings, store));
             tell(Notice::SettingsTaken, &format!("{} is in force, mode {mode}", settings::FILE));
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
@@ -84,9 +92,10 @@ async fn put(
         let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
         if let Some(settings) = &kept {
             open(places, settings, tell);
+            policy.take(Some(settings.rules.clone()), source(settings, store));
         }
-        policy.put(kept.as_ref().map(|kept| (kept.rules.clone(), kept.text.as_str())));
     }
+    policy.stay(&fault);
     if policy.get().is_none() {
         let text = format!("broken settings and none that were good before: everybody is refused: {fault}");
         return tell(Notice::SettingsBroken, &text);
@@ -96,6 +105,17 @@ async fn put(
     let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
     if let Err(error) = told.await.map(Committed::into_inner) {
         tell(Notice::AuditFails, &format!("the audit does not take records: {error}"));
+    }
+}
+
+/// Where the rules of `settings` come from.
+fn source(settings: &Settings, store: &Store) -> Source {
+    let file = |file: &settings::SourceFile| File { path: file.path.clone(), sha256: file.sha256 };
+    Source {
+        files: settings.files.iter().map(file).collect(),
+        digest: Source::digest_of(&settings.text),
+        taken: store.world().clock.now().wall,
+        fault: String::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 use mfa_proto::names::{RUN_DIR, SOCKET};
 use mfad::{
     audit::Event,
-    auth::Auth,
+    auth::{Auth, Policy},
     bus,
     crypto::Keys,
     deliver::{Log, log::last_words},
@@ -67,7 +67,8 @@ fn serve() -> Result<(), String> {
             .map_err(|error| format!("{SOCKET}: {error}: is {RUN_DIR} there and mine? (mfad init)"))?,
     };
     zbus::block_on(async move {
-        let force = in_force::InForce::default();
+        let policy = Policy::default().read_by(in_force::reader());
+        let force = in_force::InForce { policy, ..in_force::InForce::default() };
         begin(&store, sound).await?;
         in_force::take(&store, &force, &log).await;
         let (serving, told) = oneshot::channel();

@@ -14,8 +14,10 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use toml::Table;
 
+use files::Merged;
 use form::File;
 use renamed::{RENAMED, rename};
 
@@ -63,6 +65,23 @@ pub struct Settings {
     pub databases: Databases,
     /// What holds, and should be said otherwise: settings by their old names.
     pub warnings: Vec<String>,
+    /// What it was read from; none where it is a text that was kept.
+    pub files: Vec<SourceFile>,
+}
+
+/// A file that settings were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where it is.
+    pub path: String,
+    /// What `sha256sum` says of what was read.
+    pub sha256: [u8; 32],
+}
+
+impl SourceFile {
+    fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), sha256: Sha256::digest(text).into() }
+    }
 }
 
 impl Settings {
@@ -70,13 +89,27 @@ impl Settings {
     /// key. `host` is the issuer where none is set.
     pub fn read(path: &Path, host: &str) -> Result<Self, SettingsError> {
         let merged = files::read(path)?;
-        Self::parse(&merged.to_string(), host)
-            .map_err(|said| SettingsError::Broken { path: path.to_owned(), said })
+        Self::of(merged, host).map_err(|said| SettingsError::Broken { path: path.to_owned(), said })
     }
 
     /// Reads one text as if it were the only file, called `path` where it is named.
     pub fn of_text(text: &str, path: &str, host: &str) -> Result<Self, String> {
-        Self::parse(&files::part(text, path)?.to_string(), host)
+        let mut merged = Merged::default();
+        merged.add(text, path)?;
+        Self::of(merged, host)
+    }
+
+    /// Reads a text as [`Settings::read`] would if it were in the file `place`, with all that is in `place.d`.
+    pub fn of_text_at(text: &str, path: &str, place: &Path, host: &str) -> Result<Self, String> {
+        let mut merged = Merged::default();
+        merged.add(text, path).map_err(|said| format!("{path}: {said}"))?;
+        merged.add_parts_of(place).map_err(|error| error.to_string())?;
+        Self::of(merged, host)
+    }
+
+    fn of(Merged { table, places, files }: Merged, host: &str) -> Result<Self, String> {
+        let settings = Self::parse(&table.to_string(), host)?;
+        Ok(Self { rules: Rules { places, ..settings.rules }, files, ..settings })
     }
 
     /// Reads a text that was kept.
@@ -84,7 +117,7 @@ impl Settings {
         let (file, warnings) = form(text)?;
         let databases = meaning::databases(&file.location)?;
         let rules = meaning::rules(file, host)?;
-        Ok(Self { rules, databases, text: text.to_owned(), warnings })
+        Ok(Self { rules, databases, text: text.to_owned(), warnings, files: Vec::new() })
     }
 }
 

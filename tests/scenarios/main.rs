@@ -17,6 +17,7 @@ mod disk;
 mod doctor;
 mod documents;
 mod enrolment;
+mod explained;
 mod factors;
 mod false_mfad;
 mod faults;

@@ -21,6 +21,7 @@ Examples:
   sudo mfactl user recover alice --verified-by 'passport, at the desk'
   sudo mfactl import google-authenticator --all --dry-run
   sudo mfactl audit --user alice
+  sudo mfactl policy explain alice   # what does a login ask of alice, and why?
 
 Output for programs:
 With --json, answers and lists are JSON on standard output, one object a line; questions and errors go \
@@ -209,6 +210,56 @@ Examples:
 Notes:
 A program that follows the audit remembers the last `seq` it has seen, and gives it to --since-seq. \
 `mfactl audit verify` ends with exit code 1 where the chain is broken.";
+
+pub(super) const POLICY: &str = "\
+Examples:
+  sudo mfactl policy explain alice --address 192.0.2.7
+  sudo mfactl policy simulate --since 7d --with new.toml";
+
+pub(super) const POLICY_EXPLAIN: &str = "\
+Examples:
+  sudo mfactl policy explain alice
+  sudo mfactl policy explain alice --address 192.0.2.7 --key ~alice/.ssh/id_ed25519.pub
+  sudo mfactl policy explain alice --service sudo --command '/bin/bash -l'
+  sudo mfactl policy explain alice --service su --target root
+  sudo mfactl policy explain bob --time 2026-12-24 --all
+  sudo mfactl policy explain alice --json | jq -r .verdict.decision
+
+Exit status:
+  0  the login is let in, or asked for a code
+  1  it is refused, whatever is answered
+
+Notes:
+A rule is shown with its file and line, and each of its conditions with yes, no or unknown. JSON always has every \
+rule that was looked at. Wrong codes that were typed are none of the policy's; where they would hinder this login all \
+the same, a line that begins with \"Besides:\" says so.
+
+A time that is to come is answered by what is there now: nobody enrols or is seen until then.";
+
+pub(super) const POLICY_SIMULATE: &str = "\
+Examples:
+  sudo mfactl policy simulate --with new.toml
+  sudo mfactl policy simulate --since 30d --with new.toml --csv >changes.csv
+  sudo mfactl policy simulate --with new.toml --json | jq -r 'select(.change == \"newly_refused\") | .user'
+
+Exit status:
+  0  no decision would change
+  7  some would
+
+Notes:
+FILE stands in the place of /etc/mfad/mfad.toml, and what is in mfad.toml.d holds as it does now. It is checked as at \
+a reload, and nothing is put in force.
+
+Each verdict of the audit is judged twice, by the settings in force and by the others, as if the login came again \
+within the next seven days at the same time of the week: with the account, its groups and what is remembered as they \
+are now. So a date that comes within those days counts, and grace begins now. A login with three wrong codes has \
+three verdicts.
+
+Of a command at sudo the audit keeps the program alone: a pattern that asks for arguments is unknown then, and taken \
+the stricter way. Verdicts of an mfad that did not keep what it judged by are counted, and not judged.
+
+With --json the last line is the summary: policy-simulate-summary.json is its schema. With --csv it goes to standard \
+error.";
 
 pub(super) const EXEMPT: &str = "\
 Examples:

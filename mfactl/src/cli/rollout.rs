@@ -158,7 +158,7 @@ fn lasting(text: &str) -> Result<u64, String> {
     Ok(seconds)
 }
 
-fn since(text: &str) -> Result<Since, String> {
+pub(super) fn since(text: &str) -> Result<Since, String> {
     let date = || {
         let mut parts = text.splitn(3, '-').map(|part| part.parse::<u64>().ok());
         let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);

@@ -262,6 +262,7 @@ mod tests {
             service: service.into(),
             door: "console".into(),
             detail: String::new(),
+            because: String::new(),
         }
     }
 

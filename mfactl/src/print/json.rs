@@ -167,6 +167,7 @@ pub(crate) struct AuditView {
     service: String,
     door: String,
     detail: String,
+    because: String,
 }
 
 impl From<&AuditRow> for AuditView {
@@ -181,6 +182,7 @@ impl From<&AuditRow> for AuditView {
             service: escaped(&row.service),
             door: shown(&row.door),
             detail: shown(&row.detail),
+            because: shown(&row.because),
         }
     }
 }
@@ -291,11 +293,12 @@ mod tests {
             service: b"sshd".to_vec(),
             door: "address 192.0.2.7".into(),
             detail: "x\u{9b}2J\n".into(),
+            because: "rule a\x1b".into(),
         };
         schema::holds("audit", &AuditView::from(&row));
         assert_eq!(
             text(&AuditView::from(&row)),
-            r#"{"seq":1,"time":2,"event":"refused","reason":"wrong_code","user":"a\\\"b","subject":"","service":"sshd","door":"address 192.0.2.7","detail":"x\\u{9b}2J\\x0a"}"#
+            r#"{"seq":1,"time":2,"event":"refused","reason":"wrong_code","user":"a\\\"b","subject":"","service":"sshd","door":"address 192.0.2.7","detail":"x\\u{9b}2J\\x0a","because":"rule a\\x1b"}"#
         );
     }
 }

@@ -156,7 +156,9 @@ mod tests {
     #[test]
     fn every_shape_has_a_schema() {
         let mut wanted: BTreeSet<String> =
-            ["enroll-begin-ssh-key", "user-list-gone", "user-list-not-enrolled"].map(str::to_owned).into();
+            ["enroll-begin-ssh-key", "policy-simulate-summary", "user-list-gone", "user-list-not-enrolled"]
+                .map(str::to_owned)
+                .into();
         verbs(&Cli::command(), "", &mut wanted);
         let stem = |entry: std::io::Result<std::fs::DirEntry>| {
             let path = entry.unwrap().path();

@@ -227,6 +227,7 @@ pub(super) mod tests {
                 service: b"sshd".to_vec(),
                 door: "address 192.0.2.7".into(),
                 detail: String::new(),
+                because: String::new(),
             },
             alarm: false,
             refusals: u32::from(event == "refused"),

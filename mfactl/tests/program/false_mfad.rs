@@ -12,6 +12,7 @@ use futures_lite::StreamExt;
 use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Remembered, Status};
 use mfa_proto::admin::{AuditRow, AuditState, Door, Imported, UserDetail, UserRow};
 use mfa_proto::fault::Fault;
+use mfa_proto::policy::{Condition, Explained, File, Known, Rejudged, Settings, Simulated, Verdict, Weighed};
 use mfa_proto::step::{Reason, Step};
 use nix::unistd::geteuid;
 use zbus::connection::Builder;
@@ -28,7 +29,8 @@ pub(crate) enum Manner {
 }
 
 /// What there is to import, as `{folder}/NAME` in a command line.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
+    ("new.toml", "[policy]\nmode = \"off\"\n"),
     ("users.oath", "HOTP/T30/6 root - 3132333435363738393031323334353637383930\n"),
     ("nobody.oath", "# nobody\n"),
     ("root.google", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\n\" TOTP_AUTH\n"),
@@ -106,6 +108,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (_, "AuditVerify") => {
             reply.build(&AuditState { intact: true, rows: 1, broken_at: 0, head: hostile("ff") })
         }
+        (_, "Explain") => reply.build(&explained()),
+        (_, "Simulate") => reply.build(&simulated()),
         (_, "RememberedList") => reply.build(&vec![remembered()]),
         (_, "RememberedForget") => reply.build(&1u32),
         (_, "NotMe") => reply.build(&hostile("nothing")),
@@ -209,6 +213,65 @@ fn user() -> UserDetail {
     }
 }
 
+fn verdict() -> Verdict {
+    let by = hostile("rule shells");
+    Verdict { decision: "ask".into(), why: hostile("fresh"), by, at: hostile("mfad.toml:1") }
+}
+
+fn explained() -> Explained {
+    let weighed = Weighed {
+        what: hostile("rule shells"),
+        at: hostile("mfad.toml:1"),
+        effect: hostile("ask"),
+        holds: hostile("yes"),
+        taken: true,
+        conditions: vec![Condition { what: hostile("key"), unless: true, holds: hostile("no") }],
+    };
+    Explained {
+        sentence: hostile("alice is asked"),
+        verdict: verdict(),
+        settings: Settings {
+            files: vec![File { path: hostile("/etc"), sha256: hostile("00") }],
+            taken: 5,
+            fault: hostile("broken"),
+        },
+        known: vec![Known { what: hostile("user"), value: hostile("alice"), note: hostile("note") }],
+        mode: hostile("required"),
+        weighed: vec![weighed],
+        asked: hostile("factor"),
+        observed: true,
+        standing: hostile("enrolled"),
+        grace_ends: 9,
+        already: hostile("nothing"),
+        besides: vec![hostile("a door is closed")],
+    }
+}
+
+fn simulated() -> Simulated {
+    let login = Rejudged {
+        seq: 1,
+        time: 5,
+        user: hostile("alice").into_bytes(),
+        subject: hostile("root").into_bytes(),
+        service: hostile("sshd").into_bytes(),
+        door: hostile("console"),
+        now: verdict(),
+        would: verdict(),
+        change: hostile("none"),
+    };
+    Simulated {
+        logins: vec![login],
+        judged: 1,
+        too_old: 1,
+        unanswered: 1,
+        by_program: 1,
+        next: 1,
+        last: 1,
+        ended: true,
+        warnings: vec![hostile("old name")],
+    }
+}
+
 fn audit_row() -> AuditRow {
     AuditRow {
         seq: 1,
@@ -220,5 +283,6 @@ fn audit_row() -> AuditRow {
         service: hostile("sshd").into_bytes(),
         door: hostile("console"),
         detail: hostile("try 2"),
+        because: hostile("policy"),
     }
 }

@@ -51,6 +51,11 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
     "user list --not-enrolled",
     "user show alice",
     "user show alice --json",
+    "policy explain alice",
+    "policy explain alice --all --json",
+    "policy simulate --with {folder}/new.toml",
+    "policy simulate --with {folder}/new.toml --all --json",
+    "policy simulate --with {folder}/new.toml --csv",
     "audit",
     "audit --json",
     "audit verify",
@@ -75,7 +80,7 @@ pub(crate) fn ending(line: &str, code: i32) -> i32 {
 }
 
 /// Verbs that are only the name of others.
-const GROUPS: [&str; 6] = ["", "factor", "import", "pam", "remembered", "user"];
+const GROUPS: [&str; 7] = ["", "factor", "import", "pam", "policy", "remembered", "user"];
 
 /// Every verb that the help shows, as `user recover`; mfactl itself is the empty one.
 pub(crate) fn all() -> BTreeSet<String> {

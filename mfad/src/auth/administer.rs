@@ -338,6 +338,7 @@ pub(super) fn audit_row(record: Record) -> AuditRow {
         event: record.event.word().to_owned(),
         reason: record.event.reason().to_owned(),
         detail: printable(&record.event.detail()),
+        because: printable(&record.judged.map(|judged| judged.because).unwrap_or_default()),
         user: record.user.as_bytes().to_vec(),
         subject: record.subject.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         service: record.service.map(|name| name.as_bytes().to_vec()).unwrap_or_default(),

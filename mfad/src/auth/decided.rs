@@ -1,6 +1,6 @@
 //! Policy, put to a login: what the store has of its account, and what is done by the rules in force.
 
-use mfa_proto::identity::UserName;
+use mfa_proto::identity::{UnixTime, UserName};
 
 use super::{
     grace,
@@ -11,7 +11,7 @@ use crate::{
     account::{FactorId, Visit, Visits},
     policy::{
         Already, Asked, By, Case, Decision, Exemption, Grant, Groups, History, Mode, Rules, Signals,
-        Standing, decide, decide_unobserved,
+        Standing, Weighed, decide, decide_unobserved,
     },
     store::{Account, Records, Sound, StoreError},
     world::Moment,
@@ -22,6 +22,38 @@ pub(super) struct Decided {
     pub(super) decision: Decision,
     /// For the audit: what asked it, and what would be done where it is only observed.
     pub(super) because: String,
+    /// All that it was decided by.
+    pub(super) grounds: Grounds,
+}
+
+/// What a decision was made from.
+pub(super) struct Grounds {
+    pub(super) asked: Asked,
+    pub(super) grace: Option<UnixTime>,
+    pub(super) already: Already,
+    pub(super) history: History,
+    /// What was granted to the user, by its place.
+    pub(super) granted: Vec<Grant>,
+}
+
+impl Grounds {
+    /// What a part of the rules, or something granted, is called.
+    pub(super) fn name(&self, rules: &Rules, by: By) -> String {
+        match by {
+            By::Granted(at) => self.granted[at].name(),
+            by => rules.name(by),
+        }
+    }
+}
+
+/// How to look at a login that does not come now: one that is explained, or one of the audit.
+pub(super) struct AsIf<'a> {
+    /// The settings as if they were taken at that moment; `None`: they are in force.
+    pub(super) taken: Option<&'a grace::Taking>,
+    /// Whether of the command only its program is known.
+    pub(super) by_program: bool,
+    /// Told of all that is looked at.
+    pub(super) tell: &'a mut dyn FnMut(Weighed),
 }
 
 impl Login {
@@ -51,21 +83,46 @@ pub(super) fn decided(
     rules: &Rules,
     login: &Login,
     target: &Target,
+    of: (Standing, Option<&Account>),
+    now: Moment,
+) -> Result<Decided, StoreError> {
+    let as_if = AsIf { taken: None, by_program: false, tell: &mut |_| {} };
+    decided_as_if(sound, rules, login, target, of, now, as_if)
+}
+
+/// The same for a login that is not there.
+pub(super) fn decided_as_if(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    login: &Login,
+    target: &Target,
     (standing, account): (Standing, Option<&Account>),
     now: Moment,
+    AsIf { taken, by_program, tell }: AsIf<'_>,
 ) -> Result<Decided, StoreError> {
     let granted = match login.via {
         Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
         Via::OwnChange(_) | Via::AdminChange => Vec::new(),
     };
     let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
-    let asked = asked(rules, login, target.uid(), account, &exemptions, now);
+    let history = history(rules, account, login, now);
+    let asked = match login.via {
+        Via::Login | Via::Locker(_) => {
+            let sight = rules.sight(login.case(target.uid(), now, history));
+            let sight = if by_program { sight.by_program() } else { sight };
+            rules.weigh_sight(&sight, &exemptions, tell)
+        }
+        Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
+    };
     let by = match asked.by {
         By::Granted(at) => granted[at].name(),
         by => rules.name(by),
     };
-    let grace = match standing {
-        Standing::NotEnrolled => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
+    let grace = match (standing, taken) {
+        (Standing::NotEnrolled, None) => grace::ends(sound, rules, &asked.demanding, target.uid(), now)?,
+        (Standing::NotEnrolled, Some(taking)) => {
+            grace::would_end(sound, rules, &asked.demanding, target.uid(), now, taking)?
+        }
         _ => None,
     };
     let already = already(sound, rules, account, login, now)?;
@@ -76,7 +133,7 @@ pub(super) fn decided(
     } else {
         by
     };
-    Ok(Decided { decision, because })
+    Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history, granted } })
 }
 
 /// What is asked of a login. `granted`: what its user was exempted from by the command line.
@@ -108,7 +165,7 @@ pub(super) fn decided_now(
     if matches!(login.via, Via::Login | Via::Locker(_)) {
         records.end_altered_grants()?;
     }
-    let Decided { decision, because } = decided(&mut records.read(), rules, login, target, of, now)?;
+    let Decided { decision, because, .. } = decided(&mut records.read(), rules, login, target, of, now)?;
     records.because(because);
     Ok(decision)
 }
@@ -121,7 +178,7 @@ pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Res
 }
 
 /// What the account's past says of this login.
-fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+pub(super) fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
     let none = Visits::default(); // who has no account was never seen
     let visits = account.map_or(&none, |account| &account.state.later.visits);
     visits.history(&login.visit(rules), rules.seen_within, now.wall)

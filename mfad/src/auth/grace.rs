@@ -7,12 +7,14 @@
 //! account that nobody looks after is the one that an attacker enrols. Whoever has had a factor has
 //! none. (S19)
 
+use std::collections::HashMap;
+
 use mfa_proto::identity::UnixTime;
 
 use crate::{
     policy::{By, Rules},
-    store::{Records, Seen, Sound, Store, StoreError},
-    world::Moment,
+    store::{Head, Records, Seen, Sound, Store, StoreError},
+    world::{Moment, Names, World},
 };
 
 /// Without a login for so long, an account is dormant, in seconds.
@@ -33,7 +35,58 @@ pub(super) fn ends(
         return Ok(None);
     }
     let (head, Some(uid)) = (sound.head()?, uid) else { return Ok(None) };
-    let Some(seen) = sound.seen(uid)? else { return Ok(None) };
+    let seen = sound.seen(uid)?;
+    ends_by(sound, rules, demanding, (uid, seen), &head, now)
+}
+
+/// Settings that are taken at some moment, as [`keep_dates`] would do it then.
+pub(super) struct Taking {
+    at: Moment,
+    /// The users of `/etc/passwd`, and when they were last there.
+    people: HashMap<u32, UnixTime>,
+}
+
+impl Taking {
+    /// Those, taken now.
+    pub(super) fn now(world: &World) -> Self {
+        let at = world.clock.now();
+        let seen = |(uid, last): (u32, Option<UnixTime>)| (uid, last.unwrap_or(at.wall).min(at.wall));
+        Self { at, people: last_logins(&world.names).map(seen).collect() }
+    }
+}
+
+/// The same as [`ends`], by rules that were taken at that moment.
+pub(super) fn would_end(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    demanding: &[By],
+    uid: Option<u32>,
+    now: Moment,
+    taking: &Taking,
+) -> Result<Option<UnixTime>, StoreError> {
+    if demanding.is_empty() || rules.grace == 0 {
+        return Ok(None);
+    }
+    let (mut head, Some(uid)) = (sound.head()?, uid) else { return Ok(None) };
+    let mut seen = sound.seen(uid)?;
+    let demands = rules.demanding();
+    if head.demanding() != demands.iter().map(String::as_str).collect() {
+        head.demand(&demands, (taking.at.wall, head.ran_ms_at(&taking.at)));
+        let last = taking.people.get(&uid);
+        seen = seen.or(last.map(|last| Seen { time: *last, offered: UnixTime(0) }));
+    }
+    ends_by(sound, rules, demanding, (uid, seen), &head, now)
+}
+
+fn ends_by(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    demanding: &[By],
+    (uid, seen): (u32, Option<Seen>),
+    head: &Head,
+    now: Moment,
+) -> Result<Option<UnixTime>, StoreError> {
+    let Some(seen) = seen else { return Ok(None) };
     if let Some(id) = sound.rows().account_of_uid(uid)?
         && sound.account(id)?.is_none_or(|account| account.state.had_factor)
     {
@@ -83,11 +136,7 @@ pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> 
         return Ok(());
     }
     let names = &store.world().names;
-    let uids = if demanding.is_empty() { Vec::new() } else { names.uids_of_file().unwrap_or_default() };
-    // Who has logged in before was there then, who never did is dormant; of whom nothing is known, and
-    // of root, whom many hosts let in by other ways only, it is said that they are there now.
-    let of = |uid| if uid == 0 { None } else { names.last_login(uid) };
-    let last: Vec<_> = uids.into_iter().map(|uid| (uid, of(uid))).collect();
+    let last: Vec<_> = if demanding.is_empty() { Vec::new() } else { last_logins(names).collect() };
     let keep = store.write(move |records: &mut Records<'_>, now: Moment| {
         records.demand(&demanding);
         for (uid, last) in &last {
@@ -99,4 +148,12 @@ pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> 
         Ok(())
     });
     keep.await.map(crate::store::Committed::into_inner)
+}
+
+/// The users of `/etc/passwd`, and when each last logged in. Who has logged in before was there then, who never did is
+/// dormant; of whom nothing is known, and of root, whom many hosts let in by other ways only, it is said that they are
+/// there now.
+fn last_logins(names: &Names) -> impl Iterator<Item = (u32, Option<UnixTime>)> + '_ {
+    let of = |uid| if uid == 0 { None } else { names.last_login(uid) };
+    names.uids_of_file().unwrap_or_default().into_iter().map(move |uid| (uid, of(uid)))
 }

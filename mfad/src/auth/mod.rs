@@ -11,22 +11,26 @@ mod decided;
 pub mod enrol;
 mod enrolling;
 pub mod exempt;
+mod explain;
 mod factors;
 pub mod grace;
 pub mod identify;
 mod import;
+mod in_force;
 mod judge;
 pub mod login;
 mod news;
 mod one_time;
 mod own;
 mod passed_key;
+mod path;
 mod pending;
 pub mod question;
 mod remembered;
 mod remembering;
 mod settle;
 mod show;
+mod simulate;
 mod ssh_keys;
 pub mod step_up;
 #[cfg(test)]
@@ -38,10 +42,11 @@ mod watch;
 mod wish;
 pub mod words;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use mfa_proto::fault::Fault;
-use sha2::{Digest, Sha256};
+
+pub use self::in_force::{File, Policy, Reader, Source};
 
 use self::watch::Watch;
 use crate::{
@@ -96,55 +101,6 @@ impl From<TooBusy> for Failure {
 impl From<NoEntropy> for Failure {
     fn from(error: NoEntropy) -> Self {
         Self::unavailable(&error)
-    }
-}
-
-/// The policy in force, or none: a host that never had good settings refuses all.
-#[derive(Clone, Default)]
-pub struct Policy(Arc<RwLock<Option<Taken>>>);
-
-/// Rules in force.
-#[derive(Clone)]
-struct Taken {
-    rules: Arc<Rules>,
-    /// SHA-256 of the text that said them.
-    digest: [u8; 32],
-}
-
-impl Policy {
-    /// A policy in force from the start, or none.
-    pub fn new(rules: Option<Rules>) -> Self {
-        let policy = Self::default();
-        policy.set(rules);
-        policy
-    }
-
-    /// Puts other rules in force, whole.
-    pub fn set(&self, rules: Option<Rules>) {
-        self.put(rules.map(|rules| (rules, "")));
-    }
-
-    /// The same, with the text that says them.
-    pub fn put(&self, rules: Option<(Rules, &str)>) {
-        let taken = rules.map(|(rules, text)| Taken {
-            rules: Arc::new(rules.indexed()),
-            digest: Sha256::digest(text.as_bytes()).into(),
-        });
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = taken;
-    }
-
-    /// The rules in force.
-    pub fn get(&self) -> Option<Arc<Rules>> {
-        self.taken().map(|taken| taken.rules)
-    }
-
-    /// SHA-256 of the text that says them.
-    pub fn digest(&self) -> Option<[u8; 32]> {
-        self.taken().map(|taken| taken.digest)
-    }
-
-    fn taken(&self) -> Option<Taken> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

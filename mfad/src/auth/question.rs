@@ -89,6 +89,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// The account and the subject's uid, where there is one.
+    pub fn account(&self) -> Option<(AccountId, u32)> {
+        match self {
+            Self::Account { id, uid } => Some((*id, *uid)),
+            Self::Dummy { .. } => None,
+        }
+    }
+
     /// The subject's uid, where that is somebody's.
     pub fn uid(&self) -> Option<u32> {
         match self {

@@ -14,6 +14,7 @@ use mfa_proto::{
     fault::Fault,
     identity::ServiceName,
     names::{ACCOUNT, ADMIN, BUS_NAME, LOCKER, OBJECT_PATH, SYSTEM_BUS},
+    policy::LONGEST_SETTINGS,
 };
 use zbus::{
     Connection, DynamicType, Message, MessageStream,
@@ -40,6 +41,8 @@ const QUEUED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 /// The longest arguments of a call, in bytes.
 const LONGEST: usize = 16 << 10;
+/// The same of root's call that brings settings.
+const LONGEST_WITH_SETTINGS: usize = LONGEST_SETTINGS + LONGEST;
 
 /// What the interfaces need.
 #[derive(Clone)]
@@ -140,7 +143,11 @@ impl Desk {
         let caller = CallerUid::of_message(bus, header).await?;
         let _in_flight = self.quotas.admit(caller)?;
         let (interface, member) = called(header)?;
-        if message.body().data().len() > LONGEST {
+        let longest = match (interface, member) {
+            (ADMIN, "Simulate") if caller.is_root() => LONGEST_WITH_SETTINGS,
+            _ => LONGEST,
+        };
+        if message.body().data().len() > longest {
             return Err(Failure::new(Fault::InvalidArgument, "the arguments are too long"));
         }
         match interface {
@@ -318,6 +325,8 @@ impl Desk {
             }
             "InForce" => reply(header, Ok(self.auth.in_force())),
             "Watch" => reply(header, self.auth.watch(args(message)?).await),
+            "Explain" => reply(header, self.auth.explain(args(message)?).await),
+            "Simulate" => reply(header, self.auth.simulate(args(message)?).await),
             "AuditVerify" => reply(header, self.auth.audit_verify().await),
             _ => Err(unknown()),
         }

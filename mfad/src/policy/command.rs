@@ -2,6 +2,8 @@
 //! interpreter or a copy of a program under another name has every command. They say when a code is
 //! asked, not what may be run.
 
+use super::Truth;
+
 /// A pattern for commands, in which `*` stands for any text and `?` for one byte. Without a space it means
 /// the program alone, with whatever arguments; with one, the whole line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,14 @@ impl Pattern {
         let pattern = self.0.as_bytes();
         let program = command.split(' ').next().unwrap_or_default();
         matches(pattern, if self.0.contains(' ') { command } else { program }.as_bytes())
+    }
+
+    /// Whether a command of that program is one of those that are meant, with whatever arguments.
+    pub fn may_match(&self, program: &str) -> Truth {
+        let Some((head, _)) = self.0.split_once(' ') else { return Truth::of(Some(self.matches(program))) };
+        // The first star may stand for the end of the program and arguments with it.
+        let head = head.find('*').map_or(head, |star| &head[..=star]);
+        if matches(head.as_bytes(), program.as_bytes()) { Truth::Unknown } else { Truth::No }
     }
 
     /// Whether every command that this one means is meant by the other; where that takes more than a look, no.
@@ -77,6 +87,19 @@ mod tests {
                 && !is("/usr/bin/apt update", "/usr/bin/apt upgrade")
         );
         assert!(is("sudoedit", "sudoedit /etc/hosts"));
+    }
+
+    #[test]
+    fn of_a_program_alone_arguments_are_not_known() {
+        let may = |pattern: &str| Pattern::new(pattern).unwrap().may_match("/usr/bin/su");
+        assert_eq!(may("/usr/bin/su"), Truth::Yes);
+        assert_eq!(may("/usr/bin/su *"), Truth::Unknown);
+        assert_eq!(may("/usr/bin/* -l"), Truth::Unknown);
+        assert_eq!(may("/usr/bin/s? root"), Truth::Unknown);
+        assert_eq!(may("*su -l"), Truth::Unknown);
+        for other in ["/bin/bash -c *", "/bin/bash", "/bin/* -c", "/usr/bin/sudo *"] {
+            assert_eq!(may(other), Truth::No, "{other}");
+        }
     }
 
     #[test]

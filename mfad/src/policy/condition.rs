@@ -50,6 +50,7 @@ pub struct Sight<'a> {
     networks: &'a [Network],
     groups: Option<&'a Groups>,
     within: OnceCell<Vec<bool>>,
+    program_only: bool,
 }
 
 impl<'a> Sight<'a> {
@@ -57,7 +58,14 @@ impl<'a> Sight<'a> {
     pub(super) fn new(case: Case<'a>, networks: &'a [Network], mentioned: u64) -> Self {
         // Memberships that were looked up for other settings say nothing of what these name.
         let groups = case.signals.groups.as_ref().filter(|groups| groups.among == mentioned);
-        Self { case, week: Some(case.now), networks, groups, within: OnceCell::new() }
+        let week = Some(case.now);
+        Self { case, week, networks, groups, within: OnceCell::new(), program_only: false }
+    }
+
+    /// The same where of the command only its program is known: what it was called with is not.
+    #[must_use]
+    pub fn by_program(self) -> Self {
+        Self { program_only: true, ..self }
     }
 
     /// The same at whatever time of the week.
@@ -71,6 +79,18 @@ impl<'a> Sight<'a> {
 
     fn place(&self) -> Option<&Place> {
         self.case.signals.place.as_ref()
+    }
+
+    fn has_command(&self, patterns: &[Pattern]) -> Truth {
+        let Some(command) = &self.case.signals.command else { return Truth::Unknown };
+        let holds = |pattern: &Pattern| {
+            if self.program_only {
+                pattern.may_match(command)
+            } else {
+                Truth::of(Some(pattern.matches(command)))
+            }
+        };
+        patterns.iter().fold(Truth::No, |any, pattern| any.or(holds(pattern)))
     }
 
     /// Whether the address is in each of the named networks: worked out once.
@@ -101,7 +121,7 @@ const PARTS: [(&str, Part); 15] = [
     ("device", |c, s| one(c.device, s.case.history.device)),
     ("location", |c, s| one(c.location, s.case.history.location)),
     ("travel", |c, s| c.impossible_travel.then(|| Truth::of(s.case.history.impossible_travel))),
-    ("command", |c, s| any(&c.command, s.case.signals.command.as_ref(), |e, command| e.matches(command))),
+    ("command", |c, s| (!c.command.is_empty()).then(|| s.has_command(&c.command))),
 ];
 
 /// Whether one of `entries` is meant: no condition where there are none, unknown where the login does not

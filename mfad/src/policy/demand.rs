@@ -79,15 +79,21 @@ impl Rules {
 
     /// The strictest that may be asked of that login at any time of the week.
     pub fn demand_at_any_time(&self, case: Case<'_>) -> Asked {
-        self.put(&self.sight(case).at_any_time(), &[], &mut |_| {})
+        self.weigh_sight(&self.sight(case).at_any_time(), &[], &mut |_| {})
     }
 
     /// The same as [`demand`](Self::demand), telling of all that was looked at, in order.
     pub fn weigh(&self, case: Case<'_>, granted: &[Exemption], tell: &mut dyn FnMut(Weighed)) -> Asked {
-        self.put(&self.sight(case), granted, tell)
+        self.weigh_sight(&self.sight(case), granted, tell)
     }
 
-    fn put(&self, sight: &Sight<'_>, granted: &[Exemption], tell: &mut dyn FnMut(Weighed)) -> Asked {
+    /// The same of a login as it is seen by these rules: [`Rules::sight`].
+    pub fn weigh_sight(
+        &self,
+        sight: &Sight<'_>,
+        granted: &[Exemption],
+        tell: &mut dyn FnMut(Weighed),
+    ) -> Asked {
         let in_force = self.mode_in_force(sight, tell);
         if in_force.mode == Mode::Off {
             return in_force.asks(Demand::Off);

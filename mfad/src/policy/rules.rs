@@ -1,7 +1,7 @@
 //! The policy in force: all that the settings say, ready to decide by.
 
 use std::{
-    collections::{BTreeSet, hash_map::DefaultHasher},
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     ops::RangeInclusive,
 };
@@ -59,6 +59,8 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// In the order of the files.
     pub exemptions: Vec<Exemption>,
+    /// File and line of what is neither rule nor exemption, by its key: `policy.mode`, `group.NAME.mode`.
+    pub places: BTreeMap<String, String>,
     /// Tells apart the sets of groups that settings ask for; see [`Rules::indexed`].
     pub mentioned: u64,
 }
@@ -235,5 +237,24 @@ impl Rules {
             By::Exempt(at) => format!("exemption {}", self.exemptions[at].reason),
             By::Granted(at) => format!("granted exemption {}", at + 1),
         }
+    }
+
+    /// Where that part is written, as file and line; empty where that is not known.
+    pub fn place(&self, by: By) -> &str {
+        let key = |key: &str| self.places.get(key).map_or("", String::as_str);
+        match by {
+            By::Policy => key("policy.mode"),
+            By::Group(at) => key(&format!("group.{}.mode", self.group_modes[at].0)),
+            By::ServiceAccounts => key("policy.service_accounts"),
+            By::Rule(at) => &self.rules[at].defined_at,
+            By::Exempt(at) => &self.exemptions[at].defined_at,
+            By::Granted(_) => "",
+        }
+    }
+
+    /// Whether a rule's pattern for commands of that program asks for their arguments.
+    pub fn asks_arguments_of(&self, program: &str) -> bool {
+        let all = self.rules.iter().flat_map(|rule| rule.when.command.iter().chain(&rule.unless.command));
+        all.into_iter().any(|pattern| pattern.may_match(program) == Truth::Unknown)
     }
 }

@@ -43,6 +43,12 @@ impl Truth {
         }
     }
 
+    /// One of them holds.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        !(!self).and(!other)
+    }
+
     /// For people.
     pub fn word(self) -> &'static str {
         match self {

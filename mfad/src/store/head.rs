@@ -125,7 +125,7 @@ impl Head {
     }
 
     /// From now on these demand a factor, and no others. Those that did keep their date.
-    pub(super) fn demand(&mut self, demanding: &[String], now: (UnixTime, u64)) {
+    pub fn demand(&mut self, demanding: &[String], now: (UnixTime, u64)) {
         let policy = demanding.iter().any(|name| name == POLICY);
         self.required_since = policy.then(|| self.required_since.unwrap_or(now));
         let others = demanding.iter().filter(|name| *name != POLICY);

@@ -16,6 +16,7 @@ use mfa_proto::{
 mod administration;
 mod allowed;
 mod exempt;
+mod explained;
 mod factors;
 mod first_enrolment;
 mod life;
@@ -61,7 +62,11 @@ impl Host {
         std::fs::write(dir.path().join("passwd"), "root:x:0:\nalice:x:1000:\nbob:x:1001:\n").unwrap();
         let clock = FakeClock::at(NOON);
         let entry = Entry { issuer: "host".into(), label: "{user}".into() };
-        let policy = Policy::new(Some(Rules { mode, entry, ..Rules::default() }));
+        let read = |text: &str, path: &str| {
+            let read = crate::settings::Settings::of_text(text, path, "host")?;
+            Ok((read.rules, read.warnings))
+        };
+        let policy = Policy::new(Some(Rules { mode, entry, ..Rules::default() })).read_by(Arc::new(read));
         let auth = open(&dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
         Self { dir, clock, policy, auth }
     }

@@ -162,6 +162,29 @@ fn a_roll_out_goes_from_optional_over_grace_to_required() {
 }
 
 #[test]
+fn a_roll_out_in_stages_says_at_each_who_is_not_ready() {
+    let machine = booted(as_shipped().user(not_enrolled("jobs")).pam("sshd", debian_with_mfa()));
+    machine.shell("groupadd ops; usermod -aG ops alice");
+    let alice = with_a_button(&machine, "alice");
+    let mut page = Page::of(PAGE, "stages");
+    let bob = || machine.ssh("bob").password("pw");
+    page.play_next(&machine, &mut nobody);
+    page.play_next(&machine, &mut nobody);
+    let _ = bob().assert_granted();
+    machine.audit().assert_last("observed", "bob", "sshd");
+    let _ = machine.ssh("alice").password("pw").code("000000").run(); // of the group that is ahead
+    machine.audit().assert_last("wrong_code", "alice", "sshd");
+    page.play(&machine, &mut with(&alice));
+    let _ = bob().assert_granted();
+    machine.audit().assert_last("exempt", "bob", "sshd");
+    for file in ["coverage.csv", "exemptions.csv", "recoveries.csv"] {
+        let text = machine.read(format!("/root/{file}"));
+        assert!(text.lines().count() >= 2, "{text}");
+        assert!(text.starts_with("host,version,time,settings,audit,"), "{text}");
+    }
+}
+
+#[test]
 fn the_package_is_installed_asked_after_and_removed_as_the_guide_says() {
     let machine =
         Machine::bare().user(not_enrolled("alice")).user(User::named("root").password("root's")).boot();

@@ -48,6 +48,8 @@ fn a_session_without_a_code_changes_nothing() {
     assert!(said.contains("org.mfad1.Error.NeedsProof"), "{said}");
     let said = call(&machine, "alice", "Account", "FactorRemove", &[&format!("string:{id}")]);
     assert!(said.contains("org.mfad1.Error.NeedsProof"), "{said}");
+    let said = call(&machine, "alice", "Account", "SshKeyBegin", &["string:key", "string:"]);
+    assert!(said.contains("org.mfad1.Error.NeedsProof"), "{said}");
     assert_unchanged(&machine);
     // S9: those were tries, and they run out.
     let _ = machine.mfactl_with("alice", "codes renew", &wrong).assert_exit(1);

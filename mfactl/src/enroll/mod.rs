@@ -139,7 +139,7 @@ async fn begin(wish: Wish, shape: Shape) -> Result<Exit, Failure> {
         if wish.key.is_some() {
             return Err(Failure::Usage("`--key` signs at once: it is for `mfactl enroll` alone".to_owned()));
         }
-        return ssh_key::Open::begin(&Bus::connect().await?, &wish).await?.hand_out(shape);
+        return ssh_key::begin(&wish, shape).await;
     }
     if shape.json && matches!(wish.qr, QrForm::Utf8 | QrForm::Ascii) {
         return Err(Failure::Usage("`--qr utf8` and `--qr ascii` do not go with `--json`".to_owned()));

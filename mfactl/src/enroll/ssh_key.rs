@@ -10,7 +10,8 @@
 //! signs for a key elsewhere. Nothing of what ssh-keygen says is believed but by mfad, which verifies it.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -47,12 +48,23 @@ pub(super) async fn enroll(wish: &Wish) -> Result<Exit, Failure> {
     outcome
 }
 
+/// The first half, for programs and for people who confirm later.
+pub(super) async fn begin(wish: &Wish, shape: Shape) -> Result<Exit, Failure> {
+    let bus = Bus::connect().await?;
+    let open = Open::begin(&bus, wish).await?;
+    let outcome = open.hand_out(shape);
+    if outcome.is_err() {
+        let _ = bus.enroll_cancel(open.id()).await; // else it ends by itself
+    }
+    outcome
+}
+
 /// A challenge that mfad has opened and nobody has signed yet.
-pub(super) struct Open(Challenge);
+struct Open(Challenge);
 
 impl Open {
     /// Asks mfad for one, by a code of a factor of the account.
-    pub(super) async fn begin(bus: &Bus, wish: &Wish) -> Result<Self, Failure> {
+    async fn begin(bus: &Bus, wish: &Wish) -> Result<Self, Failure> {
         plain(wish)?;
         let (label, replace) = (wish.label.as_deref(), wish.replace.as_deref());
         let begin = async || bus.ssh_key_begin(label.unwrap_or_default(), replace.unwrap_or_default()).await;
@@ -135,7 +147,7 @@ impl Open {
     }
 
     /// Prints what is needed to confirm it later.
-    pub(super) fn hand_out(&self, shape: Shape) -> Result<Exit, Failure> {
+    fn hand_out(&self, shape: Shape) -> Result<Exit, Failure> {
         let mut out = Out::stdout()?;
         let Challenge { enrollment, challenge, namespace, pin, seconds } = &self.0;
         if shape.json {
@@ -159,7 +171,10 @@ pub(super) async fn confirm(enrollment: &str, file: &OsStr) -> Result<String, Fa
         pasted(&mut Stdin)?
     } else {
         let unread = |error| Failure::Unread(shown(&file.to_string_lossy()), error);
-        std::fs::read(file).map_err(unread)?
+        let mut text = Vec::new();
+        let opened = File::open(file).map_err(unread)?;
+        opened.take(LONGEST as u64 + 1).read_to_end(&mut text).map_err(unread)?;
+        text
     };
     if signature.len() > LONGEST {
         return Err(Failure::Usage("that is no signature: it is too long".to_owned()));

@@ -10,9 +10,9 @@ use mfa_proto::identity::{UnixTime, UserName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{FactorId, Network, State};
+use super::{Factor, FactorId, Network, State};
 use crate::{
-    policy::{Bind, Fingerprint, Remember},
+    policy::{Bind, Factors, Fingerprint, Remember},
     world::HostId,
 };
 
@@ -213,15 +213,16 @@ impl State {
         }
     }
 
-    /// Those that count on `host` now, by the settings.
+    /// Those that count on `host` now, by the settings: `factors` are those that count.
     pub fn remembered<'a>(
         &'a self,
         host: HostId,
-        terms: &'a Remember,
+        (terms, factors): (&'a Remember, &'a Factors),
         times: Times,
     ) -> impl Iterator<Item = &'a Memory> {
         let founded = self.locked.is_none() && self.later.remembered.basis == self.basis();
-        let usable = |id| self.factors.iter().any(|factor| factor.id == id && !factor.is_disabled());
+        let counts = |factor: &Factor| !factor.is_disabled() && factors.allow(factor.kind.word());
+        let usable = move |id| self.factors.iter().any(|factor| factor.id == id && counts(factor));
         self.later.remembered.list.iter().filter(move |memory| {
             let stands = founded && memory.host == host && memory.factor.is_some_and(usable);
             stands && memory.is_listed(terms) && memory.lasts(terms.seconds, times)
@@ -230,8 +231,13 @@ impl State {
 
     /// Whether an earlier proof stands for one of who comes now: what it was bound to, and what the settings bind
     /// now, is known and the same.
-    pub fn remembers(&self, coming: &Coming<'_>, terms: &Remember, times: Times) -> bool {
-        self.remembered(coming.host, terms, times).any(|memory| {
+    pub fn remembers(
+        &self,
+        coming: &Coming<'_>,
+        (terms, factors): (&Remember, &Factors),
+        times: Times,
+    ) -> bool {
+        self.remembered(coming.host, (terms, factors), times).any(|memory| {
             let same = |bind: &[Bind]| memory.place.agrees(&coming.place, bind);
             memory.is_of(coming) && same(&memory.bind) && same(&terms.bind)
         })

@@ -178,7 +178,7 @@ pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Res
 }
 
 /// What the account's past says of this login.
-fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
+pub(super) fn history(rules: &Rules, account: Option<&Account>, login: &Login, now: Moment) -> History {
     let none = Visits::default(); // who has no account was never seen
     let visits = account.map_or(&none, |account| &account.state.later.visits);
     visits.history(&login.visit(rules), rules.seen_within, now.wall)

@@ -320,6 +320,7 @@ fn confirm(
         backup_used: None,
         heard: question.so_far.heard,
         factor: Some(factor.id),
+        forgets: None, // with the factors all is forgotten anyhow
     };
     Ok(Ruling::Proven { matched, permitted, pending: true, binds })
 }

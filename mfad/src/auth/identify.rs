@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Auth, Failure,
+    passed_key::{fingerprint, fingerprint_of_key},
     question::{Login, NoAccount, Target, Via},
 };
 use crate::{
@@ -109,7 +110,7 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
     let ssh = |name: &str| facts.get(name).filter(|_| is_sshd);
     Signals {
         address: ssh(facts::SSH_CONNECTION).and_then(|text| peer(text)).map(|address| address.to_canonical()),
-        key: ssh(facts::SSH_AUTH_INFO).and_then(|info| facts::passed_key(info)).and_then(fingerprint),
+        key: ssh(facts::SSH_AUTH_INFO).and_then(|info| facts::passed_key(info)).and_then(fingerprint_of_key),
         command: text(facts::SUDO_COMMAND, LONGEST_COMMAND).filter(|_| facts::is_sudo(service.as_bytes())),
         tty: text(facts::TTY, LONGEST_TTY).filter(|tty| !tty.is_empty()),
         groups: None,
@@ -121,13 +122,6 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
 fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
     let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
     info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
-}
-
-/// The fingerprint of a key or certificate, given as its type and its blob in base64.
-fn fingerprint(key: &[u8]) -> Option<Fingerprint> {
-    let blob = key.split(|byte| *byte == b' ').nth(1)?;
-    let blob = data_encoding::BASE64.decode(blob).ok()?;
-    Some(Fingerprint(Sha256::digest(blob).into()))
 }
 
 /// The record that stands for `subject` in the store.

@@ -11,6 +11,7 @@ use super::{
     decided::decided_now,
     news,
     question::{Login, NoAccount, Question, Target, Token, Via},
+    remembering,
     verdict::{Binds, Refusal, Ruling},
 };
 use crate::{
@@ -299,7 +300,7 @@ pub(super) fn grant(
     permitted: Permitted,
 ) -> Result<Ruling, StoreError> {
     let Question { login, so_far, .. } = question;
-    let visit = login.visit(rules);
+    let (visit, forgets) = (login.visit(rules), remembering::forgets(rules, &account, login, now));
     let news = news::of(&account.state, &rules.factors, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
@@ -335,7 +336,7 @@ pub(super) fn grant(
     records.audit(Some(&account), Event::Granted { attested: login.attested, with }, context(login))?;
     // That a backup code was used is told at the next login, not to whoever used it at this one.
     let backup_used = matched.backup_place().and(account.state.news.backup_used.last().copied());
-    let binds = Binds { shape, enrols: None, backup_used, heard: so_far.heard, factor };
+    let binds = Binds { shape, enrols: None, backup_used, heard: so_far.heard, factor, forgets };
     Ok(Ruling::Proven { matched, permitted, pending, binds })
 }
 

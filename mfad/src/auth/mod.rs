@@ -22,6 +22,7 @@ pub mod login;
 mod news;
 mod one_time;
 mod own;
+mod passed_key;
 mod path;
 mod pending;
 pub mod question;

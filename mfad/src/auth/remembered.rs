@@ -75,7 +75,10 @@ pub(super) fn count(state: &State, rules: &Rules, host: Option<HostId>, at: (Mom
 
 fn list(state: &State, rules: &Rules, host: Option<HostId>, (now, ran_ms): (Moment, u64)) -> Vec<Remembered> {
     let (Some(terms), Some(host)) = (&rules.remember, host) else { return Vec::new() };
-    state.remembered(host, terms, (now.wall, ran_ms)).map(|memory| describe(state, terms, memory)).collect()
+    state
+        .remembered(host, (terms, &rules.factors), (now.wall, ran_ms))
+        .map(|memory| describe(state, terms, memory))
+        .collect()
 }
 
 fn describe(state: &State, terms: &Remember, memory: &Memory) -> Remembered {

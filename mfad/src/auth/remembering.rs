@@ -19,14 +19,14 @@
 use mfa_proto::facts;
 
 use super::{
-    decided::asked,
+    decided::{asked, history},
     news,
     question::{Login, Ticket, Via},
 };
 use crate::{
     account::{Coming, Door, Memory, MemoryId, Place},
     audit::{Event, Forgot},
-    policy::{Demand, ForgetOn, Remember, Rules},
+    policy::{Demand, ForgetOn, History, Remember, Rules, Seen},
     store::{Account, Records, Sound, StoreError},
     world::{Moment, random},
 };
@@ -48,8 +48,20 @@ pub(super) fn stands(
     let Some(coming) = coming(login) else { return Ok(false) };
     let times = (now.wall, sound.head()?.ran_ms_at(&now));
     // What a settled login would end does not stand for one that is never settled.
-    let is_new = new(terms, account, &coming, now).is_some();
-    Ok(!is_new && state.remembers(&coming, terms, times))
+    let is_new = new(rules, terms, account, login, now).is_some();
+    Ok(!is_new && state.remembers(&coming, (terms, &rules.factors), times))
+}
+
+/// What of a login that is proven now ends all that is remembered, once it is settled: a fresh code was asked, or it
+/// has something new. Asked before anything is learnt of it.
+pub(super) fn forgets(rules: &Rules, account: &Account, login: &Login, now: Moment) -> Option<ForgetOn> {
+    let terms = rules.remember.as_ref().filter(|_| login.via == Via::Login)?;
+    let asked = || asked(rules, login, account.state.uid, Some(account), &[], now).demand;
+    let matters = terms.forget_on.contains(&ForgetOn::Sensitive);
+    if matters && asked() == (Demand::Factor { fresh: true }) {
+        return Some(ForgetOn::Sensitive);
+    }
+    new(rules, terms, account, login, now)
 }
 
 /// What a settled login changes: ends what it is to end, then is remembered itself where it may be. The account is
@@ -58,27 +70,23 @@ pub(super) fn settle(
     records: &mut Records<'_>,
     rules: &Rules,
     account: &mut Account,
-    Ticket { login, uid, binds, .. }: &Ticket,
+    Ticket { login, binds, .. }: &Ticket,
     now: Moment,
 ) -> Result<Vec<Event>, StoreError> {
     let Some(terms) = rules.remember.as_ref().filter(|_| login.via == Via::Login) else {
         return Ok(Vec::new());
     };
-    let (times, coming) = ((now.wall, records.ran_ms()), coming(login));
-    let fresh =
-        asked(rules, login, Some(*uid), Some(account), &[], now).demand == Demand::Factor { fresh: true };
-    let sensitive = (fresh && terms.forget_on.contains(&ForgetOn::Sensitive)).then_some(ForgetOn::Sensitive);
-    let why = sensitive.or_else(|| coming.as_ref().and_then(|coming| new(terms, account, coming, now)));
+    let times = (now.wall, records.ran_ms());
     let mut events = Vec::new();
-    if let Some(why) = why
+    if let Some(why) = binds.forgets
         && let proofs @ 1.. = account.state.forget(None, times)
     {
         events.push(Event::Forgotten { proofs, why: Forgot::Login(why) });
     }
     // An enrolment has changed the factors, and by a code that proved nothing of before.
-    let Some(coming) = coming.filter(|_| binds.enrols.is_none()) else { return Ok(events) };
+    let Some(coming) = coming(login).filter(|_| binds.enrols.is_none()) else { return Ok(events) };
     let counts = login.attested && is_listed(terms, login) && coming.place.tells(&terms.bind);
-    let factor = binds.factor.filter(|_| counts && sensitive.is_none());
+    let factor = binds.factor.filter(|_| counts && binds.forgets != Some(ForgetOn::Sensitive));
     let seconds = factor.map_or(0, |_| terms.seconds);
     if seconds > 0 {
         events.push(Event::Remembered { place: coming.place.to_string(), seconds });
@@ -97,14 +105,19 @@ pub(super) fn settle(
     Ok(events)
 }
 
-/// What is new of who comes, and ends what is remembered where it settles. At sshd alone; what is not known is new.
-fn new(terms: &Remember, account: &Account, coming: &Coming<'_>, now: Moment) -> Option<ForgetOn> {
-    let seen = |on: &ForgetOn| match on {
-        ForgetOn::NewKey => account.state.saw_key(coming, now.wall),
-        ForgetOn::NewNetwork => account.state.saw_network(coming, now.wall),
-        ForgetOn::Sensitive => true, // not of a place
+/// What is new of who comes to sshd: a device or a location as rules have it, where neither a memory has that key or
+/// that address. What is not known is new.
+fn new(rules: &Rules, terms: &Remember, account: &Account, login: &Login, now: Moment) -> Option<ForgetOn> {
+    let coming = coming(login)?;
+    let History { device, location, .. } = history(rules, Some(account), login, now);
+    let is_new = |on: &ForgetOn| match on {
+        ForgetOn::NewKey => device != Some(Seen::Known) && !account.state.saw_key(&coming, now.wall),
+        ForgetOn::NewNetwork => {
+            location != Some(Seen::Known) && !account.state.saw_network(&coming, now.wall)
+        }
+        ForgetOn::Sensitive => false, // not of a place
     };
-    terms.forget_on.iter().copied().find(|on| !seen(on))
+    terms.forget_on.iter().copied().find(is_new)
 }
 
 /// Whether logins at its service are remembered.

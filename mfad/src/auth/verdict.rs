@@ -9,7 +9,7 @@ use super::enrolling::Showing;
 use crate::{
     account::{FactorId, Shape, Used},
     factor::Matched,
-    policy::Permitted,
+    policy::{ForgetOn, Permitted},
     store::Committed,
 };
 
@@ -48,6 +48,8 @@ pub struct Binds {
     pub heard: u64,
     /// The factor that it was proven with.
     pub factor: Option<FactorId>,
+    /// What of it ends all that is remembered: worked out before anything was learnt of it.
+    pub forgets: Option<ForgetOn>,
 }
 
 /// A no.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use mfa_proto::identity::{ServiceName, UnixTime, UserName};
 use serde::{Deserialize, Serialize};
 
-/// An SSH key's fingerprint: SHA-256 of its blob, as `ssh-keygen -l` shows it in base64.
+/// An SSH key's fingerprint: SHA-256 of its blob, as `ssh-keygen -l` shows it in base64; of a certificate the one of
+/// its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 32]);
 

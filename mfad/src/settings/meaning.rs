@@ -8,7 +8,7 @@ use super::form::{self, AdminRecovery, Conditions as Written, File};
 use super::values::OneOrMany;
 use crate::places::Databases;
 use crate::policy::{
-    Admins, Bind, Conditions, Effect, Entry, Exemption, Factors, ForgetOn, Network, Pattern, Recovery,
+    Admins, Bind, Conditions, Effect, Entry, Exemption, Factors, ForgetOn, Mode, Network, Pattern, Recovery,
     Remember, Rule, Rules, ServiceAccounts,
 };
 
@@ -18,6 +18,8 @@ const RECOVERY_HOURS: u32 = 24;
 const REMEMBER_DAYS: u64 = 30;
 /// For how long what a login came with is known, where nothing is said, and at most, in days.
 const SEEN_DAYS: std::ops::RangeInclusive<u64> = 90..=365;
+/// The longest name of a rule, a network or a group, and the longest reason, in bytes.
+const LONGEST_TEXT: usize = 128;
 /// How many backup codes a set may have: their place is one digit.
 const BACKUP_CODES: std::ops::RangeInclusive<u8> = 1..=10;
 
@@ -35,7 +37,7 @@ pub(super) fn rules(file: File, host: &str) -> Result<Rules, String> {
     let defaults = Admins::default();
     let rules = Rules {
         mode,
-        group_modes: file.group.into_iter().map(|(name, group)| (name, group.mode)).collect(),
+        group_modes: all(file.group.into_iter().collect(), group_mode)?,
         required_from: file.policy.required_from.map(|date| date.0),
         grace: file.policy.grace.seconds,
         after_grace: file.policy.after_grace,
@@ -65,13 +67,27 @@ fn all<W, T>(written: Vec<W>, read: impl Fn(W) -> Result<T, String>) -> Result<V
     written.into_iter().map(read).collect()
 }
 
+fn group_mode((name, group): (String, form::Group)) -> Result<(String, Mode), String> {
+    printable("name", &name).map_err(|error| format!("group.{name:?}: {error}"))?;
+    Ok((name, group.mode))
+}
+
+/// What goes into messages and the audit as it is written.
+fn printable(what: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || text.len() > LONGEST_TEXT || text.chars().any(char::is_control) {
+        return Err(format!("a {what} has 1 to {LONGEST_TEXT} bytes of printable text"));
+    }
+    Ok(())
+}
+
 fn networks(
     written: BTreeMap<String, OneOrMany<String>>,
     mut places: BTreeMap<String, String>,
 ) -> Result<Vec<Network>, String> {
     let network = |(name, prefixes): (String, OneOrMany<String>)| {
         let defined_at = places.remove(&name).unwrap_or_default();
-        let at = |error| format!("{}networks.{name}: {error}", place(&defined_at));
+        let at = |error| format!("{}networks.{name:?}: {error}", place(&defined_at));
+        printable("name", &name).map_err(at)?;
         let prefixes = parsed(Some(prefixes)).map_err(at)?;
         Ok(Network { name, prefixes, defined_at })
     };
@@ -142,32 +158,36 @@ fn conditions(written: Written, networks: &[Network]) -> Result<Conditions, Stri
 fn rule(written: form::Rule, networks: &[Network]) -> Result<Rule, String> {
     let (name, defined_at) = (written.name, written.defined_at);
     let at = |error: String| format!("{}rule {name:?}: {error}", place(&defined_at));
-    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-        return Err(at("a name has 1 to 128 bytes of printable text".into()));
-    }
+    printable("name", &name).map_err(at)?;
     let when = conditions(written.when, networks).map_err(at)?;
     let unless = conditions(written.unless, networks).map_err(at)?;
     let reason = written.reason.unwrap_or_default();
     match (written.then, written.until) {
-        (Effect::Skip, None) => {
-            return Err(at("skips without an end: give it `until`, and a `reason`".into()));
-        }
-        (Effect::Skip, Some(_)) if reason.trim().is_empty() => {
-            return Err(at("skips without a reason: say why, for the audit".into()));
-        }
-        (Effect::Skip, Some(_)) if when.is_empty() => {
-            return Err(at("skips every login: say in `when` which it is about".into()));
-        }
-        (Effect::Skip, Some(_)) if when.impossible_travel || unless.impossible_travel => {
-            return Err(at("travel only makes a rule stricter: it cannot skip".into()));
-        }
-        (Effect::Ask | Effect::AskFresh | Effect::Deny, Some(_)) => {
+        (Effect::Skip, until) => may_skip(&when, &unless, &reason, until.is_some()).map_err(at)?,
+        (_, None) => {}
+        (_, Some(_)) => {
             return Err(at("a rule that ends by itself loosens unseen: only what skips has `until`".into()));
         }
-        _ => {}
     }
     let until = written.until.map(|date| date.0);
     Ok(Rule { name, when, unless, then: written.then, reason, until, defined_at })
+}
+
+/// What a rule that skips must say, or must not. (S25)
+fn may_skip(when: &Conditions, unless: &Conditions, reason: &str, ends: bool) -> Result<(), String> {
+    if !ends {
+        return Err("skips without an end: give it `until`, and a `reason`".into());
+    }
+    if reason.trim().is_empty() {
+        return Err("skips without a reason: say why, for the audit".into());
+    }
+    if when.is_empty() {
+        return Err("skips every login: say in `when` which it is about".into());
+    }
+    if when.impossible_travel || unless.impossible_travel {
+        return Err("travel only makes a rule stricter: it cannot skip".into());
+    }
+    printable("reason", reason)
 }
 
 fn exemption(written: form::Exempt, networks: &[Network]) -> Result<Exemption, String> {
@@ -178,6 +198,7 @@ fn exemption(written: form::Exempt, networks: &[Network]) -> Result<Exemption, S
     }
     let reason = written.reason.filter(|reason| !reason.trim().is_empty());
     let reason = reason.ok_or_else(|| at("without a `reason`".into()))?;
+    printable("reason", &reason).map_err(at)?;
     let until = written.until.ok_or_else(|| at("without an end: give it `until`".into()))?.0;
     let when = Written {
         user: written.user,

@@ -131,6 +131,51 @@ fn networks(rules: &Rules) -> Vec<&str> {
     rules.networks.iter().map(|network| network.name.as_str()).collect()
 }
 
+// S25
+#[test]
+fn what_skips_has_a_reason_an_end_and_says_whom_it_is_about() {
+    let rule = "[[rule]]\nname = \"r\"\nwhen = { user = \"bob\" }\nthen = \"skip\"\nreason = \"CHG-1\"\nuntil = 2027-01-01\n";
+    let exempt = "[[exempt]]\nuser = \"bob\"\nreason = \"CHG-1\"\nuntil = 2027-01-01\n";
+    let read = |text: &str| {
+        let text = format!("[policy]\nmode = \"required\"\n{text}");
+        Settings::of_text(&text, "f", "host").map(|_| ())
+    };
+    for (whole, lines) in [(rule, &[2, 3, 4, 5][..]), (exempt, &[1, 2, 3])] {
+        assert_eq!(read(whole), Ok(()));
+        for lost in lines {
+            let rest: String =
+                whole.lines().enumerate().filter(|(n, _)| n != lost).map(|(_, l)| format!("{l}\n")).collect();
+            assert!(read(&rest).is_err(), "{rest}");
+        }
+        assert!(read(&whole.replace("CHG-1", " ")).unwrap_err().contains("f:3: "));
+    }
+    assert!(read(&rule.replace("skip", "ask")).unwrap_err().contains("ends by itself"));
+    let travel = rule.replace("user = \"bob\"", "user = \"bob\", travel = \"impossible\"");
+    assert!(read(&travel).unwrap_err().contains("stricter"));
+}
+
+// S29
+#[test]
+fn names_and_reasons_that_get_into_messages_are_printable() {
+    let templates = [
+        "[[rule]]\nname = \"X\"\nthen = \"ask\"\n",
+        "[[exempt]]\nuser = \"bob\"\nreason = \"X\"\nuntil = 2027-01-01\n",
+        "[networks]\n\"X\" = \"192.0.2.0/24\"\n",
+        "[group.\"X\"]\nmode = \"off\"\n",
+    ];
+    for template in templates {
+        let read = |name: &str| {
+            let text = format!("[policy]\nmode = \"required\"\n{}", template.replace('X', name));
+            Settings::of_text(&text, "f", "host").map(|_| ())
+        };
+        assert_eq!(read("größe 1/2"), Ok(()));
+        for bad in ["", "a\\nb", "\\u001b[2J", &"x".repeat(129)] {
+            let said = read(bad).unwrap_err();
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+        }
+    }
+}
+
 #[test]
 fn lengths_of_time_and_administrators_are_read() {
     let with = |lines: &str| Settings::parse(&format!("[policy]\nmode=\"required\"\n{lines}"), "host");

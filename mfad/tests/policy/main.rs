@@ -4,6 +4,7 @@
 mod damage;
 mod judge;
 mod naive;
+mod names;
 mod properties;
 mod sound;
 mod speed;

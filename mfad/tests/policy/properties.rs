@@ -68,6 +68,7 @@ proptest! {
         prop_assert!(is_no_looser(&before, &hard(&with, &logins, seed)), "{}", with.text());
     }
 
+    // S22: a name service that does not answer, a host that does not say, a database that is not there.
     #[test]
     fn no_missing_signal_loosens(written in written(), logins in logins(), seed: u64, sets: [u16; 6]) {
         let rules = rules(&written);
@@ -91,7 +92,7 @@ proptest! {
         }
     }
 
-    // What is known of an account, whatever it logs in to and when, is at least what any login of it asks.
+    // S19: what is known of an account, whatever it logs in to and when, is at least what any login of it asks.
     #[test]
     fn no_login_asks_what_is_not_asked_of_its_account(written in written(), logins in logins()) {
         let rules = rules(&written);

@@ -2,7 +2,7 @@
 
 use mfa_tests::{Attempt, Machine};
 
-use super::{Met, met, set, ssh, start, sudo};
+use super::{Met, met, people, set, ssh, start, sudo};
 
 /// A login, by what tells it from others.
 type Login = fn(&Machine) -> Attempt;
@@ -75,7 +75,7 @@ fn each_condition_of_a_rule_is_about_the_logins_that_it_names() {
 // S24: what only looks like a device or a place is none until its owner has settled a login with it.
 #[test]
 fn a_device_and_a_location_are_known_once_a_login_with_a_factor_was_settled() {
-    let machine = start();
+    let machine = people().sshd("TrustedUserCAKeys /etc/ssh/users-ca.pub").start();
     let token = machine.token("alice");
     let networks = "[networks]\nhome = [\"127.0.0.0/24\"]\naway = [\"127.0.1.0/24\"]\n";
     let known = |what: &str| {
@@ -97,6 +97,12 @@ fn a_device_and_a_location_are_known_once_a_login_with_a_factor_was_settled() {
     set(&machine, "required", &known("device"));
     assert_eq!(met(away(by_key(&machine))), Met::Nobody);
     assert_eq!(met(ssh(&machine, "alice")), Met::Question, "no key");
+    // A certificate of the same key is the same device, whenever it was made.
+    machine.shell(
+        "rm /home/alice/.ssh/authorized_keys; ssh-keygen -q -t ed25519 -N '' -f /root/ca
+         install -m 644 /root/ca.pub /etc/ssh/users-ca.pub; ssh-keygen -q -s /root/ca -I test -n alice /root/keys/alice.pub",
+    );
+    assert_eq!(met(by_key(&machine)), Met::Nobody);
     machine.mfactl("alice", "not-me").stdout_of_success();
     machine.administer("user unlock alice");
     assert_eq!(met(by_key(&machine)), Met::Question, "who was attacked is known by nothing");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mfa_tests::terminal::{Next, Terminal};
 
-use super::{set, ssh, start, sudo};
+use super::{people, set, ssh, sudo};
+use crate::people::not_enrolled;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -13,7 +14,8 @@ const REMINDER: &str = "Your account has no second factor. Set one up: mfactl en
 // S19, S21
 #[test]
 fn who_has_no_factor_is_let_in_with_a_reminder_once_a_day() {
-    let machine = start();
+    let people = people().user(not_enrolled("dan")).user(not_enrolled("eve"));
+    let machine = people.start();
     set(&machine, "optional", "");
     let _ = sudo(&machine, "bob").assert_granted().assert_not_shown("second factor");
     let _ = machine.su("bob").password("pw").assert_granted().assert_shown(REMINDER);
@@ -24,6 +26,13 @@ fn who_has_no_factor_is_let_in_with_a_reminder_once_a_day() {
     let _ = machine.ssh("carol").password("wrong").assert_refused().assert_not_shown("second factor");
     machine.write(super::FILE, 0o644, "[policy]\nmode = \"required\"\nrequired_from = 2099-12-01\n");
     machine.mfad().reload();
+    // A host that asks for silence has it.
+    let machine = machine.with_pam_host();
+    for (caller, silent, heard) in [("dan", &["--silent"][..], 0), ("eve", &[], 1)] {
+        let arguments = ["--as", "su", "--ruser", caller, "--answer", "pw"];
+        let report = machine.pam_host("su", "bob", &[&arguments, silent].concat());
+        assert_eq!(report.messages().iter().filter(|(style, _)| *style == "text").count(), heard, "{report}");
+    }
     // sshd shows it above the shell, and never to a command.
     machine.start_sshd();
     let line = "ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR carol@127.0.0.1";

@@ -57,7 +57,11 @@ fn memory(n: u8, user: &str, place: Place, bind: &[Bind]) -> Memory {
 
 fn remembers(state: &State, user: &str, place: &Place, terms: &Remember, times: Times) -> bool {
     let user = user.into();
-    state.remembers(&Coming { user: &user, place: place.clone(), host: HOST }, terms, times)
+    state.remembers(
+        &Coming { user: &user, place: place.clone(), host: HOST },
+        (terms, &Factors::default()),
+        times,
+    )
 }
 
 // The field has stored one user's proof for another (sudo-rs CVE-2025-64517): each pair is tried.
@@ -87,7 +91,10 @@ fn what_was_proven_at_one_place_stands_at_no_other() {
             assert_eq!(stands, (user, place) == (other_user, other), "{user} {place}: {other_user} {other}");
         }
         let coming = Coming { user: &user.into(), place: place.clone(), host: HostId([2; 16]) };
-        assert!(!state.remembers(&coming, &terms(BOTH), (NOW, RAN)), "a clone of the host");
+        assert!(
+            !state.remembers(&coming, (&terms(BOTH), &Factors::default()), (NOW, RAN)),
+            "a clone of the host"
+        );
     }
 }
 
@@ -189,12 +196,15 @@ fn sixteen_are_kept_those_that_count_before_those_that_do_not() {
         state.remember(Memory { seconds, ..memory(n, "alice", ssh(Some(n), Some(n)), BOTH) });
     }
     assert_eq!(state.later.remembered.list.len(), MEMORIES);
-    assert_eq!(state.remembered(HOST, &terms(BOTH), (NOW, RAN)).count(), 10);
+    assert_eq!(state.remembered(HOST, (&terms(BOTH), &Factors::default()), (NOW, RAN)).count(), 10);
     for n in 0..20 {
         state.remember(memory(n, "alice", ssh(Some(100), Some(n)), BOTH));
         state.remember(memory(n, "alice", ssh(Some(100), Some(n)), BOTH)); // in place of itself
     }
-    let kept: Vec<_> = state.remembered(HOST, &terms(BOTH), (NOW, RAN)).map(|memory| memory.id).collect();
+    let kept: Vec<_> = state
+        .remembered(HOST, (&terms(BOTH), &Factors::default()), (NOW, RAN))
+        .map(|memory| memory.id)
+        .collect();
     assert_eq!(kept, (4..20).map(|n| MemoryId([n; 8])).collect::<Vec<_>>());
     let bytes = state.encode().unwrap();
     assert_eq!(State::decode(&bytes).unwrap(), state);
@@ -211,7 +221,11 @@ fn what_is_forgotten_counts_no_more_and_was_seen_all_the_same() {
     assert_eq!(state.forget(Some(MemoryId([1; 8])), (NOW, RAN)), 1);
     assert!(!remembers(&state, "alice", &here, &terms(BOTH), (NOW, RAN)));
     assert_eq!(state.forget(None, (NOW.plus(HOUR), RAN)), 0, "the other was over");
-    assert_eq!(state.remembered(HOST, &terms(BOTH), (NOW, RAN)).count(), 0, "and is ended all the same");
+    assert_eq!(
+        state.remembered(HOST, (&terms(BOTH), &Factors::default()), (NOW, RAN)).count(),
+        0,
+        "and is ended all the same"
+    );
     let alice = "alice".into();
     let saw = |place, now| {
         let coming = Coming { user: &alice, place, host: HOST };

@@ -295,15 +295,8 @@ fn a_rule_that_wants_a_fresh_code_gets_one_and_ends_the_rest() {
     let (host, seed) = at_home();
     host.settled("sshd", &with_key(HOME, KEY), &seed);
     host.rule(|rules| {
-        rules.rules.push(Rule {
-            name: "fresh at sudo".into(),
-            when: Conditions { service: vec!["sudo".into()], ..Conditions::default() },
-            unless: Conditions::default(),
-            then: Effect::AskFresh,
-            reason: String::new(),
-            until: None,
-            defined_at: String::new(),
-        });
+        let when = Conditions { service: vec!["sudo".into()], ..Conditions::default() };
+        rules.rules.push(rule("fresh at sudo", when, Effect::AskFresh));
     });
     let sudo = in_session("/dev/pts/1", "700 1234");
     let proven = host.proven("sudo", &sudo, &host.code(&seed, 1));
@@ -315,6 +308,41 @@ fn a_rule_that_wants_a_fresh_code_gets_one_and_ends_the_rest() {
     host.clock.pass(30);
     host.settled("sshd", &with_key(HOME, KEY), &seed);
     assert!(host.asks_at_home(), "a code each time");
+}
+
+fn rule(name: &str, when: Conditions, then: Effect) -> Rule {
+    let (reason, defined_at, unless) = (String::new(), String::new(), Conditions::default());
+    Rule { name: name.into(), when, unless, then, reason, until: None, defined_at }
+}
+
+// What is learnt of a login with its verdict makes it no less new.
+#[test]
+fn a_fresh_code_for_a_new_device_is_one() {
+    let (host, seed) = at_home();
+    host.settled("sshd", &with_key(HOME, KEY), &seed);
+    host.rule(|rules| {
+        let when = Conditions { device: Some(crate::policy::Seen::New), ..Conditions::default() };
+        rules.rules.push(rule("fresh for a new device", when, Effect::AskFresh));
+    });
+    assert!(!host.asks_at_home());
+    host.settled("sshd", &with_key(HOME, OTHER_KEY), &seed);
+    assert_eq!(host.last_event(), "forgotten", "and nothing is remembered");
+    assert!(host.asks_at_home());
+}
+
+#[test]
+fn a_network_that_has_a_name_is_one_place() {
+    let (host, seed) = host(&[Bind::Key], &["sshd"]);
+    host.rule(|rules| {
+        rules.networks = vec![crate::policy::Network {
+            name: "office".into(),
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            defined_at: String::new(),
+        }];
+    });
+    host.settled("sshd", &with_key(HOME, KEY), &seed);
+    assert!(!host.asks("sshd", &with_key("192.0.2.99", KEY)));
+    assert!(host.asks("sshd", &with_key(AWAY, KEY)));
 }
 
 #[test]
@@ -392,6 +420,16 @@ fn an_older_row_is_not_accepted_for_the_sake_of_what_it_remembers() {
     host.clock.pass(30);
     let refused = host.login("alice", &with_key(HOME, KEY), &host.code(&seed, 0));
     assert_ne!(refused.kind(), Kind::Proven);
+}
+
+#[test]
+fn what_a_kind_of_factor_proved_counts_only_while_that_kind_does() {
+    let (host, seed) = at_home();
+    host.settled("sshd", &with_key(HOME, KEY), &seed);
+    assert!(!host.asks_at_home());
+    host.rule(|rules| assert!(rules.factors.allowed.remove("totp")));
+    assert!(host.listed(1000).is_empty());
+    assert_eq!(host.begin("alice", "sshd", &with_key(HOME, KEY)).kind(), Kind::Ask);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::*;
 use crate::policy::{Conditions, Effect, Network, Rule, Seen};
 
-const KEY: &str = "publickey ssh-ed25519 AAAA\n";
-const OTHER_KEY: &str = "publickey ssh-ed25519 AAAB\n";
+const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAUE=\n";
+const OTHER_KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAUI=\n";
 
 /// A login with a key: of it sshd knows that a first factor passed.
 fn with_key(key: &str) -> Facts {

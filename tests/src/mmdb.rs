@@ -1,7 +1,7 @@
 //! Databases of places in MaxMind's format, as small as a test needs them.
 //!
 //! Source: MaxMind DB File Format Specification, version 2.0: a search tree over the bits of IPv6 (IPv4 lies in
-//! ::/96), sixteen zeros, the data, a marker, the metadata.
+//! `::/96`), sixteen zeros, the data, a marker, the metadata.
 
 use std::net::IpAddr;
 
@@ -130,7 +130,7 @@ fn encode(value: &Value, into: &mut Vec<u8>) {
             into.extend(text.bytes());
         }
         Value::Text(text) => {
-            into.extend([2 << 5 | 29, u8::try_from(text.len() - 29).expect("short")]);
+            into.extend([2 << 5 | 0x1d, u8::try_from(text.len() - 29).expect("short")]);
             into.extend(text.bytes());
         }
         Value::Double(number) => {

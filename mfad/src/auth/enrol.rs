@@ -299,7 +299,6 @@ fn pend(
     Ok(Ok(made.1))
 }
 
-#[expect(clippy::too_many_arguments, reason = "what was begun, what came, and what is in force")]
 fn confirm(
     records: &mut Records<'_>,
     rules: &Rules,

@@ -205,3 +205,17 @@ fn later_files_win_key_by_key_and_all_must_be_sound() {
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     assert!(matches!(Settings::read(&path, "host"), Err(SettingsError::Writable { .. })));
 }
+
+#[test]
+fn how_long_things_are_known_and_where_places_are_looked_up_is_said_within_bounds() {
+    let with = |lines: &str| Settings::parse(&format!("[policy]\nmode=\"optional\"\n{lines}"), "host");
+    assert_eq!(with("").unwrap().rules.seen_within, 90 * 86_400);
+    assert_eq!(with("[signals]\nseen_within=\"12h\"").unwrap().rules.seen_within, 12 * 3600);
+    for bad in ["0d", "366d", "90"] {
+        assert!(with(&format!("[signals]\nseen_within=\"{bad}\"")).is_err(), "{bad}");
+    }
+    let databases = |lines: &str| with(&format!("[location]\n{lines}")).map(|settings| settings.databases);
+    let found = databases("country=\"/a.mmdb\"\nasn=\"\"").unwrap();
+    assert_eq!((found.country, found.asn), (Some("/a.mmdb".into()), None));
+    assert!(databases("asn=\"a.mmdb\"").unwrap_err().contains("location.asn"));
+}

@@ -28,9 +28,8 @@ fn who_has_no_factor_is_let_in_with_a_reminder_once_a_day() {
     machine.mfad().reload();
     // A host that asks for silence has it.
     let machine = machine.with_pam_host();
-    for (caller, silent, heard) in [("dan", &["--silent"][..], 0), ("eve", &[], 1)] {
-        let arguments = ["--as", "su", "--ruser", caller, "--answer", "pw"];
-        let report = machine.pam_host("su", "bob", &[&arguments, silent].concat());
+    for (user, silent, heard) in [("dan", &["--silent"][..], 0), ("eve", &[], 1)] {
+        let report = machine.pam_host("login", user, &[&["--answer", "pw"], silent].concat());
         assert_eq!(report.messages().iter().filter(|(style, _)| *style == "text").count(), heard, "{report}");
     }
     // sshd shows it above the shell, and never to a command.

@@ -48,9 +48,10 @@ async fn list(bus: &Bus, wanted: Audit) -> Result<Exit, Failure> {
     }
 }
 
-const HEAD: &str = "   SEQ  TIME (UTC)           WHAT                  USER      SERVICE   FROM";
+const HEAD: &str =
+    "   SEQ  TIME (UTC)           WHAT                  USER      SERVICE   FROM                  BECAUSE OF";
 
-/// What a person looks for, in about 90 columns. The rest is in `--json`.
+/// What a person looks for, in about 110 columns. The rest is in `--json`.
 fn row_line(row: &AuditRow) -> String {
     let user = if row.subject.is_empty() || row.subject == row.user {
         escaped(&row.user)
@@ -59,13 +60,14 @@ fn row_line(row: &AuditRow) -> String {
     };
     let time = utc(row.time);
     let line = format!(
-        "{:>6}  {}  {:<20}  {:<8}  {:<8}  {}",
+        "{:>6}  {}  {:<20}  {:<8}  {:<8}  {:<20}  {}",
         row.seq,
         time.strip_suffix(" UTC").unwrap_or(&time),
         format!("{} {}", shown(&row.event), shown(&row.reason)).trim_end(),
         or_dash(user),
         or_dash(escaped(&row.service)),
         or_dash(shown(&row.door)),
+        shown(&row.because),
     );
     line.trim_end().to_owned()
 }
@@ -139,16 +141,22 @@ mod tests {
     fn a_row_is_one_neat_line() {
         assert_eq!(
             row_line(&row()),
-            "    17  2026-11-23 09:05:00  refused wrong_code    alice     sshd      address 192.0.2.7"
+            "    17  2026-11-23 09:05:00  refused wrong_code    alice     sshd      address 192.0.2.7     policy"
         );
         assert_eq!(HEAD.find("WHAT"), row_line(&row()).find("refused"));
         assert_eq!(HEAD.find("FROM"), row_line(&row()).find("address"));
+        assert_eq!(HEAD.find("BECAUSE"), row_line(&row()).find("policy"));
     }
 
     // S29
     #[test]
     fn no_field_begins_a_line_of_its_own() {
-        let row = AuditRow { user: b"a\n99".to_vec(), detail: "x\n\x1b[A".into(), ..row() };
+        let row = AuditRow {
+            user: b"a\n99".to_vec(),
+            detail: "x\n\x1b[A".into(),
+            because: "y\n\x1b[A".into(),
+            ..row()
+        };
         let line = row_line(&row);
         assert!(!line.contains(['\n', '\x1b']), "{line}");
     }

@@ -43,9 +43,10 @@ impl Section {
     /// What the reader says to a line in there.
     fn said_to(&self, line: &str) -> String {
         let mode = if self.path == ["policy"] { "" } else { "[policy]\nmode = \"off\"\n" };
-        let text = match self.path.is_empty() {
-            true => format!("{line}\n{mode}"),
-            false => format!("{mode}{}{line}\n", self.head),
+        let text = if self.path.is_empty() {
+            format!("{line}\n{mode}")
+        } else {
+            format!("{mode}{}{line}\n", self.head)
         };
         read(&text).err().unwrap_or_default()
     }
@@ -102,10 +103,10 @@ fn gather(section: &Section, found: &mut Vec<Key>) {
             })
         });
         // A table whose keys are all the administrator's own.
-        let of_names = section.path.is_empty();
-        let (section, title, name) = match of_names {
-            true => (name.clone(), format!("[{name}]"), NAME.to_owned()),
-            false => (section.path.join("."), section.title(), name),
+        let (section, title, name) = if section.path.is_empty() {
+            (name.clone(), format!("[{name}]"), NAME.to_owned())
+        } else {
+            (section.path.join("."), section.title(), name)
         };
         found.push(Key { section, title, name, words: words.concat() });
     }
@@ -143,10 +144,9 @@ fn the_manual_tells_of_every_key_under_its_section_and_of_every_word_that_it_tak
         let (_, text) = page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}"));
         let text = text.split("\n.SH ").next().unwrap();
         let entry = format!("\n.TP\n.B {}\n", key.name);
-        let (_, entry) = format!("\n{text}")
-            .split_once(&entry)
-            .map(|(before, after)| (before.to_owned(), after.to_owned()))
-            .unwrap_or_else(|| panic!("{under} does not tell of {}", key.name));
+        let text = format!("\n{text}");
+        let entry = text.split_once(&entry).map(|(_, entry)| entry);
+        let entry = entry.unwrap_or_else(|| panic!("{under} does not tell of {}", key.name));
         for word in key.words {
             assert!(entry.contains(&format!("\\(dq{word}\\(dq")), "{}: {word} is not told of", key.name);
             words += 1;
@@ -181,7 +181,11 @@ fn spelled_out(examples: bool) -> String {
 
 #[test]
 fn the_sample_says_what_holds_without_its_lines() {
-    let rules = |text: &str| read(text).unwrap_or_else(|said| panic!("{said}")).rules;
+    let rules = |text: &str| {
+        let mut rules = read(text).unwrap_or_else(|said| panic!("{said}")).rules;
+        rules.places.clear(); // lines differ
+        rules
+    };
     assert_eq!(rules(&sample()), rules(&spelled_out(false)));
 }
 
@@ -217,19 +221,20 @@ fn the_sample_explains_every_key() {
 
 /// Whether some entry of that section has the key.
 fn has(table: &toml::Table, key: &Key) -> bool {
-    use toml::Value;
-    let whole = Value::Table(table.clone());
+    let whole = toml::Value::Table(table.clone());
     let mut at = vec![&whole];
     for part in key.section.split('.').chain([key.name.as_str()]) {
-        let below = |value| -> Vec<&Value> {
-            match value {
-                &Value::Table(ref table) if part == NAME => table.values().collect(),
-                &Value::Table(ref table) => table.get(part).into_iter().collect(),
-                &Value::Array(ref list) => list.iter().filter_map(|entry| entry.get(part)).collect(),
-                _ => Vec::new(),
-            }
-        };
-        at = at.into_iter().flat_map(below).collect();
+        at = at.into_iter().flat_map(|value| below(value, part)).collect();
     }
     !at.is_empty()
+}
+
+/// What a value has by that name: of a list, each entry's; of tables that the administrator names, all.
+fn below<'a>(value: &'a toml::Value, part: &str) -> Vec<&'a toml::Value> {
+    match value {
+        toml::Value::Table(table) if part == NAME => table.values().collect(),
+        toml::Value::Table(table) => table.get(part).into_iter().collect(),
+        toml::Value::Array(list) => list.iter().filter_map(|entry| entry.get(part)).collect(),
+        _ => Vec::new(),
+    }
 }

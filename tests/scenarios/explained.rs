@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use mfa_tests::document::Page;
 use mfa_tests::{Attempt, Machine, Outcome, Presses, Stack, User, Verdict, wait};
 use serde_json::Value;
 
 use crate::people::{enrolled, not_enrolled};
+use crate::rescue::booted;
+
+const PAGE: &str = "packaging/doc/administration.md";
 
 const FILE: &str = "/etc/mfad/mfad.toml";
 const OPTIONAL: &str = "[policy]\nmode = \"optional\"\n";
@@ -255,4 +259,14 @@ fn a_simulation_tells_each_decision_that_would_change_and_no_other() {
     machine.write("/tmp/new.toml", 0o644, off);
     let _ = machine.mfactl("alice", "policy simulate --with /tmp/new.toml").assert_exit(4);
     let _ = machine.mfactl("alice", "policy explain alice").assert_exit(4);
+}
+
+#[test]
+fn a_policy_is_tried_before_it_holds() {
+    let people = ["alice", "bob"].map(not_enrolled);
+    let machine = booted(Machine::new().users(people).pam("sshd", Stack::password_then_mfa()));
+    for _ in 0..2 {
+        let _ = machine.ssh("bob").option("-oConnectionAttempts=10").password("pw").assert_granted();
+    }
+    Page::of(PAGE, "try-a-policy").play(&machine, &mut |_| "pw".into());
 }

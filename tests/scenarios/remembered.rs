@@ -197,6 +197,12 @@ impl Session {
         Self(terminal)
     }
 
+    /// Ends it, and gives the terminal back.
+    fn end(mut self) {
+        self.0.answer(b"exit");
+        assert!(matches!(self.0.next_within(PATIENCE), Next::Ended(_)), "{}", self.0.transcript());
+    }
+
     /// Runs `command`; how often it asked for a code before it was granted, none where it was not.
     fn run(&mut self, command: &str, button: &Presses) -> Option<usize> {
         let mut asked = 0;
@@ -245,7 +251,7 @@ fn sudo_remembers_nothing_unless_it_is_told_to_and_then_one_session_at_its_termi
         [Some(1), Some(0)],
         "which ended the rest"
     );
-    drop(shell);
+    shell.end();
 
     // The terminal comes back with its number, and belongs to another session.
     let terminal = text(&machine.told("alice", "remembered list")[0], "tty");

@@ -105,6 +105,44 @@ fn enrolling_in_a_login_over_ssh() {
     screens.assert_kept();
 }
 
+/// The screen without what is another in each run and is no time: hashes, and these.
+fn without_hashes(screen: &str, more: &[&str]) -> String {
+    let hidden = |word: &str| match word.strip_suffix("...") {
+        Some(hash) if hash.len() == 16 => word.replace(hash, "ffffffffffffffff"),
+        _ => word.to_owned(),
+    };
+    let lines = screen.lines().map(|line| line.split(' ').map(hidden).collect::<Vec<_>>().join(" ") + "\n");
+    more.iter().fold(lines.collect(), |text: String, word| text.replace(word, "ffffffff"))
+}
+
+#[test]
+fn exemptions_and_reports() {
+    let machine = alice_at_sshd_and_sudo()
+        .user(not_enrolled("bob"))
+        .user(User::named("root").password("root's"))
+        .settings(
+            "[policy]\nmode = \"required\"\ngrace = \"30d\"\n[enroll]\nissuer = \"host\"\n\
+             [[exempt]]\nuser = \"ansible\"\nservice = [\"sshd\"]\naddress = [\"192.0.2.10\"]\n\
+             reason = \"CHG-118\"\nuntil = 2020-01-01\n",
+        )
+        .start();
+    let code = machine.token("alice").wrong_code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
+    let mut screens = Screens::default();
+    let see = |line: &str| Window::open(machine.inside(), "root", line).ended();
+    let add = "mfactl exempt add bob --service sudo --for 3d --reason CHG-7 --break-glass night";
+    let said = see(add);
+    let id = said.split_whitespace().skip_while(|word| *word != "end").nth(1).expect("an ID").to_owned();
+    screens.see("exempt-add", &without_hashes(&said, &[&id]));
+    screens.see("exempt-list", &without_hashes(&see("mfactl exempt list"), &[&id]));
+    machine.administer("user recover alice --verified-by passport --ticket 4711");
+    for report in ["coverage", "failures", "recoveries"] {
+        let shown = without_hashes(&see(&format!("mfactl report {report}")), &[&id]);
+        screens.see(&format!("report-{report}"), &shown);
+    }
+    screens.assert_kept();
+}
+
 #[test]
 fn lists_of_factors_and_of_users() {
     let machine = alice_at_sshd_and_sudo().user(User::named("bob")).start();

@@ -116,6 +116,25 @@ fn a_security_key_that_was_removed_or_is_another_s_or_whose_owner_is_locked_is_a
     assert_not_asked(&machine, &key, "bob");
 }
 
+// A certificate speaks for whoever signed it, and lives on when the key is taken out.
+#[test]
+fn a_certificate_for_an_enrolled_security_key_is_asked() {
+    let machine = key_then_factor().sshd("TrustedUserCAKeys /root/keys/ca.pub").start();
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    enrol(&machine, "alice", &key, "yubikey", &machine.backup_codes("alice")[0]);
+    assert_not_asked(&machine, &key, "alice");
+    machine.shell(&format!(
+        "rm /home/alice/.ssh/authorized_keys; ssh-keygen -q -t ed25519 -N '' -f /root/keys/ca
+         ssh-keygen -q -s /root/keys/ca -I alice -n alice {}.pub",
+        key.path()
+    ));
+    assert_asked(&key, "alice");
+    let outcome = key.ssh("alice").code(&machine.token("alice").code()).assert_granted();
+    assert_eq!(outcome.code_prompts().len(), 1, "{outcome}");
+    assert!(!machine.log().matching("ED25519-SK-CERT").is_empty(), "it was the certificate that passed");
+}
+
 #[test]
 fn a_signature_that_is_not_right_enrols_nothing() {
     let machine = key_then_factor().start();
@@ -271,6 +290,28 @@ fn an_account_phase_that_wants_a_proof_takes_a_security_key() {
     );
     assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
     machine.audit().assert_last("no_proof", "alice", "sshd");
+}
+
+// An agent that came along with the login signs for a key that is elsewhere: here is its public file alone.
+#[test]
+fn a_key_that_an_agent_has_signs_too() {
+    let machine = key_then_factor().start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    machine.shell(&format!(
+        "install -o alice -m 600 {0} /tmp/carried; install -o alice -t /home/alice/.ssh {0}.pub",
+        key.path()
+    ));
+    let provider = &key.environment()[0];
+    let script = format!(
+        "eval \"$(ssh-agent -s -P /usr/lib/sk_provider.so)\" >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT
+         {provider} ssh-add -q /tmp/carried; rm /tmp/carried
+         mfactl enroll --type ssh-key --key ~/.ssh/yubikey.pub"
+    );
+    let code = format!("{}\n", codes[0]);
+    machine.exec_with("alice", &["bash", "-euc", &script], code.as_bytes()).stdout_of_success();
+    assert_not_asked(&machine, &key, "alice");
 }
 
 #[test]

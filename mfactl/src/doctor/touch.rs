@@ -1,17 +1,12 @@
 //! Security keys that count as a factor, and that sshd lets sign without a touch: `no-touch-required` before them
 //! in `authorized_keys`. sshd hands over no touch at a login, so mfad cannot see the difference.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use mfa_proto::admin::UserRow;
 use mfa_proto::identity::escaped;
-use nix::fcntl::OFlag;
 use nix::unistd::User;
 use sha2::{Digest, Sha256};
 
@@ -20,25 +15,31 @@ use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::sshd::Sshd;
+use crate::run;
 
 /// The option, which sshd takes in any case of letters.
 const OPTION: &str = "no-touch-required";
 /// What takes it out of a line, whatever stands beside it.
 const TAKEN_OUT: &str = "s/,no-touch-required|no-touch-required,?//I";
-/// The longest file that is read, in bytes.
-const LONGEST: u64 = 1 << 20;
+/// How much of a file is read, in bytes.
+const LONGEST: &str = "1048576";
 
 /// Looks at the keys of all who have more than one factor: a security key comes after an app.
 pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let (Some(bus), Some(sshd)) = (&host.bus, sshd) else { return };
     let Some(files) = sshd.key_files() else { return };
     for row in host.accounts.iter().filter(|row| row.factors > 1) {
-        let untouched = untouched(row, files);
-        if untouched.is_empty() {
-            continue;
-        }
         let name = escaped(&row.name);
         let whose = mend::quoted(&name);
+        let untouched = match untouched(row, files) {
+            Ok(untouched) if untouched.is_empty() => continue,
+            Ok(untouched) => untouched,
+            Err(why) => {
+                let mend = Mend::ByHand(format!("mfactl user show {whose}"));
+                report.cannot_look(&format!("keys-{name}"), why, mend);
+                continue;
+            }
+        };
         let factors = match bus.user_show(&row.name).await {
             Ok(shown) => shown.factors,
             Err(failure) => {
@@ -69,20 +70,22 @@ struct Untouched {
     key: String,
 }
 
-/// Those of that user, by the patterns of `AuthorizedKeysFile`. Files that cannot be read are for sshd, which does
-/// not take them either.
-fn untouched(row: &UserRow, patterns: &str) -> Vec<Untouched> {
-    let Some(user) = std::str::from_utf8(&row.name).ok().and_then(|name| User::from_name(name).ok()?) else {
-        return Vec::new();
-    };
-    let files = patterns.split_whitespace().filter(|pattern| *pattern != "none");
-    let in_file = |path: PathBuf| {
-        let text = read(&path, user.uid.as_raw()).unwrap_or_default();
-        let lines = (1..).zip(text.lines()).filter_map(|(line, text)| Some((line, without_touch(text)?)));
-        let spot = |line| Spot { file: path.clone(), line: Some(line) };
-        lines.map(|(line, key)| Untouched { spot: spot(line), key }).collect::<Vec<_>>()
-    };
-    files.map(|pattern| place(pattern, &user)).flat_map(in_file).collect()
+/// Those of that user, by the patterns of `AuthorizedKeysFile`. Files that the user cannot read are for sshd, which
+/// does not take them either.
+fn untouched(row: &UserRow, patterns: &str) -> Result<Vec<Untouched>, String> {
+    let user = std::str::from_utf8(&row.name).ok().and_then(|name| User::from_name(name).ok()?);
+    let Some(user) = user else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for pattern in patterns.split_whitespace().filter(|pattern| *pattern != "none") {
+        let path = place(pattern, &user);
+        let text = read(&path, &user)?.unwrap_or_default();
+        let keys = (1..).zip(text.lines()).filter_map(|(line, text)| Some((line, without_touch(text)?)));
+        found.extend(keys.map(|(line, key)| {
+            let spot = Spot { file: path.clone(), line: Some(line) };
+            Untouched { spot, key }
+        }));
+    }
+    Ok(found)
 }
 
 /// The file that a pattern of sshd's means for that user (`sshd_config(5)`, TOKENS).
@@ -101,21 +104,18 @@ fn place(pattern: &str, user: &User) -> PathBuf {
     user.dir.join(std::ffi::OsStr::from_bytes(&path))
 }
 
-/// A file of that user's, or of root's. What the user put there instead, a FIFO or a device, is not opened; and
-/// nothing of it is shown but the number of a line with a key that mfad knows.
-fn read(path: &Path, uid: u32) -> io::Result<String> {
-    let open = |path: &Path, flags: OFlag| {
-        OpenOptions::new().read(true).custom_flags((flags | OFlag::O_CLOEXEC).bits()).open(path)
-    };
-    let looked_at: File = open(path, OFlag::O_PATH)?;
-    let about = looked_at.metadata()?;
-    if !about.is_file() || ![0, uid].contains(&about.uid()) {
-        return Err(io::ErrorKind::InvalidInput.into());
+/// A file as that user can read it, and sshd does: never with root's rights, since a link may lead anywhere.
+/// What reads it has no terminal, which the user's processes could type into. `None`: there is none to read.
+fn read(path: &Path, user: &User) -> Result<Option<String>, String> {
+    if !std::fs::metadata(path).is_ok_and(|about| about.is_file()) {
+        return Ok(None); // a FIFO or a device would keep us waiting
     }
-    let same = format!("/proc/self/fd/{}", looked_at.as_raw_fd());
-    let mut text = Vec::new();
-    open(Path::new(&same), OFlag::O_NONBLOCK)?.take(LONGEST).read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let (uid, gid) = (format!("--reuid={}", user.uid), format!("--regid={}", user.gid));
+    let as_user = ["setpriv", &uid, &gid, "--clear-groups", "--inh-caps=-all", "--"];
+    let path = path.to_string_lossy();
+    let head = ["head", "-c", LONGEST, "--", &path];
+    let said = run::ask("setsid", &[&as_user[..], &head].concat())?;
+    Ok(said.well.then_some(said.out))
 }
 
 /// The fingerprint of the security key of a line of `authorized_keys` that takes it without a touch.
@@ -215,16 +215,12 @@ mod tests {
     #[test]
     fn what_waits_for_a_root_who_reads_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
-        let (fifo, file, link) =
-            (folder.path().join("fifo"), folder.path().join("file"), folder.path().join("link"));
+        let (fifo, link) = (folder.path().join("fifo"), folder.path().join("link"));
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        std::fs::write(&file, "text").unwrap();
         symlink("/dev/zero", &link).unwrap();
-        let own = nix::unistd::getuid().as_raw();
-        assert!(read(&fifo, own).is_err() && read(&link, own).is_err());
-        assert_eq!(read(&file, own).unwrap(), "text");
-        if own != 0 {
-            assert!(read(&file, own + 1).is_err(), "another's");
+        let user = User::from_uid(nix::unistd::getuid()).unwrap().unwrap();
+        for path in [fifo, link, folder.path().join("nothing")] {
+            assert_eq!(read(&path, &user), Ok(None));
         }
     }
 }

@@ -83,19 +83,16 @@ impl Row {
         if !only.is_empty() {
             more(only.clone());
         }
-        let mut why = reason.clone();
-        if kind == "rule" {
-            why = format!("rule {id}: {why}");
-        }
+        more(if kind == "rule" { format!("rule {id}: {reason}") } else { reason.clone() });
         if kind == "granted" {
             let by = match (by.as_str(), break_glass.as_str()) {
                 (by, "") => by.to_owned(),
                 ("", why) => format!("GLASS BROKEN ({why})"),
                 (by, why) => format!("{by}, GLASS BROKEN ({why})"),
             };
-            why = format!("{why}; ID {id}, given {} by {by}", utc(self.given));
+            more(format!("ID {id}, given {}", utc(self.given)));
+            more(format!("by {by}"));
         }
-        more(why);
         if kind != "break_glass" && kind != "sshd" && kind != "service_accounts" {
             more(until(self, now));
         }
@@ -141,7 +138,8 @@ pub(crate) mod tests {
         for part in [
             "al\\x0a",
             "service sshd; address",
-            "=CHG-7; ID 3fa9c2d1, given 2026-11-23",
+            "=CHG-7\n",
+            "ID 3fa9c2d1, given 2026-11-23",
             "by ada",
             "ENDS in 1 day",
         ] {

@@ -14,7 +14,7 @@ use crate::cli::Form;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::print::escape::shown;
-use crate::print::time::{iso, utc};
+use crate::print::time::{day, iso};
 use crate::user::host::has_shell;
 use crate::user::list::each;
 use crate::user::who_log_in;
@@ -86,17 +86,14 @@ impl PersonRow {
     /// Why somebody is not ready.
     fn line(&self) -> String {
         let Self { name, uid, mode, standing, .. } = self;
-        let mut text = format!("{name:<20} {uid:>10}  {mode:<8}  ");
-        text.push_str(match (standing.as_str(), self.grace_ends) {
-            ("unclear", _) => "the record does not verify (mfactl user show)",
-            (_, 0) => "no factor",
-            _ => "no factor, in grace until ",
-        });
-        if standing != "unclear" && self.grace_ends > 0 {
-            text.push_str(&utc(self.grace_ends));
+        let mut text = format!("{name:<20} {uid:>8}  {mode:<8}  ");
+        match (standing.as_str(), self.grace_ends) {
+            ("unclear", _) => text.push_str("the record does not verify"),
+            (_, 0) => text.push_str("no factor"),
+            (_, ends) => text.push_str(&format!("grace until {}", day(ends))),
         }
         if self.exempt_somewhere {
-            text.push_str("; exempt somewhere");
+            text.push_str(", exempt in part");
         }
         text
     }
@@ -154,13 +151,13 @@ impl GroupRow {
             single,
         } = self;
         format!(
-            "{group:<20} {people:>6} {enrolled:>8} {not_enrolled:>9} {in_grace:>8} {exempt:>6} \
+            "{group:<18} {people:>6} {enrolled:>8} {not_enrolled:>9} {in_grace:>5} {exempt:>6} \
              {service_accounts:>7} {locked:>6} {single:>6}"
         )
     }
 }
 
-const HEAD: &str = "GROUP                PEOPLE ENROLLED NOT READY IN GRACE EXEMPT SERVICE LOCKED SINGLE";
+const HEAD: &str = "GROUP              PEOPLE ENROLLED NOT READY GRACE EXEMPT SERVICE LOCKED SINGLE";
 
 /// `mfactl report coverage --json`.
 #[derive(Serialize)]
@@ -293,7 +290,7 @@ mod tests {
         assert_eq!(all.people, all.enrolled + all.not_enrolled + all.exempt + all.service_accounts);
         let web = GroupRow::count("web", &people);
         assert_eq!((web.people, web.not_enrolled, web.enrolled), (2, 2, 0));
-        assert!(people[1].line().ends_with("no factor, in grace until 1970-01-01 00:00:07 UTC"));
+        assert!(people[1].line().ends_with("grace until 1970-01-01"));
         assert_eq!(HEAD.len(), all.line().len());
         assert_eq!(people[0].cells().len(), COLUMNS.len());
         let view = View { head: &head(), groups: vec![web], people: people[..1].to_vec() };

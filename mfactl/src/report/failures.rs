@@ -13,7 +13,7 @@ use crate::cli::{Form, Since};
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::print::escape::shown;
-use crate::print::time::{iso, utc};
+use crate::print::time::{clock, day, iso, utc};
 
 /// How many doors are told of for people.
 const TOP: usize = 10;
@@ -49,7 +49,8 @@ impl Row {
 
     fn line(&self) -> String {
         let Self { user, service, door, reason, count, last, .. } = self;
-        format!("{count:>6}  {user:<12}  {service:<8}  {reason:<12}  {door}; last {}", utc(*last))
+        let (day, clock) = (day(*last), clock(*last));
+        format!("{day} {}  {count:>5}  {user:<10}  {service:<8}  {reason:<12}  {door}", &clock[..5])
     }
 }
 
@@ -82,7 +83,8 @@ impl Alarm {
 
     fn line(&self) -> String {
         let Self { seq, event, reason, user, detail, .. } = self;
-        format!("{}  row {seq}  {event} {reason} {user}  {detail}", utc(self.time)).trim_end().to_owned()
+        let first = format!("{}  row {seq}  {event} {reason}", utc(self.time));
+        format!("{}  {user}\n  {detail}", first.trim_end()).trim_end().to_owned()
     }
 }
 
@@ -185,13 +187,24 @@ pub(super) async fn report(bus: &Bus, head: &Head, since: Since, form: Form) -> 
     Ok(())
 }
 
+fn times(count: u64) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
 /// For people.
 fn lines(view: &View<'_>) -> Vec<String> {
     let mut lines = view.head.lines().to_vec();
     lines.push(format!("Since:     {}", utc(view.since)));
-    lines.push(format!("Refused:   {} times, {} of them by a limit", view.refusals, view.limits_hit));
+    lines.push(format!("Refused:   {}, {} by a limit", times(view.refusals), times(view.limits_hit)));
     if !view.rows.is_empty() {
-        lines.extend([String::new(), " TIMES  USER          SERVICE   WHY           WHERE FROM".to_owned()]);
+        lines.extend([
+            String::new(),
+            "LAST (UTC)        TIMES  USER        SERVICE   WHY           WHERE FROM".to_owned(),
+        ]);
         lines.extend(view.rows.iter().map(Row::line));
         lines.extend([String::new(), "Most from:".to_owned()]);
         let top = view.doors.iter().take(TOP);
@@ -258,7 +271,7 @@ pub(super) mod tests {
         assert_eq!((view.doors[0].count, view.doors[0].users, view.doors.len()), (7, 2, 1));
         assert_eq!(view.alarms.len(), 2);
         let text = lines(&view).join("\n");
-        assert!(text.contains("al\\x0a") && text.contains("Refused:   7 times, 1 of them"), "{text}");
+        assert!(text.contains("al\\x0a") && text.contains("Refused:   7 times, once by a limit"), "{text}");
         assert!(crate::print::csv::line(&view.alarms[1].cells()).starts_with("not_me,'=bo,"));
         for cells in [view.rows[0].cells(), view.alarms[0].cells()] {
             assert_eq!(cells.len(), COLUMNS.len());

@@ -61,7 +61,8 @@ impl Row {
         };
         let ticket = if ticket.is_empty() { "no ticket".to_owned() } else { format!("ticket {ticket}") };
         let state = if self.used > 0 { format!("used {}", utc(self.used)) } else { (*state).to_owned() };
-        format!("{}  {user}  by {by}; verified by {verified_by}; {ticket}; {reason}; {state}", utc(self.time))
+        let first = format!("{}  {user}: {state}", utc(self.time));
+        format!("{first}\n  by {by}; verified by {verified_by}; {ticket}; {reason}")
     }
 }
 
@@ -163,7 +164,7 @@ mod tests {
         schema::holds("report-recoveries", &Whole { head: &head(), rows: &rows[..1] });
         assert_eq!(rows[0].cells().len(), COLUMNS.len());
         assert!(
-            rows[0].line().contains("al  by ada; verified by passport; ticket =7;"),
+            rows[0].line().contains("al: replaced\n  by ada; verified by passport; ticket =7;"),
             "{}",
             rows[0].line()
         );

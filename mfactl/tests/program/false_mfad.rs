@@ -13,6 +13,7 @@ use mfa_proto::account::{Codes, Enrolled, Enrollment, Factor, Remembered, Status
 use mfa_proto::admin::{AuditRow, AuditState, Door, Imported, UserDetail, UserRow};
 use mfa_proto::fault::Fault;
 use mfa_proto::policy::{Condition, Explained, File, Known, Rejudged, Settings, Simulated, Verdict, Weighed};
+use mfa_proto::rollout::{AuditEntry, Exemption, Exemptions, InForce, Person};
 use mfa_proto::step::{Reason, Step};
 use nix::unistd::geteuid;
 use zbus::connection::Builder;
@@ -110,6 +111,18 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         }
         (_, "Explain") => reply.build(&explained()),
         (_, "Simulate") => reply.build(&simulated()),
+        (_, "ExemptList") => reply.build(&Exemptions { intact: true, time: 5, all: vec![exemption()] }),
+        (_, "Coverage") => reply.build(&vec![person()]),
+        (_, "AuditEntries") => {
+            let (after, _): (u64, u32) = call.body().deserialize()?;
+            reply.build(&if after == 0 { vec![entry()] } else { Vec::new() })
+        }
+        (_, "InForce") => reply.build(&InForce {
+            version: hostile("0.1"),
+            settings: hostile("ff"),
+            mode: hostile("required"),
+            time: 5,
+        }),
         (_, "RememberedList") => reply.build(&vec![remembered()]),
         (_, "RememberedForget") => reply.build(&1u32),
         (_, "NotMe") => reply.build(&hostile("nothing")),
@@ -128,7 +141,8 @@ fn answer(manner: Manner, call: &Message, header: &Header<'_>) -> zbus::Result<M
         (Manner::Grants, "Import") => {
             reply.build(&Imported { outcome: "imported".into(), scratch_codes: 0, bits: 160 })
         }
-        (Manner::Grants, "FactorRename" | "FactorRemove" | "UserLock") => reply.build(&()),
+        (Manner::Grants, "ExemptAdd") => reply.build(&exemption()),
+        (Manner::Grants, "FactorRename" | "FactorRemove" | "UserLock" | "ExemptEnd") => reply.build(&()),
         (Manner::Grants, other) => Message::error(header, Fault::InvalidArgument.name()).build(&other),
     }
 }
@@ -269,6 +283,49 @@ fn simulated() -> Simulated {
         last: 1,
         ended: true,
         warnings: vec![hostile("old name")],
+    }
+}
+
+fn exemption() -> Exemption {
+    Exemption {
+        kind: hostile("granted"),
+        id: hostile("00ff"),
+        users: vec![hostile("alice").into_bytes()],
+        groups: vec![hostile("ops")],
+        only: vec![hostile("service sshd")],
+        reason: hostile("CHG-7"),
+        until: 9,
+        over: false,
+        given: 4,
+        by: hostile("ada"),
+        break_glass: hostile("night"),
+        defined_at: hostile("/etc/mfad/mfad.toml:3"),
+    }
+}
+
+fn person() -> Person {
+    Person {
+        name: hostile("alice").into_bytes(),
+        uid: 1000,
+        mode: hostile("required"),
+        standing: hostile("enrolled"),
+        ..Person::default()
+    }
+}
+
+fn entry() -> AuditEntry {
+    AuditEntry {
+        row: audit_row(),
+        alarm: true,
+        refusals: 1,
+        by: hostile("ada"),
+        reason: hostile("lost"),
+        break_glass: hostile("night"),
+        verified_by: hostile("passport"),
+        ticket: hostile("7"),
+        what: hostile("00ff"),
+        only: hostile("service sshd"),
+        until: 9,
     }
 }
 

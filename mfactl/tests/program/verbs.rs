@@ -27,6 +27,10 @@ pub(crate) const ASKING: &[(&str, &str)] = &[
     ("user lock alice --reason lost", "123456"),
     ("user unlock alice --reason found", "123456"),
     ("user remove alice --reason left", "123456"),
+    ("exempt add alice --reason CHG-7 --service sshd", "123456"),
+    ("exempt add alice --reason CHG-7 --for 3d --json", "123456"),
+    ("exempt end 00ff --reason done", "123456"),
+    ("exempt end 00ff --reason done --json", "123456"),
     ("import oath root --file {folder}/users.oath", "123456"),
     ("import google-authenticator root --file {folder}/${USER}.google --owner root --json", "123456"),
 ];
@@ -56,6 +60,18 @@ pub(crate) const ASKING_NOTHING: &[&str] = &[
     "policy simulate --with {folder}/new.toml",
     "policy simulate --with {folder}/new.toml --all --json",
     "policy simulate --with {folder}/new.toml --csv",
+    "exempt list",
+    "exempt list --json",
+    "exempt list --csv",
+    "report coverage",
+    "report coverage --json",
+    "report coverage --csv",
+    "report exemptions --all-since 90d",
+    "report exemptions --json",
+    "report recoveries",
+    "report recoveries --since 2000-01-01 --csv",
+    "report failures --since 1970-01-01",
+    "report failures --since 1970-01-01 --json",
     "audit",
     "audit --json",
     "audit verify",
@@ -80,7 +96,7 @@ pub(crate) fn ending(line: &str, code: i32) -> i32 {
 }
 
 /// Verbs that are only the name of others.
-const GROUPS: [&str; 7] = ["", "factor", "import", "pam", "policy", "remembered", "user"];
+const GROUPS: [&str; 9] = ["", "exempt", "factor", "import", "pam", "policy", "remembered", "report", "user"];
 
 /// Every verb that the help shows, as `user recover`; mfactl itself is the empty one.
 pub(crate) fn all() -> BTreeSet<String> {

@@ -126,13 +126,11 @@ fn ending(exemption: &Exemption, now: u64) -> String {
     let who = if who.is_empty() { "everybody".to_owned() } else { who.join(", ") };
     let (reason, until) = (&exemption.reason, time::utc(exemption.until));
     let place = if exemption.defined_at.is_empty() { &exemption.id } else { &exemption.defined_at };
-    match exemption.over {
-        true => format!("the exemption of {who} ({reason}, {place}) is over since {until}"),
-        false => {
-            let left = time::days_until(exemption.until, now);
-            format!("the exemption of {who} ({reason}, {place}) ends in {left}, on {until}")
-        }
+    let whose = format!("the exemption of {who} ({reason}, {place})");
+    if exemption.over {
+        return format!("{whose} is over since {until}");
     }
+    format!("{whose} ends in {}, on {until}", time::days_until(exemption.until, now))
 }
 
 type Limits = (Vec<String>, Vec<Prefix>, Option<Fingerprint>);

@@ -172,7 +172,10 @@ impl Auth {
             let of = (standing, account.as_ref());
             let decision = decided(sound, &rules, &login, &target, of, now)?.decision;
             let opening = match decision {
-                Decision::Deny => Opening::Plain,
+                // Whom an exemption or a rule lets by meets no question at all: it may be a program that comes.
+                Decision::Deny | Decision::Waive(_, Reason::Exempt | Reason::ServiceAccount) => {
+                    Opening::Plain
+                }
                 _ => opening(sound, &rules, &login, &target, of, now)?,
             };
             let reminder = match (decision, opening) {

@@ -150,7 +150,8 @@ fn places(text: &str, path: &str) -> Result<BTreeMap<String, String>, String> {
     }
     let places: Places = toml::from_str(text).map_err(|error| error.to_string())?;
     let at = |span: &Spanned<Value>| format!("{path}:{}", line_of(text, span.span().start));
-    let policy = places.policy.iter().map(|(key, span)| (format!("policy.{key}"), at(span)));
+    let told = |(key, _): &(&String, &Spanned<Value>)| ["mode", "service_accounts"].contains(&key.as_str());
+    let policy = places.policy.iter().filter(told).map(|(key, span)| (format!("policy.{key}"), at(span)));
     let groups = places.group.iter().flat_map(|(name, keys)| {
         keys.iter().map(move |(key, span)| (format!("group.{name}.{key}"), at(span)))
     });

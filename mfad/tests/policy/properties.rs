@@ -6,11 +6,14 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{
     judge::{asked, demanding, hardness, is_no_looser, over, rules, with_case},
-    world::{Conditions, DATES, Exempt, Login, MODES, Rule, Written, exempt, login, rule, written},
+    world::{Conditions, DATES, Exempt, Login, MODES, NOWS, Rule, Written, exempt, login, rule, written},
 };
 
-/// Every signal, by what takes it away.
-const SIGNALS: [(&str, fn(&mut Login)); 14] = [
+/// A signal, and what takes it away.
+type Signal = (&'static str, fn(&mut Login));
+
+/// Every one of them.
+const SIGNALS: [Signal; 14] = [
     ("uid", |login| login.uid = None),
     ("service", |login| login.service = None),
     ("target", |login| login.target = None),
@@ -94,10 +97,11 @@ proptest! {
 
     // S19: what is known of an account, whatever it logs in to and when, is at least what any login of it asks.
     #[test]
-    fn no_login_asks_what_is_not_asked_of_its_account(written in written(), logins in logins()) {
-        let rules = rules(&written);
+    fn no_login_asks_what_is_not_asked_of_its_account(written in written(), logins in logins(), at: Index) {
+        let rules = rules(&Written { required_from: None, ..written });
         for login in &logins {
             let mut bare = login.clone();
+            bare.now = NOWS[at.index(NOWS.len())];
             for (name, take) in SIGNALS {
                 if !["uid", "groups"].contains(&name) {
                     take(&mut bare);

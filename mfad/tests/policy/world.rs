@@ -71,8 +71,9 @@ pub(crate) struct Now {
 /// The first second of Monday, 2026-11-23.
 const MONDAY: u64 = 1_795_392_000;
 
-const fn now(iso: &'static str, days: u64, minute: usize) -> Now {
-    Now { iso, unix: MONDAY + days * 86_400 + minute as u64 * 60, weekday: days as usize % 7, minute }
+const fn now(iso: &'static str, days: u32, minute: u32) -> Now {
+    let unix = MONDAY + days as u64 * 86_400 + minute as u64 * 60;
+    Now { iso, unix, weekday: days as usize % 7, minute: minute as usize }
 }
 
 pub(crate) const NOWS: [Now; 7] = [

@@ -160,10 +160,13 @@ fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
             ),
         ],
     );
-    let finding = {
-        machine.shell("sed -i 1d /etc/ssh/sshd_config");
-        doctor(&machine)["findings"][0].clone()
-    };
+    machine.shell("sed -i 1d /etc/ssh/sshd_config");
+    let finding = doctor(&machine)["findings"][0].clone();
     let mend = "ask alice to run: sed -i -E '1s/,no-touch-required|no-touch-required,?//I' /home/alice/.ssh/authorized_keys";
     assert_eq!((&finding["mend"], &finding["detail"]), (&mend.into(), &"security key".into()));
+    // It is read as she could read it: a link to what is root's alone leads to nothing.
+    machine.shell(&format!(
+        "mv {KEYS} /root/keys/hers; chown root /root/keys/hers; ln -s /root/keys/hers {KEYS}"
+    ));
+    found(&machine, &[]);
 }

@@ -187,3 +187,13 @@ fn coverage_tells_who_is_ready() {
     host.rule(|rules| rules.service_accounts.users.push("bob".into()));
     assert_eq!(of_both(&host)[1], said("service_account", false));
 }
+
+#[test]
+fn who_is_exempt_meets_no_offer_to_enrol() {
+    let host = Host::new(Mode::Required);
+    host.rule(|rules| rules.grace = 30 * DAY);
+    host.keep_date();
+    assert_eq!(begun(&host, "bob", "sshd", HOME), (Kind::Ask, Some(Reason::Grace)), "the offer");
+    host.exempt(of("alice", DAY)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+}

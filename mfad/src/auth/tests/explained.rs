@@ -28,14 +28,14 @@ const PIECES: [&str; 10] = [
 
 /// The settings of some of the pieces.
 fn text(mode: &str, pieces: usize) -> String {
-    let more = PIECES.iter().enumerate().filter(|(at, _)| pieces >> at & 1 == 1).map(|(_, piece)| *piece);
+    let more = PIECES.iter().enumerate().filter(|(at, _)| (pieces >> at) & 1 == 1).map(|(_, piece)| *piece);
     format!("[policy]\nmode = \"{mode}\"\ngrace = \"3d\"\n{}", more.collect::<String>())
 }
 
 /// Some of many, in an order of no meaning.
 fn texts() -> impl Iterator<Item = String> {
     let modes = ["off", "observe", "optional", "required"];
-    (0..40usize).map(move |n| text(modes[n % 4], n.wrapping_mul(0x9e37) >> 3 & 0x3ff))
+    (0..40usize).map(move |n| text(modes[n % 4], (n.wrapping_mul(0x9e37) >> 3) & 0x3ff))
 }
 
 impl Host {

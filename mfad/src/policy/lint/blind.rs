@@ -80,9 +80,10 @@ impl Entry<'_> {
             let alone = Conditions { service: self.unless.service.clone(), ..Conditions::default() };
             *self.unless == alone && alone.service.iter().any(|name| name == service)
         };
-        let named: Vec<&str> = match self.when.service.is_empty() {
-            true => WELL_KNOWN.to_vec(),
-            false => self.when.service.iter().map(String::as_str).collect(),
+        let named: Vec<&str> = if self.when.service.is_empty() {
+            WELL_KNOWN.to_vec()
+        } else {
+            self.when.service.iter().map(String::as_str).collect()
         };
         named.into_iter().filter(|service| !excepted(service)).collect()
     }

@@ -97,7 +97,7 @@ fn few_backup_codes_are_told_and_not_again_for_20_hours() {
     let machine = alice_at_sshd_and_sudo().start();
     use_codes(&machine, 3);
     let clock = machine.mfad().with_wall_clock();
-    let few = "You have 3 backup codes left: mfactl codes renew makes ten new ones.";
+    let few = "You have 3 backup codes left: mfactl codes renew makes new ones.";
     assert!(asked(&machine, 0).contains(few));
     for (offset, told) in [(30, false), (19 * HOUR, false), (20 * HOUR + 60, true), (21 * HOUR, false)] {
         clock.moved(offset);
@@ -111,7 +111,8 @@ fn who_has_one_device_and_no_codes_is_told_that() {
     let machine = alice_at_sshd_and_sudo().start();
     use_codes(&machine, 0);
     assert!(
-        asked(&machine, 0).contains("You have one device and no backup codes: mfactl codes renew makes ten.")
+        asked(&machine, 0)
+            .contains("You have one device and no backup codes: mfactl codes renew makes new ones.")
     );
 }
 

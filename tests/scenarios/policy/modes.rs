@@ -63,5 +63,14 @@ fn observe_hinders_nobody_whatever_the_rules_say() {
         assert_eq!((met(ssh(&machine, user)), met(sudo(&machine, user))), (Met::Nobody, Met::Nobody));
         machine.audit().assert_last("observed", user, "sudo");
     }
+    let because = |user: &str| {
+        let audit = machine.audit();
+        let last = audit.with(&[("user", user), ("event", "waived")]).pop().map(|row| row.text("because"));
+        last.expect("judged").to_owned()
+    };
+    assert_eq!(
+        (because("alice"), because("bob")),
+        ("rule never: would deny".into(), "policy: would refuse".into())
+    );
     let _ = machine.ssh("alice").password("wrong").assert_refused();
 }

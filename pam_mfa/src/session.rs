@@ -19,7 +19,7 @@ fn told(proc: &Path) -> Option<Vec<u8>> {
     Some(format!("{session} {}", leader.started).into_bytes())
 }
 
-/// A few fields of `/proc/PID/stat`. Source: proc_pid_stat(5).
+/// A few fields of `/proc/PID/stat`. Source: `proc_pid_stat(5)`.
 struct Stat {
     pid: u32,
     session: u32,

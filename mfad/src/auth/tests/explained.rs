@@ -28,8 +28,8 @@ const PIECES: [&str; 10] = [
 
 /// The settings of some of the pieces.
 fn text(mode: &str, pieces: usize) -> String {
-    let more = PIECES.iter().enumerate().filter(|(at, _)| (pieces >> at) & 1 == 1).map(|(_, piece)| *piece);
-    format!("[policy]\nmode = \"{mode}\"\ngrace = \"3d\"\n{}", more.collect::<String>())
+    let chosen = PIECES.iter().enumerate().filter(|(at, _)| (pieces >> at) & 1 == 1).map(|(_, piece)| *piece);
+    format!("[policy]\nmode = \"{mode}\"\ngrace = \"3d\"\n{}", chosen.collect::<String>())
 }
 
 /// Some of many, in an order of no meaning.

@@ -84,7 +84,7 @@ fn the_code_of_one_login_stands_for_the_next_with_that_key_from_that_address() {
     assert_eq!(text(place, "key"), fingerprint.trim());
     assert_eq!(place["ends"].as_u64().unwrap() - place["made"].as_u64().unwrap(), 8 * 3600);
     assert_eq!(machine.told("alice", "status")[0]["remembered"], 1);
-    assert_eq!(machine.told("root", "remembered list --user alice"), *std::slice::from_ref(&place));
+    assert_eq!(machine.told("root", "remembered list --user alice"), *std::slice::from_ref(place));
     let id = text(place, "id");
     let _ = machine.mfactl("bob", &format!("remembered forget {id}")).assert_exit(1);
     let _ = machine.mfactl("bob", "remembered list --user alice").assert_exit(4);

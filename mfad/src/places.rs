@@ -1,7 +1,8 @@
 //! Where addresses are, by the operator's databases in MaxMind's format. None is shipped.
 //!
 //! Read whole into memory, never mapped: such files are replaced, and cut short, under their readers. What
-//! cannot be read is told and is nowhere: then no place is known, which every rule takes to its stricter side.
+//! cannot be read is told, and what was read of that file before goes on; where nothing was, no place is known, which
+//! every rule takes to its stricter side.
 
 use std::{
     fs::File,
@@ -35,8 +36,15 @@ pub struct Places(Arc<RwLock<Arc<Opened>>>);
 
 #[derive(Default)]
 struct Opened {
-    country: Option<Reader<Vec<u8>>>,
-    asn: Option<Reader<Vec<u8>>>,
+    country: Option<Database>,
+    asn: Option<Database>,
+}
+
+/// A file that was read. Cheap to clone.
+#[derive(Clone)]
+struct Database {
+    path: PathBuf,
+    reader: Arc<Reader<Vec<u8>>>,
 }
 
 /// What is read of a database of countries.
@@ -65,24 +73,35 @@ struct Systems {
 
 impl Places {
     /// Reads the files, and uses them from now on in place of those before. Gives what is wrong with those that
-    /// cannot be used.
+    /// cannot be used: of such a file, what was read before goes on.
     pub fn read(&self, files: &Databases) -> Vec<String> {
         let mut wrong = Vec::new();
-        let mut open = |path: &Option<PathBuf>| {
+        let before = self.opened();
+        let mut open = |path: &Option<PathBuf>, before: &Option<Database>| {
             let path = path.as_deref()?;
-            let opened = open(path).map_err(|error| wrong.push(format!("{}: {error}", path.display())));
-            opened.ok()
+            match open(path) {
+                Ok(reader) => Some(Database { path: path.to_owned(), reader: Arc::new(reader) }),
+                Err(error) => {
+                    wrong.push(format!("{}: {error}", path.display()));
+                    before.clone().filter(|before| before.path == path)
+                }
+            }
         };
-        let read = Opened { country: open(&files.country), asn: open(&files.asn) };
+        let read =
+            Opened { country: open(&files.country, &before.country), asn: open(&files.asn, &before.asn) };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
         wrong
     }
 
+    fn opened(&self) -> Arc<Opened> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Where that address is; `None` where no database knows it.
     pub fn of(&self, address: IpAddr) -> Option<Place> {
-        let read = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        let country: Option<Countries> = look_up(read.country.as_ref(), address);
-        let system: Option<Systems> = look_up(read.asn.as_ref(), address);
+        let read = self.opened();
+        let country: Option<Countries> = look_up(reader(&read.country), address);
+        let system: Option<Systems> = look_up(reader(&read.asn), address);
         let (country, point) = country.map_or((None, None), |found| (found.country, found.location));
         let is_code = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         let place = Place {
@@ -92,6 +111,10 @@ impl Places {
         };
         (place != Place::default()).then_some(place)
     }
+}
+
+fn reader(database: &Option<Database>) -> Option<&Reader<Vec<u8>>> {
+    database.as_ref().map(|database| &*database.reader)
 }
 
 /// A broken record is none.
@@ -164,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_and_nowhere() {
+    fn what_cannot_be_read_is_told_and_what_was_read_before_goes_on() {
         let good = mmdb::file(&[("192.0.2.0/24", mmdb::country("DE", None))]);
         let places = Places::default();
         let read = |path: &Path| places.read(&Databases { country: Some(path.to_owned()), asn: None });
@@ -173,7 +196,8 @@ mod tests {
             assert!(read(&path).is_empty() && of(&places, "192.0.2.1").is_some());
             fs::write(&path, broken).unwrap();
             let told = read(&path);
-            assert!(of(&places, "192.0.2.1").is_none(), "{told:?}");
+            // Of some it shows only at a look-up: then the address is nowhere.
+            assert_eq!(of(&places, "192.0.2.1").is_some(), !told.is_empty(), "{told:?}");
         }
         let (_folder, path) = written(&good);
         assert!(read(&path).is_empty());
@@ -181,6 +205,7 @@ mod tests {
         assert!(of(&places, "192.0.2.1").is_some(), "what was read stays until it is read again");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         assert!(read(&path)[0].contains("may be written by others"));
+        assert!(of(&places, "192.0.2.1").is_some(), "nor then, if it cannot be");
         assert!(read(Path::new("/nowhere.mmdb"))[0].starts_with("/nowhere.mmdb: No such file"));
         assert!(of(&places, "192.0.2.1").is_none());
     }

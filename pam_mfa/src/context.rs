@@ -122,10 +122,19 @@ impl Context {
     }
 }
 
-/// The command that sudo is to run, which sudo itself sets before it calls PAM.
+/// The command that sudo is to run, which sudo itself sets before it calls PAM. A sudo that does not set it would hand
+/// on what its caller has set: so what the process was started with is not believed, and then no command is known.
 #[expect(clippy::disallowed_methods, reason = "the one variable that is read, and only under sudo")]
 fn sudo_command() -> Option<Vec<u8>> {
-    std::env::var_os("SUDO_COMMAND").map(std::os::unix::ffi::OsStringExt::into_vec)
+    let command = std::env::var_os("SUDO_COMMAND").map(std::os::unix::ffi::OsStringExt::into_vec)?;
+    let started_with = std::fs::read("/proc/self/environ").ok()?;
+    (!is_among(&started_with, &command)).then_some(command)
+}
+
+/// Whether that environment, as the kernel shows it, has that command.
+fn is_among(environment: &[u8], command: &[u8]) -> bool {
+    let of = |variable: &[u8]| variable.strip_prefix(b"SUDO_COMMAND=").is_some_and(|value| value == command);
+    environment.split(|byte| *byte == 0).any(of)
 }
 
 #[cfg(test)]
@@ -193,6 +202,16 @@ pub(crate) mod tests {
             assert!(context.facts.is_empty(), "{service}: {:?}", context.facts);
             assert!(!context.is_attested() && !context.key_passed() && !context.method_passed());
         }
+    }
+
+    #[test]
+    fn a_command_that_sudo_was_started_with_is_its_callers_word() {
+        let started = b"PATH=/bin\0SUDO_COMMAND=/usr/bin/true\0HOME=/\0";
+        assert!(is_among(started, b"/usr/bin/true"));
+        for other in [&b"/bin/bash"[..], b"/usr/bin/true x", b"", b"/usr/bin/tru"] {
+            assert!(!is_among(started, other));
+        }
+        assert!(!is_among(b"XSUDO_COMMAND=/bin/sh\0", b"/bin/sh"));
     }
 
     #[test]

@@ -199,7 +199,7 @@ fn a_downgrade_by_a_release_reads_the_store_and_revives_no_code() {
         // What the later one would have done to the store, had it a schema of its own.
         machine.systemctl("stop mfad.service").stdout_of_success();
         machine.shell(
-            "sqlite3 /var/lib/mfad/mfad.db \"ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 2;
+            "sqlite3 /var/lib/mfad/mfad.db \"ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 3;
              SELECT CAST(value AS TEXT) FROM meta WHERE key = 'readable_by'\" | grep -x 1",
         );
 
@@ -254,7 +254,7 @@ fn a_store_that_the_new_mfad_does_not_know_leaves_the_old_one_running() {
              UPDATE meta SET value = CAST('{readable_by}' AS BLOB) WHERE key = 'readable_by'\""
         )
     };
-    is_not_upgraded(Suite::Usual, &set(99, 98), &["schema 99 is newer"], &set(1, 1));
+    is_not_upgraded(Suite::Usual, &set(99, 98), &["schema 99 is newer"], &set(2, 1));
 }
 
 #[test]

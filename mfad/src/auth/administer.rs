@@ -68,7 +68,7 @@ impl Auth {
             Some(person) => self.groups(&rules, person).await,
             None => None,
         };
-        let mode = account_demands(&rules, &name_of(&account), state.uid, groups, moment).mode;
+        let mode = account_demands(&rules, &name_of(&account), state.uid, groups, moment, moment.wall).mode;
         let open = state.voucher.as_ref().filter(|ticket| now < ticket.ends);
         Ok(UserDetail {
             name: name_of(&account).as_bytes().to_vec(),

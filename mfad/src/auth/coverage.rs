@@ -67,7 +67,8 @@ fn standing(
     now: Moment,
 ) -> Result<Standing, StoreError> {
     let subject = &person.name;
-    let demands = account_demands(rules, subject, Some(person.uid), groups.clone(), now);
+    let demands =
+        account_demands(rules, subject, Some(person.uid), groups.clone(), now, sound.time_for_dates(&now)?);
     let mut told = Standing {
         name,
         uid: person.uid,
@@ -92,7 +93,8 @@ fn standing(
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let uid = Some(person.uid);
-    let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    let (service, target, for_dates) = (None, None, sound.time_for_dates(&now)?);
+    let case = Case { subject, uid, service, target, now: now.wall, for_dates, signals: &signals, history };
     let sight = rules.sight(case);
     // Of a login of which nothing is known but whose it is: what is surely about it is about all of them.
     let granted: Vec<Exemption> = grants(sound, now, subject)?.iter().map(Grant::exemption).collect();

@@ -32,6 +32,8 @@ pub(super) struct Grounds {
     pub(super) grace: Option<UnixTime>,
     pub(super) already: Already,
     pub(super) history: History,
+    /// The time by which dates of the settings are over.
+    pub(super) for_dates: UnixTime,
     /// What was granted to the user, by its place.
     pub(super) granted: Vec<Grant>,
 }
@@ -58,7 +60,13 @@ pub(super) struct AsIf<'a> {
 
 impl Login {
     /// The login as policy sees it.
-    pub(super) fn case(&self, uid: Option<u32>, now: Moment, history: History) -> Case<'_> {
+    pub(super) fn case(
+        &self,
+        uid: Option<u32>,
+        now: Moment,
+        for_dates: UnixTime,
+        history: History,
+    ) -> Case<'_> {
         let named = matches!(self.service.as_bytes(), b"su" | b"su-l" | b"sshd" | b"login");
         Case {
             subject: &self.subject,
@@ -66,6 +74,7 @@ impl Login {
             service: Some(&self.service),
             target: named.then_some(&self.user), // sudo does not say whom one becomes
             now: now.wall,
+            for_dates,
             signals: &self.signals,
             history,
         }
@@ -105,10 +114,10 @@ pub(super) fn decided_as_if(
         Via::OwnChange(_) | Via::AdminChange => Vec::new(),
     };
     let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
-    let history = history(rules, account, login, now);
+    let (history, for_dates) = (history(rules, account, login, now), sound.time_for_dates(&now)?);
     let asked = match login.via {
         Via::Login | Via::Locker(_) => {
-            let sight = rules.sight(login.case(target.uid(), now, history));
+            let sight = rules.sight(login.case(target.uid(), now, for_dates, history));
             let sight = if by_program { sight.by_program() } else { sight };
             rules.weigh_sight(&sight, &exemptions, tell)
         }
@@ -133,7 +142,7 @@ pub(super) fn decided_as_if(
     } else {
         by
     };
-    Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history, granted } })
+    Ok(Decided { decision, because, grounds: Grounds { asked, grace, already, history, for_dates, granted } })
 }
 
 /// What is asked of a login. `granted`: what its user was exempted from by the command line.
@@ -147,7 +156,7 @@ pub(super) fn asked(
 ) -> Asked {
     match login.via {
         Via::Login | Via::Locker(_) => {
-            rules.demand(login.case(uid, now, history(rules, account, login, now)), granted)
+            rules.demand(login.case(uid, now, now.wall, history(rules, account, login, now)), granted)
         }
         Via::OwnChange(_) | Via::AdminChange => Asked::for_a_change(), // (S18)
     }
@@ -229,10 +238,12 @@ pub(super) fn account_demands(
     uid: Option<u32>,
     groups: Option<Groups>,
     now: Moment,
+    for_dates: UnixTime,
 ) -> AccountDemands {
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
-    let case = Case { subject, uid, service: None, target: None, now: now.wall, signals: &signals, history };
+    let (now, signals) = (now.wall, &signals);
+    let case = Case { subject, uid, service: None, target: None, now, for_dates, signals, history };
     // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand_at_any_time(case);
     let demanding = if asked.observed { Vec::new() } else { asked.demanding };

@@ -101,7 +101,14 @@ impl Auth {
         let (who, rules) = (person.clone(), self.rules()?);
         let groups = self.groups(&rules, &person).await;
         let confirm = move |records: &mut Records<'_>, now: Moment| {
-            let demands = account_demands(&rules, &who.name, Some(who.uid), groups.clone(), now);
+            let demands = account_demands(
+                &rules,
+                &who.name,
+                Some(who.uid),
+                groups.clone(),
+                now,
+                records.read().time_for_dates(&now)?,
+            );
             let grace = grace::ends(&mut records.read(), &rules, &demands.demanding, Some(who.uid), now)?;
             let wish = may_enrol(&rules, demands.is_any(), Leave::Wish, grace).is_some();
             confirm(records, &rules, &who, id, &code, wish, now.wall)
@@ -210,7 +217,14 @@ fn allow(
 ) -> Result<Ruled<Option<Voucher>>, StoreError> {
     let not = |said: &str| Ok(Err(Failure::new(Fault::NotPermitted, said)));
     let uid = Some(person.uid);
-    let demands = account_demands(grounds.rules, &person.name, uid, grounds.groups.clone(), now);
+    let demands = account_demands(
+        grounds.rules,
+        &person.name,
+        uid,
+        grounds.groups.clone(),
+        now,
+        records.read().time_for_dates(&now)?,
+    );
     let grace = grace::ends(&mut records.read(), grounds.rules, &demands.demanding, uid, now)?;
     let mut voucher = None;
     let enrolled = account.as_ref().is_some_and(|account| account.state.is_enrolled());

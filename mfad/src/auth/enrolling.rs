@@ -103,7 +103,7 @@ pub(super) fn opening(
         return Ok(Opening::Resume(pending.id));
     }
     let Some(uid) = target.uid() else { return Ok(Opening::Plain) };
-    let demands = demands(rules, login, target, now);
+    let demands = demands(sound, rules, login, target, now)?;
     Ok(match grace::ends(sound, rules, &demands.demanding, Some(uid), now)? {
         Some(ends) if rules.factors.allow(KIND) && is_to_be_offered(sound, uid, now.wall)? => {
             Opening::Offer(ends)
@@ -113,8 +113,15 @@ pub(super) fn opening(
 }
 
 /// What is asked of the account that a login is about.
-pub(super) fn demands(rules: &Rules, login: &Login, target: &Target, now: Moment) -> AccountDemands {
-    account_demands(rules, &login.subject, target.uid(), login.signals.groups.clone(), now)
+pub(super) fn demands(
+    sound: &mut Sound<'_>,
+    rules: &Rules,
+    login: &Login,
+    target: &Target,
+    now: Moment,
+) -> Result<AccountDemands, StoreError> {
+    let (groups, for_dates) = (login.signals.groups.clone(), sound.time_for_dates(&now)?);
+    Ok(account_demands(rules, &login.subject, target.uid(), groups, now, for_dates))
 }
 
 /// The enrolment that a login showed, while it lasts.
@@ -186,7 +193,7 @@ fn permitted(
     if decided_now(records, rules, login, target, of, now)? == Decision::Deny {
         return Ok(None);
     }
-    let demands = demands(rules, login, target, now);
+    let demands = demands(&mut records.read(), rules, login, target, now)?;
     let grace = grace::ends(&mut records.read(), rules, &demands.demanding, target.uid(), now)?;
     Ok(may_enrol(rules, demands.is_any(), leave(by), grace))
 }

@@ -150,7 +150,7 @@ fn explained(
     supposed: &Supposed,
 ) -> Explained {
     let grounds = &decided.grounds;
-    let case = login.case(uid, now, grounds.history);
+    let case = login.case(uid, now, grounds.for_dates, grounds.history);
     let sight = rules.sight(case);
     let mode = rules.mode_of(case);
     let service = escaped(login.service.as_bytes());

@@ -44,7 +44,7 @@ impl Auth {
         let (rules, id) = (self.rules()?, FactorId::from_hex(id).ok_or_else(no_such)?);
         let (person, now) = (self.person(uid).await?, self.world().clock.now());
         let groups = self.groups(&rules, &person).await;
-        let demands = account_demands(&rules, &person.name, Some(uid), groups, now);
+        let demands = account_demands(&rules, &person.name, Some(uid), groups, now, now.wall);
         self.change_own(uid, proven, move |records, account, _| {
             let Some(at) = account.state.factors.iter().position(|factor| factor.id == id) else {
                 return Ok(Err(no_such()));

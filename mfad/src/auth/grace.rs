@@ -73,7 +73,7 @@ pub(super) fn would_end(
     if head.demanding() != demands.iter().map(String::as_str).collect() {
         head.demand(&demands, (taking.at.wall, head.ran_ms_at(&taking.at)));
         let last = taking.people.get(&uid);
-        seen = seen.or(last.map(|last| Seen { time: *last, offered: UnixTime(0) }));
+        seen = seen.or(last.map(|last| Seen { first: taking.at.wall, time: *last, offered: UnixTime(0) }));
     }
     ends_by(sound, rules, demanding, (uid, seen), &head, now)
 }
@@ -100,7 +100,11 @@ fn ends_by(
         let (since, since_ran_ms) = head.demanded_since(&rules.name(*by))?;
         // A date that is set is for modes: a rule asks from the day it is there.
         let from = rules.required_from.filter(|_| !matches!(by, By::Rule(_)));
-        let ends = from.map_or(since, |from| from.max(since)).plus(rules.grace);
+        let begins = from.map_or(since, |from| from.max(since));
+        if seen.first > begins {
+            return None; // who came later was never without
+        }
+        let ends = begins.plus(rules.grace);
         let ran_ms = ran_ms.saturating_sub(since_ran_ms);
         (now.wall < ends && ran_ms < ends.since(since).saturating_mul(1000)).then_some(ends)
     };
@@ -120,8 +124,9 @@ pub(super) fn see(
     now: UnixTime,
     offered: bool,
 ) -> Result<(), StoreError> {
-    let before = records.read().seen(uid)?.map_or(UnixTime(0), |seen| seen.offered);
-    records.see(uid, Seen { time: now, offered: if offered { now } else { before } })
+    let before = records.read().seen(uid)?;
+    let before = before.unwrap_or(Seen { first: now, time: now, offered: UnixTime(0) });
+    records.see(uid, Seen { time: now, offered: if offered { now } else { before.offered }, ..before })
 }
 
 /// Stores from which date on each part of the rules demands a factor, and who was there; and forgets the dates of
@@ -142,7 +147,7 @@ pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> 
         for (uid, last) in &last {
             if records.read().seen(*uid)?.is_none() {
                 let time = last.unwrap_or(now.wall).min(now.wall);
-                records.see(*uid, Seen { time, offered: UnixTime(0) })?;
+                records.see(*uid, Seen { first: now.wall, time, offered: UnixTime(0) })?;
             }
         }
         Ok(())

@@ -69,6 +69,7 @@ impl Auth {
         signals.place = signals.address.and_then(|address| self.places.of(address));
         if let Subject::Person(person) = &subject {
             signals.groups = self.groups(rules, person).await;
+            signals.name = (person.name != subject_name).then(|| person.name.clone());
         }
         let (via, keys) = (Via::Login, keys(&service, facts));
         let login =
@@ -91,6 +92,9 @@ impl Auth {
             return Some(Groups { among: rules.mentioned, of: names });
         }
         let of = self.world().names.groups_of(person, names).await.ok()?;
+        if of.iter().map(String::len).sum::<usize>() > LONGEST_GROUPS {
+            return None; // a token that holds them would be longer than one may be
+        }
         Some(Groups { among: rules.mentioned, of })
     }
 }
@@ -99,6 +103,8 @@ impl Auth {
 /// known.
 const LONGEST_COMMAND: usize = 1024;
 const LONGEST_TTY: usize = 64;
+/// The longest that the names of a user's groups may be together, in bytes, likewise.
+const LONGEST_GROUPS: usize = 8192;
 
 /// What the login host reports, as far as its source can be believed at that service.
 fn signals(service: &ServiceName, facts: &Facts) -> Signals {
@@ -115,6 +121,7 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
         tty: text(facts::TTY, LONGEST_TTY).filter(|tty| !tty.is_empty()),
         groups: None,
         place: None,
+        name: None,
     }
 }
 

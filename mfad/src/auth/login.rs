@@ -120,7 +120,9 @@ impl Auth {
                 let reminds = looked.reminder.is_some();
                 match self.conclude_unasked(rules, &login, &subject, reminds).await? {
                     Outcome::Waived(_, why) => {
-                        return Ok(Step::waived_and_told(why, looked.reminder.unwrap_or_default()));
+                        // Who comes by a security key reads here what others read in the question.
+                        let news = looked.news.filter(|_| why == Reason::SecurityKey);
+                        return Ok(Step::waived_and_told(why, looked.reminder.or(news).unwrap_or_default()));
                     }
                     Outcome::Refused(Refusal { reason: Reason::Denied, .. }) => {
                         let text = words::farewell(Reason::Denied, login.attested, 0);
@@ -424,7 +426,7 @@ fn reminder(
     if !grace::is_to_be_offered(sound, uid, now.wall)? {
         return Ok(None);
     }
-    let demands = enrolling::demands(rules, login, target, now);
+    let demands = enrolling::demands(sound, rules, login, target, now)?;
     let grace = grace::ends(sound, rules, &demands.demanding, Some(uid), now)?;
     let may_enrol = may_enrol(rules, demands.is_any(), Leave::Wish, grace).is_some();
     let from = rules.required_from.filter(|_| demands.mode == Mode::Required);

@@ -19,7 +19,7 @@ impl Auth {
         let (rules, person) = (self.rules()?, self.person(uid).await?);
         let (name, now) = (person.name.clone(), self.world().clock.now());
         let groups = self.groups(&rules, &person).await;
-        let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now);
+        let demands = account_demands(&rules, &person.name, Some(person.uid), groups, now, now.wall);
         let allowed = rules.factors.allowed.iter().cloned().collect();
         let (mode, host) = (demands.mode.word().to_owned(), self.world().host);
         let read = self.store.read(move |sound| {

@@ -106,7 +106,7 @@ type Part = fn(&Conditions, &Sight<'_>) -> Option<Truth>;
 /// first No.
 const PARTS: [(&str, Part); 15] = [
     ("service", |c, s| any(&c.service, s.case.service, |e, service| e.as_bytes() == service.as_bytes())),
-    ("user", |c, s| any(&c.user, Some(s.case.subject), |e, user| e == *user)),
+    ("user", |c, s| subject(&c.user, s)),
     ("target", |c, s| any(&c.target, s.case.target, |e, target| e == *target)),
     ("address", |c, s| any(&c.address, s.case.signals.address, |e, address| e.contains(*address))),
     ("network", |c, s| any(&c.network, s.case.signals.address, |e, address| s.within(*address)[*e])),
@@ -129,6 +129,15 @@ const PARTS: [(&str, Part); 15] = [
 fn any<E, T>(entries: &[E], known: Option<T>, is: impl Fn(&E, &T) -> bool) -> Option<Truth> {
     let holds = |known: T| entries.iter().any(|entry| is(entry, &known));
     (!entries.is_empty()).then(|| Truth::of(known.map(holds)))
+}
+
+/// Whether the subject is one of `users`: by the name that was typed, and by the one that the account has. Where only
+/// one of them is meant, it is unknown, so that no other spelling gets round a rule or into an exemption.
+fn subject(users: &[UserName], sight: &Sight<'_>) -> Option<Truth> {
+    let is_meant = |name: &UserName| users.contains(name);
+    let typed = is_meant(sight.case.subject);
+    let own = sight.case.signals.name.as_ref().map_or(typed, is_meant);
+    (!users.is_empty()).then(|| Truth::of((typed == own).then_some(typed)))
 }
 
 fn one(wanted: Option<Seen>, seen: Option<Seen>) -> Option<Truth> {

@@ -169,7 +169,7 @@ impl Rules {
     /// What a mode asks, before any rule.
     fn by_mode(&self, sight: &Sight<'_>, in_force: InForce, tell: &mut dyn FnMut(Weighed)) -> Asked {
         let mode = in_force.mode;
-        if mode == Mode::Optional || mode == Mode::Required && !self.is_required_by(sight.case.now) {
+        if mode == Mode::Optional || mode == Mode::Required && !self.is_required_by(sight.case.for_dates) {
             return in_force.asks(Demand::IfEnrolled(Reason::Optional));
         }
         let asked = in_force.asks(Demand::Factor { fresh: false });

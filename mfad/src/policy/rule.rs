@@ -61,7 +61,7 @@ pub struct Rule {
 impl Rule {
     /// Whether it is about that login.
     pub fn holds(&self, sight: &Sight<'_>) -> Truth {
-        if self.until.is_some_and(|until| sight.case.now >= until) {
+        if self.until.is_some_and(|until| sight.case.for_dates >= until) {
             return Truth::No;
         }
         let when = self.when.hold(sight);
@@ -85,6 +85,6 @@ pub struct Exemption {
 impl Exemption {
     /// Whether it is about that login.
     pub fn holds(&self, sight: &Sight<'_>) -> Truth {
-        if sight.case.now >= self.until { Truth::No } else { self.when.hold(sight) }
+        if sight.case.for_dates >= self.until { Truth::No } else { self.when.hold(sight) }
     }
 }

@@ -45,6 +45,8 @@ pub struct Signals {
     pub groups: Option<Groups>,
     /// Where that address is, by the operator's database.
     pub place: Option<Place>,
+    /// What the subject's account is called, where a source of names spells it otherwise than it was typed.
+    pub name: Option<UserName>,
 }
 
 /// Memberships, as far as the policy asks for them.
@@ -132,6 +134,8 @@ pub struct Case<'a> {
     pub target: Option<&'a UserName>,
     /// The daemon's time.
     pub now: UnixTime,
+    /// The time by which dates of the settings are over: `now`, or later where the clock was set back.
+    pub for_dates: UnixTime,
     /// See [`Signals`].
     pub signals: &'a Signals,
     /// See [`History`].

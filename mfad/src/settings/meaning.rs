@@ -161,9 +161,12 @@ fn rule(written: form::Rule, networks: &[Network]) -> Result<Rule, String> {
     printable("name", &name).map_err(at)?;
     let when = conditions(written.when, networks).map_err(at)?;
     let unless = conditions(written.unless, networks).map_err(at)?;
+    if unless.impossible_travel {
+        return Err(at("travel only makes a rule stricter: it is no exception".into()));
+    }
     let reason = written.reason.unwrap_or_default();
     match (written.then, written.until) {
-        (Effect::Skip, until) => may_skip(&when, &unless, &reason, until.is_some()).map_err(at)?,
+        (Effect::Skip, until) => may_skip(&when, &reason, until.is_some()).map_err(at)?,
         (_, None) => {}
         (_, Some(_)) => {
             return Err(at("a rule that ends by itself loosens unseen: only what skips has `until`".into()));
@@ -174,7 +177,7 @@ fn rule(written: form::Rule, networks: &[Network]) -> Result<Rule, String> {
 }
 
 /// What a rule that skips must say, or must not. (S25)
-fn may_skip(when: &Conditions, unless: &Conditions, reason: &str, ends: bool) -> Result<(), String> {
+fn may_skip(when: &Conditions, reason: &str, ends: bool) -> Result<(), String> {
     if !ends {
         return Err("skips without an end: give it `until`, and a `reason`".into());
     }
@@ -184,7 +187,7 @@ fn may_skip(when: &Conditions, unless: &Conditions, reason: &str, ends: bool) ->
     if when.is_empty() {
         return Err("skips every login: say in `when` which it is about".into());
     }
-    if when.impossible_travel || unless.impossible_travel {
+    if when.impossible_travel {
         return Err("travel only makes a rule stricter: it cannot skip".into());
     }
     printable("reason", reason)

@@ -112,7 +112,7 @@ fn rows_are_found_by_what_they_are_keyed_by(engine: &impl Engine) {
     assert_eq!(read(engine, move |rows| rows.factor(id).unwrap().unwrap().sealed), None);
     write(engine, move |txn| txn.drop_factor(id)).expect("a row is dropped");
     assert_eq!(read(engine, move |rows| rows.factor(id).unwrap()), None);
-    let seen = super::SeenRow { time: UnixTime(3), offered: UnixTime(4), tag: vec![5] };
+    let seen = super::SeenRow { first: UnixTime(2), time: UnixTime(3), offered: UnixTime(4), tag: vec![5] };
     let kept = seen.clone();
     write(engine, move |txn| txn.set_seen(1000, &kept)).expect("seen");
     assert_eq!(read(engine, |rows| rows.seen(1000).unwrap()), Some(seen));

@@ -16,6 +16,9 @@ use crate::{
     world::Moment,
 };
 
+/// How long the clocks must have agreed before the wall clock is believed for good, in milliseconds.
+const STEADY_MS: u64 = 3_600_000;
+
 /// What the host's own mode is called among those that demand a factor.
 const POLICY: &str = "policy";
 
@@ -51,6 +54,10 @@ pub struct Later {
     others_since: BTreeMap<String, (UnixTime, u64)>,
     /// Of the exemptions that were granted from the command line, as they lie in their row; zeros where there is none.
     pub granted: Tag,
+    /// Since when the wall clock has gone as the boot clock has.
+    agrees_since: Option<Moment>,
+    /// The latest that the wall clock showed when it had gone so for an hour: the dates that are over by then stay over.
+    pub latest: UnixTime,
 }
 
 /// How the roster differs from the head.
@@ -111,6 +118,18 @@ impl Head {
             body = postcard::to_extend(&self.later, body).map_err(|_| StoreError::Malformed("meta"))?;
         }
         Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
+    }
+
+    /// Takes note of the clocks of a commit; `jumped`: whether the wall clock did since the one before. One that is set
+    /// forward by mistake ends no date for good, where it is set right within the hour.
+    pub(super) fn tell_time(&mut self, now: Moment, jumped: bool) {
+        let since = self.later.agrees_since.filter(|_| !jumped);
+        let agreed_ms = since.and_then(|since| now.boot_ms_since(&since));
+        if agreed_ms.is_none() {
+            self.later.agrees_since = Some(now);
+        } else if agreed_ms >= Some(STEADY_MS) {
+            self.later.latest = self.later.latest.max(now.wall);
+        }
     }
 
     /// All that demands a factor, by name, in order.

@@ -36,6 +36,8 @@ pub struct FactorRow {
 /// When a user without a factor was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenRow {
+    /// When for the first time; 0 where an mfad wrote the row that did not record it.
+    pub first: UnixTime,
     /// When.
     pub time: UnixTime,
     /// When an enrolment was last offered in a login; 0: never.

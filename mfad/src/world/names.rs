@@ -8,7 +8,10 @@ use std::{
     fs::File,
     io::ErrorKind,
     os::unix::fs::{FileExt, MetadataExt},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,6 +50,7 @@ enum Question {
 }
 
 type Found = Result<Option<Person>, NamesError>;
+type Memberships = Mutex<HashMap<(UserName, Vec<String>), (UnixTime, Vec<String>)>>;
 
 /// A record of logins that nobody wrote to for so long is not kept, in seconds.
 const LASTLOG_KEPT: u64 = 30 * 86_400;
@@ -70,6 +74,9 @@ struct Inner {
     cache: Mutex<HashMap<Question, (UnixTime, Option<Person>)>>,
     source: Source,
     services: Slowly,
+    /// What was answered lately of who is in which groups.
+    memberships: Memberships,
+    probes: AtomicU64,
     /// The host's record of logins, where there is one.
     lastlog: Option<File>,
     clock: Arc<dyn Clock>,
@@ -89,7 +96,9 @@ impl Names {
     fn new(file: PasswdFile, clock: Arc<dyn Clock>, source: Source) -> Self {
         let (file, cache) = (Mutex::new(file), Mutex::default());
         let services = Slowly::start(THREADS, WAITING);
-        Self(Arc::new(Inner { file, cache, source, services, lastlog: source.lastlog(), clock }))
+        let (memberships, probes) = (Memberships::default(), AtomicU64::new(0));
+        let lastlog = source.lastlog();
+        Self(Arc::new(Inner { file, cache, source, services, memberships, probes, lastlog, clock }))
     }
 
     /// The account of that name; `None` when every source says there is none.
@@ -139,8 +148,25 @@ impl Names {
 
     /// Those of `groups` that the user is in, by every source.
     pub async fn groups_of(&self, person: &Person, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+        let now = self.0.clock.now();
+        let lock = || self.0.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = (person.name.clone(), groups.clone());
+        if let Some((when, of)) = lock().get(&asked)
+            && now.wall >= *when
+            && now.wall.since(*when) < KEPT
+        {
+            return Ok(of.clone());
+        }
         let (source, name) = (self.0.source, person.name.clone());
-        self.ask(move || source.groups_of(&name, groups)).await
+        // Another name each time, or a cache would answer for a source that is away.
+        let nobodys = format!("{NO_GROUP}-{}-{}", now.boot_ms, self.0.probes.fetch_add(1, Ordering::Relaxed));
+        let of = self.ask(move || source.groups_of(&name, groups, &nobodys)).await?;
+        let mut kept = lock();
+        if kept.len() >= CACHE {
+            kept.clear();
+        }
+        kept.insert(asked, (now.wall, of.clone()));
+        Ok(of)
     }
 
     /// The uids of `/etc/passwd`.
@@ -202,25 +228,30 @@ impl Source {
         }
     }
 
-    fn groups_of(self, name: &UserName, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+    fn groups_of(
+        self,
+        name: &UserName,
+        groups: Vec<String>,
+        nobodys: &str,
+    ) -> Result<Vec<String>, NamesError> {
         match self {
-            Self::Nss => groups_by_nss(name, groups),
+            Self::Nss => groups_by_nss(name, groups, nobodys),
             Self::Nothing => Ok(Vec::new()),
         }
     }
 }
 
-/// A group that nobody has.
+/// How a group is called that nobody has.
 const NO_GROUP: &str = "no-group-has-this-name";
 
 /// For a user that is there: one whom NSS does not find, or a source that is away, is an error and never "in none".
-fn groups_by_nss(name: &UserName, mut groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+fn groups_by_nss(name: &UserName, mut groups: Vec<String>, nobodys: &str) -> Result<Vec<String>, NamesError> {
     let text = std::str::from_utf8(name.as_bytes()).map_err(|_| NamesError::Service)?;
     let failed = |_| NamesError::Service;
     let user = User::from_name(text).map_err(failed)?.ok_or(NamesError::Service)?;
     // getgrouplist says nothing of a source that is away, and of what that has nothing: so each is asked for a
     // group that none has, which they all must deny.
-    Group::from_name(NO_GROUP).map_err(failed)?;
+    Group::from_name(nobodys).map_err(failed)?;
     let name = CString::new(text).map_err(|_| NamesError::Service)?;
     let own = getgrouplist(&name, user.gid).map_err(failed)?;
     let mut unknown = None;

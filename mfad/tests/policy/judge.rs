@@ -59,6 +59,7 @@ pub(crate) fn with_case<T>(rules: &Rules, login: &Login, ask: impl FnOnce(Case<'
         tty: owned(login.tty),
         groups,
         place: (place != Place::default()).then_some(place),
+        name: None,
     };
     let seen = |word: Option<&str>| word.map(|word| if word == "known" { Seen::Known } else { Seen::New });
     let history = History {
@@ -74,6 +75,7 @@ pub(crate) fn with_case<T>(rules: &Rules, login: &Login, ask: impl FnOnce(Case<'
         service: service.as_ref(),
         target: target.as_ref(),
         now: UnixTime(login.now.unix),
+        for_dates: UnixTime(login.now.unix),
         signals: &signals,
         history,
     })

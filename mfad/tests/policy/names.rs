@@ -21,6 +21,7 @@ fn a_rule_is_about_a_name_byte_by_byte() {
                 service: Some(&service),
                 target: Some(&target),
                 now: UnixTime(0),
+                for_dates: UnixTime(0),
                 signals: &Signals::default(),
                 history: History::default(),
             },

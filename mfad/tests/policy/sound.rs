@@ -56,6 +56,7 @@ fn known(rules: &Rules) -> Signals {
         tty: first.and_then(|rule| rule.when.tty.first().cloned()).or(Some("tty1".into())),
         groups: Some(Groups { among: rules.mentioned, of }),
         place: Some(Place { asn: Some(64500), country: Some("DE".into()), coordinates: None }),
+        name: None,
     }
 }
 
@@ -71,6 +72,7 @@ fn hardness(rules: &Rules, uid: Option<u32>, signals: &Signals, all: bool, now: 
         service: all.then_some(&service),
         target: all.then_some(&user),
         now,
+        for_dates: now,
         signals,
         history,
     };

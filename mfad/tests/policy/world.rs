@@ -160,10 +160,10 @@ pub(crate) fn rule(effects: &'static [&'static str]) -> impl Strategy<Value = Ru
     let unless = prop_oneof![Just(Conditions::new()), any_conditions()];
     (any_conditions(), unless, select(effects), select(&DATES[..]), select(&USERS[..])).prop_map(
         |(mut when, mut unless, then, until, user)| {
+            unless.retain(|(key, _)| *key != "travel");
             let until = (then == "skip").then_some(until);
             if until.is_some() {
                 when.retain(|(key, _)| *key != "travel");
-                unless.retain(|(key, _)| *key != "travel");
                 if when.is_empty() {
                     when.push(("user", vec![user]));
                 }

@@ -120,6 +120,92 @@ fn an_exemption_holds_until_its_end_and_for_nobody_who_is_locked() {
     assert_eq!(host.begin("alice", "sshd", &from(HOME)).kind(), Kind::Ask);
 }
 
+// S6, S25
+#[test]
+fn a_clock_that_is_set_back_brings_no_exemption_back_and_puts_no_date_off() {
+    let host = Host::new(Mode::Optional);
+    let exempt = "[[exempt]]\nuser = \"bob\"\nservice = \"sshd\"\nreason = \"CHG-118\"\nuntil = 2027-01-16\n";
+    settings(&host, "required", &format!("required_from = 2027-01-16\n{exempt}"));
+    let reason = |service| ended(&host.begin("bob", service, &from(HOME))).1;
+    assert_eq!((reason("sshd"), reason("sudo")), (Some(Reason::Exempt), Some(Reason::Optional)));
+    for _ in 0..3 {
+        host.clock.pass(86_400);
+        host.login("bob", &from(HOME), "123456"); // a commit
+    }
+    host.clock.set_wall(NOON);
+    for service in ["sshd", "sudo"] {
+        assert_eq!(host.begin("bob", service, &from(HOME)).kind(), Kind::Ask, "{service}");
+    }
+    let enrol = run(host.auth.enroll_begin(1001, EnrollRequest::default(), None));
+    assert_eq!(enrol.unwrap_err().fault, Fault::NotPermitted);
+}
+
+// A clock that is wrong for a while must not end for good what is to last for years.
+#[test]
+fn a_clock_that_was_set_forward_by_mistake_ends_no_exemption_for_good() {
+    let host = Host::new(Mode::Required);
+    settings(&host, "required", "[[exempt]]\nuser = \"bob\"\nreason = \"CHG-118\"\nuntil = 2027-06-01\n");
+    let is_exempt = || ended(&host.begin("bob", "sshd", &from(HOME))).1 == Some(Reason::Exempt);
+    assert!(is_exempt());
+    host.clock.set_wall(NOON + 365 * 86_400);
+    for _ in 0..3 {
+        assert!(!is_exempt());
+        host.login("alice", &from(HOME), "123456"); // a commit
+        host.clock.pass(900);
+    }
+    host.clock.set_wall(NOON + 2700);
+    assert!(is_exempt());
+}
+
+// S19
+#[test]
+fn who_comes_later_has_no_grace_whatever_the_settings_do_then() {
+    let host = Host::new(Mode::Optional);
+    let carol = |service| ended(&host.begin("carol", service, &attested(HOME)));
+    settings(&host, "required", "grace = \"30d\"\n");
+    host.clock.pass(5 * 86_400);
+    let passwd = host.dir.path().join("passwd");
+    let before = std::fs::read_to_string(&passwd).unwrap();
+    std::fs::write(&passwd, format!("{before}carol:x:1002:\n")).unwrap();
+    host.clock.pass(60);
+    assert_eq!(carol("sshd").0, Kind::Ask);
+    // Another part that demands a factor, and a login that is let by.
+    let more = "grace = \"30d\"\n[[rule]]\nname = \"sudo\"\nwhen = { service = \"sudo\" }\nthen = \"ask\"\n\
+                [[exempt]]\nuser = \"carol\"\nservice = \"login\"\nreason = \"r\"\nuntil = 2030-01-01\n";
+    settings(&host, "required", more);
+    assert_eq!(carol("login"), (Kind::Waived, Some(Reason::Exempt)));
+    assert_eq!(carol("sshd").0, Kind::Ask);
+    assert_eq!(
+        run(host.auth.enroll_begin(1002, EnrollRequest::default(), None)).unwrap_err().fault,
+        Fault::NotPermitted
+    );
+    assert_eq!(ended(&host.begin("bob", "sudo", &from(HOME))).1, Some(Reason::Grace), "who was there has it");
+}
+
+#[test]
+fn another_spelling_of_a_name_gets_round_no_rule_and_into_no_exemption() {
+    let host = Host::new(Mode::Optional);
+    let rule = "[[rule]]\nname = \"not bob\"\nwhen = { user = \"bob\" }\nthen = \"deny\"\n";
+    let exempt = "[[exempt]]\nuser = \"BOB\"\nreason = \"r\"\nuntil = 2030-01-01\n";
+    settings(&host, "optional", &format!("{rule}{exempt}"));
+    let rules = host.policy.get().unwrap();
+    let signals = crate::policy::Signals { name: Some("bob".into()), ..Default::default() };
+    let (typed, service) = ("BOB".into(), "sshd".into());
+    let case = crate::policy::Case {
+        subject: &typed,
+        uid: Some(1001),
+        service: Some(&service),
+        target: None,
+        now: UnixTime(NOON),
+        for_dates: UnixTime(NOON),
+        signals: &signals,
+        history: crate::policy::History::default(),
+    };
+    assert_eq!(rules.demand(case, &[]).demand, crate::policy::Demand::Deny);
+    settings(&host, "required", exempt);
+    assert_ne!(host.policy.get().unwrap().demand(case, &[]).demand, crate::policy::Demand::Nothing);
+}
+
 #[test]
 fn the_audit_says_what_decided_and_what_would_have_been() {
     let host = Host::new(Mode::Optional);

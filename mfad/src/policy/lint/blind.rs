@@ -32,7 +32,7 @@ const TOLD: [Told; 5] = [
 ];
 
 /// Services that a rule which names none is about, as people think of them.
-const WELL_KNOWN: [&str; 3] = ["sshd", "sudo", "su"];
+const WELL_KNOWN: [&str; 4] = ["sshd", "sudo", "su", "login"];
 
 /// Why an entry that skips is never taken.
 pub(super) fn unknown_everywhere(entry: &Entry<'_>) -> Option<String> {

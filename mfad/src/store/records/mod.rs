@@ -5,7 +5,7 @@ mod granted;
 mod sealed;
 mod seen;
 
-use mfa_proto::identity::{ServiceName, UserName};
+use mfa_proto::identity::{ServiceName, UnixTime, UserName};
 
 pub use granted::Granted;
 pub use sealed::Hashes;
@@ -122,6 +122,11 @@ impl<'a> Sound<'a> {
         let Some(row) = self.rows.last_audit(id)? else { return Ok(0) };
         let record = Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))?;
         Ok(record.account.map_or(0, |(_, version)| version))
+    }
+
+    /// The time for dates that are to end something: a clock that was set back brings none of them back. (S6)
+    pub fn time_for_dates(&mut self, now: &Moment) -> Result<UnixTime, StoreError> {
+        Ok(self.head()?.later.latest.max(now.wall))
     }
 
     /// The head as last committed.
@@ -324,14 +329,19 @@ impl<'a> Records<'a> {
     /// Records a jump of the wall clock of over a minute against the boot clock. It refuses
     /// nothing by itself: a resumed machine jumps rightly.
     fn watch_clock(&mut self) -> Result<(), StoreError> {
-        let Some(before) = self.head.clock else { return Ok(()) };
-        let Some(gone_ms) = self.now.boot_ms_since(&before) else { return Ok(()) };
-        let expected = before.wall.0.saturating_add(gone_ms / 1000);
-        let seconds = i64::try_from(i128::from(self.now.wall.0) - i128::from(expected)).unwrap_or(i64::MAX);
-        if seconds.abs() > 60 {
-            self.audit(None, Event::ClockJumped { seconds }, Context::none())?;
+        let seconds = self.jump().filter(|seconds| seconds.abs() > 60);
+        self.head.tell_time(self.now, seconds.is_some());
+        match seconds {
+            Some(seconds) => self.audit(None, Event::ClockJumped { seconds }, Context::none()),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// How far the wall clock moved against the boot clock since the commit before; `None` over a boot.
+    fn jump(&self) -> Option<i64> {
+        let before = self.head.clock?;
+        let expected = before.wall.0.saturating_add(self.now.boot_ms_since(&before)? / 1000);
+        Some(i64::try_from(i128::from(self.now.wall.0) - i128::from(expected)).unwrap_or(i64::MAX))
     }
 }
 

@@ -157,24 +157,37 @@ mod tests {
         let path = folder.path().join("db");
         Sqlite::create(&path, &keys()).unwrap();
         let next = Connection::open(&path).unwrap();
-        next.execute_batch("ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 2").unwrap();
+        next.execute_batch("ALTER TABLE account ADD COLUMN colour TEXT; PRAGMA user_version = 3").unwrap();
         let says = |oldest: &str| {
             let sql = "UPDATE meta SET value = CAST(?1 AS BLOB) WHERE key = 'readable_by'";
             assert_eq!(next.execute(sql, [oldest]).unwrap(), 1);
         };
         let too_new =
-            |result: Result<bool, StoreError>| matches!(result, Err(StoreError::TooNew { found: 2, .. }));
+            |result: Result<bool, StoreError>| matches!(result, Err(StoreError::TooNew { found: 3, .. }));
         says("1");
         assert!(Sqlite::check(&path, &keys()).unwrap());
         drop(Sqlite::open(&path, &keys()).unwrap());
-        assert_eq!(next.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(), 2);
-        for refused in ["2", "0", "", "-1", "x"] {
+        assert_eq!(next.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(), 3);
+        for refused in ["3", "0", "", "-1", "x"] {
             says(refused);
             assert!(too_new(Sqlite::check(&path, &keys())), "{refused}");
             assert!(too_new(Sqlite::open(&path, &keys()).map(|(_, sound)| sound)), "{refused}");
         }
         next.execute("DELETE FROM meta WHERE key = 'readable_by'", []).unwrap();
         assert!(too_new(Sqlite::check(&path, &keys())));
+    }
+
+    #[test]
+    fn the_store_of_the_first_schema_is_brought_to_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        Sqlite::create(&path, &keys()).unwrap();
+        let first = Connection::open(&path).unwrap();
+        let sql = "ALTER TABLE seen DROP COLUMN first; INSERT INTO seen VALUES (7, 3, 4, x'05'); PRAGMA user_version = 1";
+        first.execute_batch(sql).unwrap();
+        drop(Sqlite::open(&path, &keys()).unwrap());
+        let seen = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        assert_eq!(first.query_row("SELECT first, time FROM seen", [], seen).unwrap(), (0, 3));
     }
 
     // S31, S32: the settings that make a commit durable are in force.

@@ -159,9 +159,10 @@ impl Rows for Db {
     }
 
     fn seen(&mut self, uid: u32) -> Result<Option<SeenRow>, StoreError> {
-        self.one("SELECT time, offered, tag FROM seen WHERE uid = ?1", [uid], |row| {
-            let [time, offered] = [row.get(0)?, row.get(1)?].map(|time| UnixTime(unsigned(time)));
-            Ok(SeenRow { time, offered, tag: row.get(2)? })
+        self.one("SELECT first, time, offered, tag FROM seen WHERE uid = ?1", [uid], |row| {
+            let times = [row.get(0)?, row.get(1)?, row.get(2)?];
+            let [first, time, offered] = times.map(|time| UnixTime(unsigned(time)));
+            Ok(SeenRow { first, time, offered, tag: row.get(3)? })
         })
     }
 
@@ -228,9 +229,10 @@ impl Txn for Db {
     }
 
     fn set_seen(&mut self, uid: u32, row: &SeenRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO seen (uid, time, offered, tag) VALUES (?1, ?2, ?3, ?4)
-                   ON CONFLICT (uid) DO UPDATE SET time = ?2, offered = ?3, tag = ?4";
-        self.change(sql, params![uid, signed(row.time.0), signed(row.offered.0), row.tag]).map(drop)
+        let sql = "INSERT INTO seen (uid, first, time, offered, tag) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (uid) DO UPDATE SET first = ?2, time = ?3, offered = ?4, tag = ?5";
+        let [first, time, offered] = [row.first, row.time, row.offered].map(|time| signed(time.0));
+        self.change(sql, params![uid, first, time, offered, row.tag]).map(drop)
     }
 
     fn remove_account(&mut self, id: AccountId) -> Result<(), StoreError> {

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::{StoreError, database, pragma};
 
 /// One entry a schema version: what brings the one before to it.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE meta (
         key     TEXT PRIMARY KEY,
         value   BLOB NOT NULL
@@ -49,7 +50,11 @@ const MIGRATIONS: [&str; 1] = ["
         tag     BLOB NOT NULL
     ) STRICT;
     CREATE INDEX audit_of_account ON audit (account, seq) WHERE account IS NOT NULL;
-"];
+",
+    "
+    ALTER TABLE seen ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// The schema this program writes.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]

@@ -122,7 +122,7 @@ fn source(settings: &Settings, store: &Store) -> Source {
 /// Takes the databases of places. One that cannot be read keeps no settings back: then its places are not known.
 fn open(places: &Places, settings: &Settings, tell: &dyn Fn(Notice, &str)) {
     for wrong in places.read(&settings.databases) {
-        tell(Notice::PlacesUnread, &format!("no place is known by {wrong}"));
+        tell(Notice::PlacesUnread, &format!("{wrong}: what was read of it before goes on, if anything was"));
     }
 }
 

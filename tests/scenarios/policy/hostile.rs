@@ -2,6 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::time::Duration;
+
+use mfa_tests::wait;
 
 use super::{Met, met, people, set, ssh, start, sudo, with_ops};
 use crate::name_services::add_source;
@@ -47,7 +50,10 @@ fn who_joins_a_group_in_the_middle_of_a_login_is_not_in_it_yet() {
     };
     let wrong = machine.token("alice").wrong_code();
     let _ = ssh(&machine, "alice").code(&wrong).before_code(join).assert_refused();
-    assert_eq!(met(ssh(&machine, "alice")), Met::Nobody, "in the next one");
+    // What was told of groups is believed for five seconds.
+    wait::for_condition("alice is in it", Duration::from_secs(20), || {
+        met(ssh(&machine, "alice")) == Met::Nobody
+    });
 }
 
 // S22: a source of names that fails makes nobody a member, and nobody a stranger to what is stricter.

@@ -1,5 +1,9 @@
 //! Modes: of the host and of groups, from a date on, with grace, for people and for programs.
 
+use std::time::Duration;
+
+use mfa_tests::wait;
+
 use super::{Met, met, set, ssh, start, sudo};
 
 #[test]
@@ -18,7 +22,7 @@ fn a_group_has_a_mode_of_its_own_and_mfactl_tells_which() {
     let shown = || machine.told("root", "user show alice")[0]["mode"].clone();
     assert_eq!(shown(), "optional");
     machine.shell("usermod --append --groups ops alice");
-    assert_eq!(shown(), "required");
+    wait::for_condition("alice is in it", Duration::from_secs(20), || shown() == "required");
     set(&machine, "required", "[group.ops]\nmode = \"off\"\n");
     assert_eq!(
         ["alice", "bob", "carol"].map(|user| met(sudo(&machine, user))),

@@ -100,8 +100,8 @@ impl Places {
     /// Where that address is; `None` where no database knows it.
     pub fn of(&self, address: IpAddr) -> Option<Place> {
         let read = self.opened();
-        let country: Option<Countries> = look_up(reader(&read.country), address);
-        let system: Option<Systems> = look_up(reader(&read.asn), address);
+        let country: Option<Countries> = look_up(reader(read.country.as_ref()), address);
+        let system: Option<Systems> = look_up(reader(read.asn.as_ref()), address);
         let (country, point) = country.map_or((None, None), |found| (found.country, found.location));
         let is_code = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         let place = Place {
@@ -113,8 +113,8 @@ impl Places {
     }
 }
 
-fn reader(database: &Option<Database>) -> Option<&Reader<Vec<u8>>> {
-    database.as_ref().map(|database| &*database.reader)
+fn reader(database: Option<&Database>) -> Option<&Reader<Vec<u8>>> {
+    database.map(|database| &*database.reader)
 }
 
 /// A broken record is none.

@@ -8,12 +8,12 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use mfa_tests::document::{Page, repository};
+use mfa_tests::document::{Page, nobody, repository};
 use mfa_tests::package::{Version, deb};
 use mfa_tests::{Booted, Machine, Token, User};
 
 use crate::administration::{on_trial, phone_that_reads};
-use crate::people::{backup_codes, not_enrolled};
+use crate::people::{backup_codes, enrolled, not_enrolled};
 
 const PAGE: &str = "README.md";
 
@@ -87,4 +87,13 @@ fn the_peer_takes_five_by_its_own_readme_for_sshd_alone() {
     let login = machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&phone.code());
     let _ = login.assert_granted();
     measured("google-authenticator", 5, started.elapsed());
+}
+
+#[test]
+fn the_policy_of_the_front_page_is_one_and_is_explained() {
+    let machine = Machine::new().user(enrolled("alice")).start();
+    let mut page = Page::of(PAGE, "policy");
+    page.play_next(&machine, &mut nobody);
+    machine.mfad().restart();
+    page.play(&machine, &mut nobody);
 }

@@ -150,7 +150,7 @@ fn a_command_that_is_killed_leaves_a_rollback_that_works_by_itself() {
     let before = state(&machine);
     let mut terminal = apply(&machine, "sudo --within 20");
     say_yes(&machine, &mut terminal);
-    machine.shell("pkill -KILL -f 'mfactl pam apply'");
+    machine.shell("pkill -KILL -f '^mfactl pam apply'");
     assert_ne!(state(&machine), before, "nobody has put it back yet");
     wait::for_condition("the armed rollback has run", Duration::from_secs(60), || state(&machine) == before);
     wait::for_condition("the trial is over", PATIENCE, || !machine.exists("/var/lib/mfactl/trial.json"));

@@ -15,7 +15,7 @@ fn a_timer_puts_back_what_a_killed_command_left() {
     let before = state(&machine);
     let mut terminal = apply(&machine, "sudo --within 20");
     say_yes(&machine, &mut terminal);
-    machine.shell("pkill -KILL -f 'mfactl pam apply'");
+    machine.shell("pkill -KILL -f '^mfactl pam apply'");
     assert_ne!(state(&machine), before, "nobody has put it back yet");
     wait::for_condition("the timer has run", Duration::from_secs(60), || state(&machine) == before);
     wait::for_condition("nothing of it is left", PATIENCE, || {

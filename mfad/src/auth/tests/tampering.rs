@@ -128,11 +128,11 @@ fn another_key_opens_nothing_and_a_newer_schema_is_left_alone() {
     assert!(matches!(Sqlite::open(&host.db(), &other), Err(crate::store::StoreError::WrongKey)));
     let keys = Arc::new(Keys::new(&Secret::new([7; 32])));
     // The next release's, which says that this one can go on with it; and one that says it cannot.
-    host.sql("PRAGMA user_version = 2");
+    host.sql("PRAGMA user_version = 3");
     assert!(Sqlite::open(&host.db(), &keys).is_ok());
     host.sql(
         "PRAGMA user_version = 99; UPDATE meta SET value = CAST('98' AS BLOB) WHERE key = 'readable_by'",
     );
     let refused = Sqlite::open(&host.db(), &keys).err().unwrap().to_string();
-    assert!(refused.contains("schema 99 is newer than the 1"), "{refused}");
+    assert!(refused.contains("schema 99 is newer than the 2"), "{refused}");
 }

@@ -42,7 +42,7 @@ pub(super) fn unknown_everywhere(entry: &Entry<'_>) -> Option<String> {
     let told = TOLD
         .iter()
         .find(|told| told.is_in_either(entry) && told.blind(entry).len() == entry.services().len())?;
-    Some(format!("is never taken: no {} is known at {}", told.called, told.blind(entry).join(" and ")))
+    Some(format!("is never taken: no {} is known at {}", told.called, listed(&told.blind(entry))))
 }
 
 /// Where an entry that asks or denies does so whatever it says.
@@ -55,12 +55,21 @@ pub(super) fn unknown_somewhere(entry: &Entry<'_>) -> Option<String> {
     Some(format!(
         "no {} is known at {}, where it {} whatever that is{hint}",
         told.called,
-        told.blind(entry).join(" and "),
+        listed(&told.blind(entry)),
         match entry.then {
             Effect::Deny => "denies",
             _ => "asks",
         }
     ))
+}
+
+/// `sudo`, `sudo and su`, `sudo, su and login`.
+fn listed(services: &[&str]) -> String {
+    match services {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 impl Told {

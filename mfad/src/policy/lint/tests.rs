@@ -134,18 +134,19 @@ fn a_rule_about_addresses_that_names_no_service_is_about_sudo_too() {
     for condition in
         ["address = \"192.0.2.7\"", "country = \"DE\"", "device = \"new\"", "travel = \"impossible\""]
     {
-        let at_sudo =
-            ["is known at sudo and su, where it denies whatever that is; say for which `service` it is"];
+        let at_sudo = [
+            "is known at sudo, su and login, where it denies whatever that is; say for which `service` it is",
+        ];
         is_found(&rule("a", &format!("when = {{ {condition} }}"), "deny"), &at_sudo);
         is_found(&rule("a", &format!("unless = {{ {condition} }}"), "deny"), &at_sudo);
         is_sound(&rule(
             "a",
-            &format!("when = {{ {condition} }}\nunless = {{ service = [\"sudo\", \"su\"] }}"),
+            &format!("when = {{ {condition} }}\nunless = {{ service = [\"sudo\", \"su\", \"login\"] }}"),
             "deny",
         ));
     }
     let found = found(&rule("a", "when = { command = \"/bin/bash\" }", "ask"));
-    assert!(found[0].contains("no command is known at sshd and su, where it asks"), "{found:?}");
+    assert!(found[0].contains("no command is known at sshd, su and login, where it asks"), "{found:?}");
 }
 
 #[test]

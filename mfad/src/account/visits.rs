@@ -15,6 +15,8 @@ pub(super) const KEPT: usize = 8;
 const FRESH: u64 = 86_400;
 /// The same for where the last login was: nobody comes 250 km further in that time.
 const FRESH_PLACE: u64 = 900;
+/// So far a clock may be corrected, in seconds.
+const SLACK: u64 = 60;
 /// Nobody travels faster, in kilometres an hour;
 const FASTEST: f64 = 1000.0;
 /// and below so many kilometres, databases are too coarse to say anything.
@@ -142,8 +144,10 @@ impl Visits {
     }
 }
 
+/// A clock that was set back makes nothing old known again: what was seen later than now is not. (S6)
 fn seen<T: PartialEq>(known: &[At<T>], what: &T, within: u64, now: UnixTime) -> Seen {
-    let is_known = known.iter().any(|known| known.what == *what && now.since(known.last) <= within);
+    let in_time = |last: UnixTime| last <= now.plus(SLACK) && now.since(last) <= within;
+    let is_known = known.iter().any(|known| known.what == *what && in_time(known.last));
     if is_known { Seen::Known } else { Seen::New }
 }
 
@@ -207,6 +211,17 @@ mod tests {
         assert_eq!(location("nowhere", Some("DE")), None, "an address that is not known is nowhere");
         let nothing = Signals { address: "203.0.113.1".parse().ok(), ..Signals::default() };
         assert_eq!(Visit::of(&nothing, &rules()), Visit::default());
+    }
+
+    // S6
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_device_known_again() {
+        let mut visits = Visits::default();
+        let known_at = |visits: &Visits, now| visits.history(&with_key(1), WITHIN, UnixTime(now)).device;
+        visits.learn(with_key(1), WITHIN, UnixTime(200 * DAY));
+        assert_eq!(known_at(&visits, 291 * DAY), Some(Seen::New), "too long ago");
+        assert_eq!(known_at(&visits, 199 * DAY), Some(Seen::New), "not seen yet");
+        assert_eq!(known_at(&visits, 200 * DAY - 30), Some(Seen::Known), "a clock may be corrected");
     }
 
     #[test]

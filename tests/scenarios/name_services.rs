@@ -72,3 +72,18 @@ fn who_may_be_known_elsewhere_is_not_let_in_while_that_source_is_away() {
     let code = machine.token("alice").code();
     assert!(machine.pam_host("door", "alice", &["--answer", &code]).granted());
 }
+
+// S22: all that one login asks of a slow source has one time, which the module outwaits.
+#[test]
+fn a_source_that_takes_its_time_leaves_no_login_unjudged() {
+    let machine = Machine::new()
+        .user(enrolled("alice"))
+        .settings("[policy]\nmode = \"required\"\n[group.ops]\nmode = \"off\"\n")
+        .pam("door", asks_or_lets_in())
+        .start()
+        .with_pam_host();
+    machine.shell("sed -i 's/^group:.*/group: files source/' /etc/nsswitch.conf");
+    with_another_source(&machine, "slowly knows dora 4242");
+    let report = machine.pam_host("door", "dora", &["--answer", "123456"]);
+    assert_eq!(report.result(), "PAM_AUTH_ERR", "she was asked: {report}");
+}

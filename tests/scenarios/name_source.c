@@ -26,6 +26,10 @@ static enum nss_status answer(int *error)
     }
     if (sscanf(state, "knows %31s %u", known, &known_uid) == 2)
         return NSS_STATUS_SUCCESS;
+    if (sscanf(state, "slowly knows %31s %u", known, &known_uid) == 2) {
+        usleep(2500 * 1000);
+        return NSS_STATUS_SUCCESS;
+    }
     if (!strcmp(state, "hangs"))
         sleep(60);
     *error = ECONNREFUSED;

@@ -18,7 +18,7 @@ use crate::{
     crypto::{Keys, Purpose},
     policy::{Fingerprint, Groups, Rules, Signals, SuSubject},
     store::{Found, Sound, StoreError},
-    world::Person,
+    world::{Names, Person},
 };
 
 /// How many records all unknown names share.
@@ -44,6 +44,7 @@ impl Auth {
         service: ServiceName,
         facts: &Facts,
     ) -> Result<(Login, Subject), Failure> {
+        let names = self.world().names.of_a_login();
         let caller = facts.get(facts::RUSER).filter(|name| !name.is_empty());
         let caller = caller.map(|name| UserName::new(name.as_slice()));
         let asks_caller = facts::is_su(service.as_bytes()) && rules.su == SuSubject::Caller;
@@ -54,11 +55,11 @@ impl Auth {
         let subject = if asks_caller && caller.is_none() {
             Subject::NoCaller
         } else {
-            self.world().names.by_name(&subject_name).await?.map_or(Subject::Unknown, Subject::Person)
+            names.by_name(&subject_name).await?.map_or(Subject::Unknown, Subject::Person)
         };
         let caller_uid = match (&subject, caller) {
             (Subject::Person(person), Some(caller)) if caller == subject_name => Some(person.uid),
-            (_, Some(caller)) => self.world().names.by_name(&caller).await?.map(|person| person.uid),
+            (_, Some(caller)) => names.by_name(&caller).await?.map(|person| person.uid),
             (Subject::Person(person), None) => Some(person.uid),
             (_, None) => None,
         };
@@ -68,7 +69,7 @@ impl Auth {
         let mut signals = signals(&service, facts);
         signals.place = signals.address.and_then(|address| self.places.of(address));
         if let Subject::Person(person) = &subject {
-            signals.groups = self.groups(rules, person).await;
+            signals.groups = groups(&names, rules, person).await;
             signals.name = (person.name != subject_name).then(|| person.name.clone());
         }
         let (via, keys) = (Via::Login, keys(&service, facts));
@@ -87,16 +88,21 @@ impl Auth {
 
     /// Which of the groups that the rules name that user is in; `None` where that cannot be told now.
     pub(super) async fn groups(&self, rules: &Rules, person: &Person) -> Option<Groups> {
-        let names: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
-        if names.is_empty() {
-            return Some(Groups { among: rules.mentioned, of: names });
-        }
-        let of = self.world().names.groups_of(person, names).await.ok()?;
-        if of.iter().map(String::len).sum::<usize>() > LONGEST_GROUPS {
-            return None; // a token that holds them would be longer than one may be
-        }
-        Some(Groups { among: rules.mentioned, of })
+        groups(&self.world().names, rules, person).await
     }
+}
+
+/// The same, by `names`.
+pub(super) async fn groups(names: &Names, rules: &Rules, person: &Person) -> Option<Groups> {
+    let asked: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
+    if asked.is_empty() {
+        return Some(Groups { among: rules.mentioned, of: asked });
+    }
+    let of = names.groups_of(person, asked).await.ok()?;
+    if of.iter().map(String::len).sum::<usize>() > LONGEST_GROUPS {
+        return None; // a token that holds them would be longer than one may be
+    }
+    Some(Groups { among: rules.mentioned, of })
 }
 
 /// The longest command and the longest name of a terminal that rules are put to, in bytes; longer ones are not

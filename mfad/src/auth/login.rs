@@ -23,7 +23,7 @@ use super::{
     decided::{decided, decided_now, security_key},
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
-    identify::{Subject, target},
+    identify::{Subject, groups, target},
     judge::{context, refuse, rule, standing},
     news,
     question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
@@ -76,11 +76,12 @@ impl Auth {
         if rules.is_off() {
             return Ok(Step::waived(Reason::PolicyOff));
         }
-        let Some(person) = self.world().names.by_uid(uid).await? else {
+        let names = self.world().names.of_a_login();
+        let Some(person) = names.by_uid(uid).await? else {
             return Err(Failure::new(mfa_proto::fault::Fault::NotFound, "your uid has no name"));
         };
         let (user, door) = (person.name.clone(), Door::Locker);
-        let signals = Signals { groups: self.groups(&rules, &person).await, ..Signals::default() };
+        let signals = Signals { groups: groups(&names, &rules, &person).await, ..Signals::default() };
         let anchor = Anchor::default();
         let (via, subject, keys) = (Via::Locker(uid), user.clone(), Vec::new());
         let login = Login { via, subject, user, service, door, attested: false, signals, keys, anchor };

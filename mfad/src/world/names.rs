@@ -60,6 +60,8 @@ const WAITING: usize = 64;
 const THREADS: usize = 2;
 /// How long NSS may take for one question.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// How long it may take for all that one login asks: the module waits five seconds for its answer.
+const OF_A_LOGIN: Duration = Duration::from_secs(4);
 /// How long an answer of NSS is believed, in seconds. Errors are never kept.
 const KEPT: u64 = 5;
 /// How many answers are kept.
@@ -67,7 +69,11 @@ const CACHE: usize = 256;
 
 /// Looks names up. Cheap to clone.
 #[derive(Clone)]
-pub struct Names(Arc<Inner>);
+pub struct Names {
+    inner: Arc<Inner>,
+    /// When NSS is waited for no longer, in milliseconds since the machine started.
+    until: Option<u64>,
+}
 
 struct Inner {
     file: Mutex<PasswdFile>,
@@ -98,7 +104,15 @@ impl Names {
         let services = Slowly::start(THREADS, WAITING);
         let (memberships, probes) = (Memberships::default(), AtomicU64::new(0));
         let lastlog = source.lastlog();
-        Self(Arc::new(Inner { file, cache, source, services, memberships, probes, lastlog, clock }))
+        let inner = Inner { file, cache, source, services, memberships, probes, lastlog, clock };
+        Self { inner: Arc::new(inner), until: None }
+    }
+
+    /// The same names for one login, whose questions share the time that one may take.
+    #[must_use]
+    pub fn of_a_login(&self) -> Self {
+        let now = self.inner.clock.now().boot_ms;
+        Self { inner: Arc::clone(&self.inner), until: Some(now.saturating_add(millis(OF_A_LOGIN))) }
     }
 
     /// The account of that name; `None` when every source says there is none.
@@ -106,7 +120,7 @@ impl Names {
         if !name.is_plausible() {
             return Ok(None);
         }
-        let found = self.0.file.lock().unwrap_or_else(PoisonError::into_inner).by_name(name);
+        let found = self.inner.file.lock().unwrap_or_else(PoisonError::into_inner).by_name(name);
         match found.map_err(|_| NamesError::File)? {
             Some(person) => Ok(Some(person)),
             None => self.slowly(Question::Name(name.clone())).await,
@@ -115,7 +129,7 @@ impl Names {
 
     /// The first account of that uid; `None` when every source says there is none.
     pub async fn by_uid(&self, uid: u32) -> Found {
-        let found = self.0.file.lock().unwrap_or_else(PoisonError::into_inner).by_uid(uid);
+        let found = self.inner.file.lock().unwrap_or_else(PoisonError::into_inner).by_uid(uid);
         match found.map_err(|_| NamesError::File)? {
             Some(person) => Ok(Some(person)),
             None => self.slowly(Question::Uid(uid)).await,
@@ -123,15 +137,15 @@ impl Names {
     }
 
     async fn slowly(&self, question: Question) -> Found {
-        let now = self.0.clock.now().wall;
-        let lock = || self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.inner.clock.now().wall;
+        let lock = || self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((when, person)) = lock().get(&question)
             && now >= *when
             && now.since(*when) < KEPT
         {
             return Ok(person.clone());
         }
-        let (source, asked) = (self.0.source, question.clone());
+        let (source, asked) = (self.inner.source, question.clone());
         let person = self.ask(move || source.person(&asked)).await?;
         let mut cache = lock();
         if cache.len() >= CACHE {
@@ -148,8 +162,8 @@ impl Names {
 
     /// Those of `groups` that the user is in, by every source.
     pub async fn groups_of(&self, person: &Person, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
-        let now = self.0.clock.now();
-        let lock = || self.0.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.inner.clock.now();
+        let lock = || self.inner.memberships.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = (person.name.clone(), groups.clone());
         if let Some((when, of)) = lock().get(&asked)
             && now.wall >= *when
@@ -157,9 +171,9 @@ impl Names {
         {
             return Ok(of.clone());
         }
-        let (source, name) = (self.0.source, person.name.clone());
+        let (source, name) = (self.inner.source, person.name.clone());
         // Another name each time, or a cache would answer for a source that is away.
-        let nobodys = format!("{NO_GROUP}-{}-{}", now.boot_ms, self.0.probes.fetch_add(1, Ordering::Relaxed));
+        let nobodys = format!("{NO_GROUP}-{}-{}", now.boot_ms, self.inner.probes.fetch_add(1, Ordering::Relaxed));
         let of = self.ask(move || source.groups_of(&name, groups, &nobodys)).await?;
         let mut kept = lock();
         if kept.len() >= CACHE {
@@ -171,7 +185,7 @@ impl Names {
 
     /// The uids of `/etc/passwd`.
     pub fn uids_of_file(&self) -> Result<Vec<u32>, NamesError> {
-        self.0.file.lock().unwrap_or_else(PoisonError::into_inner).uids().map_err(|_| NamesError::File)
+        self.inner.file.lock().unwrap_or_else(PoisonError::into_inner).uids().map_err(|_| NamesError::File)
     }
 
     /// When that user last logged in, 0 for never; `None` where the host keeps no record of it. The
@@ -179,10 +193,10 @@ impl Names {
     /// or that nobody wrote to for a month, is not kept any more.
     pub fn last_login(&self, uid: u32) -> Option<UnixTime> {
         const RECORD: u64 = 292;
-        let file = self.0.lastlog.as_ref()?;
+        let file = self.inner.lastlog.as_ref()?;
         let meta = file.metadata().ok()?;
         let written = UnixTime(u64::try_from(meta.mtime()).ok()?);
-        if meta.len() == 0 || self.0.clock.now().wall.since(written) > LASTLOG_KEPT {
+        if meta.len() == 0 || self.inner.clock.now().wall.since(written) > LASTLOG_KEPT {
             return None;
         }
         let mut time = [0; 4];
@@ -199,9 +213,15 @@ impl Names {
         question: impl FnOnce() -> Result<T, NamesError> + Send + 'static,
     ) -> Result<T, NamesError> {
         let runtime = zruntime::SharedRuntime::current().map_err(|_| NamesError::Slow)?;
-        let answer = runtime.timeout(DEADLINE, self.0.services.run(question)).await;
+        let left = self.until.map(|until| until.saturating_sub(self.inner.clock.now().boot_ms));
+        let patience = left.map_or(DEADLINE, |left| DEADLINE.min(Duration::from_millis(left)));
+        let answer = runtime.timeout(patience, self.inner.services.run(question)).await;
         answer.map_err(|_| NamesError::Slow)?.map_err(|_| NamesError::Slow)?
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What is asked beyond `/etc/passwd`.

@@ -218,7 +218,15 @@ fn an_audit_seq_is_given_once(engine: &impl Engine) {
         assert_eq!(rows.audit(0, 9, None).unwrap(), [first.clone(), second.clone()]);
         assert_eq!(rows.audit(1, 9, None).unwrap(), [second]);
         assert_eq!(rows.audit(0, 9, Some(&"alice".into())).unwrap(), std::slice::from_ref(&first));
-        assert_eq!(rows.last_audit(ALICE).unwrap(), Some(first));
-        assert_eq!(rows.last_audit(BOB).unwrap(), None);
+        let mut down = |from, most| {
+            let mut seqs = Vec::new();
+            rows.audit_down(from, &mut |row| {
+                seqs.push(row.seq);
+                seqs.len() < most
+            })
+            .unwrap();
+            seqs
+        };
+        assert_eq!((down(9, 9), down(1, 9), down(2, 1)), (vec![2, 1], vec![1], vec![2]));
     });
 }

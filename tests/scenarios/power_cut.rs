@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mfa_proto::answer::Answer;
 use mfa_proto::facts::{self, Facts};
 use mfa_proto::step::{Kind, Reason};
-use mfa_tests::writes::{Disk, Writes};
+use mfa_tests::writes::{Change, Disk, Writes};
 use mfa_tests::{Machine, Stack, Totp};
 use mfad::auth::{Auth, Policy, question::Via};
 use mfad::crypto::Keys;
@@ -143,33 +143,34 @@ fn a_power_cut_at_any_write_loses_nothing_that_was_answered() {
     let place = PathBuf::from(format!("/dev/shm/mfad-power-cut-{}", std::process::id()));
 
     let (mut disk, mut cuts, mut anew) = (Disk::before(&writes), 0, 0);
-    for (done, change) in writes.changes.iter().enumerate() {
-        let before = disk.clone();
-        disk.take(change);
-        if disk.open().count() > before.open().count() {
-            continue;
-        }
-        // The file is being synchronised: all that is uncertain may be there, or not.
-        let number = before.open().count();
-        let checkpoint = before.open().any(|file| file == "mfad.db");
+    for done in 0..=writes.changes.len() {
+        let next = writes.changes.get(done);
+        // Then all that is uncertain may be there, or not.
+        let synchronising = matches!(next, Some((_, Change::Sync)));
+        let checkpoint = synchronising && disk.open().any(|file| file == "mfad.db");
         anew += usize::from(checkpoint);
         let near = answered.iter().any(|(at, _)| done.abs_diff(*at) < 12);
-        if !(near || checkpoint || done % SOME == 0) || number == 0 {
-            continue;
+        if answered.iter().any(|(at, _)| *at == done)
+            || synchronising && (near || checkpoint || done % SOME == 0)
+        {
+            let held: Vec<&Answered> =
+                answered.iter().filter(|(at, _)| *at <= done).map(|(_, answer)| answer).collect();
+            let number = disk.open().count();
+            let variants: [&dyn Fn(usize) -> usize; 4] = [
+                &|_| 0,
+                &|_| usize::MAX,
+                &|this| if this + 1 == number { 2048 } else { usize::MAX }, // torn
+                &|this| if (this * 7 + done) % 3 == 0 { 0 } else { usize::MAX }, // in another order
+            ];
+            for survives in variants.into_iter().take(if number == 0 { 1 } else { 4 }) {
+                let folder = disk.after_a_cut(place.join(cuts.to_string()), survives);
+                After { folder: &folder, keys: &keys, passwd: &passwd }.assert_holds(&held, now);
+                std::fs::remove_dir_all(&folder).expect("a folder of ours");
+                cuts += 1;
+            }
         }
-        let held: Vec<&Answered> =
-            answered.iter().filter(|(at, _)| *at <= done).map(|(_, answer)| answer).collect();
-        let variants: [&dyn Fn(usize) -> usize; 4] = [
-            &|_| 0,
-            &|_| usize::MAX,
-            &|this| if this + 1 == number { 2048 } else { usize::MAX }, // torn
-            &|this| if (this * 7 + done) % 3 == 0 { 0 } else { usize::MAX }, // in another order
-        ];
-        for survives in variants {
-            let folder = before.after_a_cut(place.join(cuts.to_string()), survives);
-            After { folder: &folder, keys: &keys, passwd: &passwd }.assert_holds(&held, now);
-            std::fs::remove_dir_all(&folder).expect("a folder of ours");
-            cuts += 1;
+        if let Some(change) = next {
+            disk.take(change);
         }
     }
     let _ = std::fs::remove_dir_all(&place);

@@ -96,18 +96,20 @@ pub struct Person {
     pub uid: u32,
     /// The mode that is in force for this user.
     pub mode: String,
-    /// `enrolled`; or without a factor: `service_account`, `exempt` (everywhere), `not_enrolled`; or `unclear`: the
-    /// record does not verify.
+    /// `enrolled`; or without an app that counts: `exempt` (everywhere), `unusable` (there are factors, which the
+    /// policy does not take or which are disabled), `service_account` (let in everywhere), `not_enrolled`; or
+    /// `unclear`: the record does not verify.
     pub standing: String,
-    /// How many factors there are.
+    /// How many factors there are that count: of an allowed kind, and not disabled.
     pub factors: u32,
-    /// How many backup codes are left.
+    /// How many backup codes are left, where they count.
     pub codes: u32,
     /// Whether nobody is let in.
     pub locked: bool,
     /// `not_enrolled`: until when that hinders nobody, Unix time in seconds; 0: no grace.
     pub grace_ends: u64,
-    /// Whether an exemption or a rule that skips may be about this user somewhere.
+    /// Whether something lets this user in without a factor somewhere: an exemption, a rule that skips, or, where
+    /// rules ask for a factor elsewhere, being a service account.
     pub exempt_somewhere: bool,
 }
 

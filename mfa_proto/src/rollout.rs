@@ -42,7 +42,8 @@ pub struct Exempt {
 /// Somebody who is not asked, or not everywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Exemption {
-    /// `service_accounts`, `rule` (one that skips), `exempt` (of the settings) or `granted` (from the command line).
+    /// `service_accounts`, `group` (one whose mode is looser than the host's), `rule` (one that skips), `exempt` (of
+    /// the settings) or `granted` (from the command line).
     pub kind: String,
     /// `granted`: the ID that ends it. `rule`: its name.
     pub id: String,
@@ -54,7 +55,7 @@ pub struct Exemption {
     pub only: Vec<String>,
     /// Why.
     pub reason: String,
-    /// Unix time from which it is void, in seconds; 0: it has no end.
+    /// Unix time from which it is void, in seconds; 0: it has no end, as service accounts and groups have none.
     pub until: u64,
     /// Whether its time is over.
     pub over: bool,
@@ -76,7 +77,7 @@ impl Exemption {
     }
 }
 
-/// All of them, in the order: service accounts, rules and exemptions of the settings, granted ones.
+/// All of them, in the order: service accounts, groups, rules and exemptions of the settings, granted ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Exemptions {
     /// Whether what was granted lies in the store as it was put there; where not, none of it holds.

@@ -103,7 +103,7 @@ fn standing(
     let sight = rules.sight_at_any_time(case);
     // Of a login of which nothing is known but whose it is: what is surely about it is about all of them.
     let granted: Vec<Exemption> =
-        grants(sound, now, subject)?.iter().map(Grant::exemption).collect();
+        grants(sound, now, subject, Some(person.uid))?.iter().map(Grant::exemption).collect();
     let exemptions = rules.exemptions.iter().chain(&granted).map(|exemption| exemption.holds(&sight));
     let skips = rules.rules.iter().filter(|rule| rule.then == Effect::Skip).map(|rule| rule.holds(&sight));
     let mut holds: Vec<Truth> = exemptions.chain(skips).collect();

@@ -264,3 +264,38 @@ fn who_is_exempt_meets_no_offer_to_enrol() {
     host.exempt(of("alice", DAY)).unwrap();
     assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
 }
+
+/// Makes alice a user of that uid.
+fn alice_is(host: &Host, uid: u32) {
+    let text = format!("root:x:0:\nalice:x:{uid}:\nbob:x:1001:\n");
+    std::fs::write(host.dir.path().join("passwd"), text).unwrap();
+}
+
+#[test]
+fn who_has_the_name_next_has_not_the_exemption() {
+    let host = Host::new(Mode::Required);
+    host.exempt(of("alice", 7 * DAY)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    alice_is(&host, 2000);
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    assert_eq!(standings(&host)[0], said("not_enrolled", false));
+    assert_eq!(run(host.auth.exempt_list()).unwrap().all.len(), 1, "until its end it is on record");
+    alice_is(&host, ALICE);
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+}
+
+#[test]
+fn with_an_account_its_exemptions_are_removed() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    let ids = ["alice", "bob"].map(|user| host.exempt(of(user, DAY)).unwrap().id);
+    run(host.auth.user_remove(b"alice".to_vec(), glass("left"), None)).unwrap();
+    // Somebody else comes by the same name and uid.
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    assert_eq!(begun(&host, "bob", "sshd", HOME), EXEMPT);
+    let left = run(host.auth.exempt_list()).unwrap();
+    assert_eq!(left.all.iter().map(|left| &left.id).collect::<Vec<_>>(), [&ids[1]]);
+    let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
+    let ended: Vec<_> = rows.iter().filter(|row| row.event == "exemption_ended").collect();
+    assert!(ended.len() == 1 && ended[0].detail.contains(&ids[0]), "{ended:?}");
+}

@@ -17,7 +17,7 @@ use crate::{
     account::Factor,
     audit::{Act, Event, Record},
     factor::ssh_sk::Signed,
-    policy::{By, Case, Effect, Exemption, Factors, Grant, Groups, History, Rules, Signals, Truth},
+    policy::{Case, Effect, Exemption, Factors, Grant, Groups, History, Rule, Rules, Signals, Truth},
     store::{Account, Found, Sound, StoreError},
     world::{Moment, Person},
 };
@@ -108,8 +108,9 @@ fn standing(
     let skips = rules.rules.iter().filter(|rule| rule.then == Effect::Skip).map(|rule| rule.holds(&sight));
     let mut holds: Vec<Truth> = exemptions.chain(skips).collect();
     holds.retain(|truth| *truth != Truth::No);
-    // A rule that asks wins over whatever exempts.
-    let asked_by_rule = demands.demanding.iter().any(|by| matches!(by, By::Rule(_)));
+    // A rule that asks wins over whatever exempts; where the mode only observes, it will.
+    let asks = |rule: &Rule| matches!(rule.then, Effect::Ask | Effect::AskFresh);
+    let asked_by_rule = rules.rules.iter().any(|rule| asks(rule) && rule.then.is_taken(rule.holds(&sight)));
     let is_service = rules.service_accounts.holds(&sight) == Truth::Yes;
     told.exempt_somewhere = !holds.is_empty() || is_service && asked_by_rule;
     told.standing = if has_app {

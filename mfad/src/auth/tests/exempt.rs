@@ -216,7 +216,10 @@ fn who_is_exempt_but_for_a_rule_that_asks_is_not_ready() {
         } else {
             [said("not_enrolled", true), said("not_enrolled", true)]
         };
-        assert_eq!(standings(&host), both, "{then:?}");
+        for mode in [Mode::Observe, Mode::Required] {
+            host.rule(|rules| rules.mode = mode);
+            assert_eq!(standings(&host), both, "{then:?} {mode:?}");
+        }
         for user in ["alice", "bob"] {
             let let_in = host.begin(user, "sudo", &attested(HOME)).kind() == Kind::Waived;
             assert!(!let_in, "{user} is not let in at sudo, where a rule says {then:?}");

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Auth, Failure,
-    passed_key::{fingerprint, fingerprint_of_key},
+    passed_key::{fingerprint, fingerprint_of_key, is_security_key},
     question::{Login, NoAccount, Target, Via},
 };
 use crate::{
@@ -58,6 +58,7 @@ impl Auth {
             names.by_name(&subject_name).await?.map_or(Subject::Unknown, Subject::Person)
         };
         let caller_uid = match (&subject, caller) {
+            _ if facts::is_polkit(service.as_bytes()) => helpers_caller(facts),
             (Subject::Person(person), Some(caller)) if caller == subject_name => Some(person.uid),
             (_, Some(caller)) => names.by_name(&caller).await?.map(|person| person.uid),
             (Subject::Person(person), None) => Some(person.uid),
@@ -131,10 +132,11 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
     }
 }
 
-/// Every key that passed, where sshd says so.
+/// Every security key that passed, where sshd says so. A certificate for one is none: it has options of its own.
 fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
     let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
-    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
+    let passed = info.iter().flat_map(|info| facts::passed_keys(info));
+    passed.filter(|key| is_security_key(key)).filter_map(fingerprint).collect()
 }
 
 /// The record that stands for `subject` in the store.
@@ -168,6 +170,12 @@ fn dummy(keys: &Keys, name: &UserName) -> AccountId {
     let mut id = *b"unknown names\0\0\0";
     id[14..].copy_from_slice(&number.to_le_bytes());
     AccountId(id)
+}
+
+/// Who called polkit's helper. Root started it where polkit runs it as a service, and then nobody knows for whom.
+fn helpers_caller(facts: &Facts) -> Option<u32> {
+    let uid = std::str::from_utf8(facts.get(facts::UID)?).ok()?;
+    uid.parse().ok().filter(|uid| *uid != 0)
 }
 
 fn door(service: &ServiceName, facts: &Facts, caller: Option<u32>) -> Door {
@@ -210,6 +218,8 @@ mod tests {
         assert_eq!(of("sshd", &[(facts::RHOST, "192.0.2.7")], None).to_string(), "service sshd");
         assert_eq!(of("sudo", &[connection, key], Some(1000)), Door::Local(1000));
         assert_eq!(of("login", &[], None), Door::Console);
+        let called = |uid: &str| helpers_caller(&Facts::from([(facts::UID.into(), uid.into())]));
+        assert_eq!([called("1000"), called("0"), called("-1"), called("")], [Some(1000), None, None, None]);
         assert_eq!(of("vsftpd", &[connection], None).to_string(), "service vsftpd");
         assert_eq!(
             of("sshd", &[(facts::SSH_CONNECTION, "example.org 1 2 3")], None).to_string(),

@@ -107,7 +107,7 @@ impl Auth {
         let mut people = People::default();
         while page.next < last {
             let from = page.next;
-            let records = self.store.read(move |sound| sound.audit(from, READ, None)).await?;
+            let records = self.store.read(move |sound| sound.audit(from, READ)).await?;
             let records: Vec<Record> = records.into_iter().take_while(|record| record.seq <= last).collect();
             let Some(end) = records.last().map(|record| record.seq) else { break };
             let logins: Vec<Record> =
@@ -144,7 +144,7 @@ impl Auth {
                 let (mut low, mut high) = (0, last);
                 while low < high {
                     let middle = low + (high - low) / 2;
-                    match sound.audit(middle, 1, None)?.first() {
+                    match sound.audit(middle, 1)?.first() {
                         Some(record) if record.time < from => low = record.seq,
                         _ => high = middle,
                     }
@@ -231,14 +231,16 @@ impl Auth {
             }
             (Subject::Unknown | Subject::NoCaller, None) => None,
         };
-        let signals = record.judged.as_ref().map(|judged| judged.signals.clone()).unwrap_or_default();
+        let judged = record.judged.as_ref();
+        let signals = judged.map(|judged| judged.signals.clone()).unwrap_or_default();
         let signals = Signals { groups, ..signals };
         let door = record.door.clone().unwrap_or_else(|| Door::Service(service.clone()));
         let via = match (&door, &subject) {
             (Door::Locker, Subject::Person(person)) => Via::Locker(person.uid),
             _ => Via::Login,
         };
-        let keys = signals.key.into_iter().collect();
+        // Not the key that rules are about: that one may have come as a certificate.
+        let keys = judged.map(|judged| judged.keys.clone()).unwrap_or_default();
         let anchor = Anchor { host: self.world().host, session: None };
         let login = Login { via, user, subject: name, service, door, attested: true, signals, keys, anchor };
         Ok(Again { login, subject })

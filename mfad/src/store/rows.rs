@@ -110,8 +110,8 @@ pub trait Rows {
     fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<RosterEntry>, StoreError>;
     /// Calls `each` with every account.
     fn each_account(&mut self, each: &mut dyn FnMut(&RosterEntry)) -> Result<(), StoreError>;
-    /// A page of the audit, oldest first, those above `after`; of `user` only, if given.
-    fn audit(&mut self, after: u64, most: u32, user: Option<&UserName>) -> Result<Vec<AuditRow>, StoreError>;
+    /// A page of the audit, oldest first, those above `after`.
+    fn audit(&mut self, after: u64, most: u32) -> Result<Vec<AuditRow>, StoreError>;
     /// Calls `each` with the rows of the audit up to `from`, newest first, until it says no.
     fn audit_down(&mut self, from: u64, each: &mut dyn FnMut(AuditRow) -> bool) -> Result<(), StoreError>;
     /// When that user was last seen without a factor.

@@ -17,7 +17,7 @@ use crate::{
     audit::{self, Event, Judged, Record},
     crypto::{Keys, Purpose},
     factor::backup::ForeignTag,
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment},
 };
 
@@ -133,13 +133,8 @@ impl<'a> Sound<'a> {
     }
 
     /// A page of the audit, oldest first, those above `after`; an error where a row does not decode.
-    pub fn audit(
-        &mut self,
-        after: u64,
-        most: u32,
-        user: Option<&UserName>,
-    ) -> Result<Vec<Record>, StoreError> {
-        let rows = self.rows.audit(after, most, user)?;
+    pub fn audit(&mut self, after: u64, most: u32) -> Result<Vec<Record>, StoreError> {
+        let rows = self.rows.audit(after, most)?;
         rows.iter().map(|row| Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))).collect()
     }
 }
@@ -314,7 +309,7 @@ impl<'a> Records<'a> {
             subject: context.subject.filter(|subject| *subject != context.user).cloned(),
             service: context.service.cloned(),
             door: context.door.cloned(),
-            judged: context.signals.map(|signals| Judged::new(signals, self.because.clone())),
+            judged: context.signals.map(|signals| Judged::new(signals, context.keys, self.because.clone())),
         };
         let body = record.encode().ok_or(StoreError::Malformed("audit"))?;
         let tag = audit::link(self.keys, &self.head.audit_tag, &body);
@@ -361,19 +356,21 @@ pub struct Context<'a> {
     pub door: Option<&'a Door>,
     /// What else is known of it, for a login.
     pub signals: Option<&'a Signals>,
+    /// The security keys that opened it.
+    pub keys: &'a [Fingerprint],
 }
 
 impl Context<'static> {
     /// Nobody and nowhere: the daemon itself.
     pub fn none() -> Self {
         static NOBODY: std::sync::LazyLock<UserName> = std::sync::LazyLock::new(|| UserName::from(""));
-        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None }
+        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }
 
 impl<'a> Context<'a> {
     /// That user, no service.
     pub fn user(user: &'a UserName) -> Self {
-        Self { user, subject: None, service: None, door: None, signals: None }
+        Self { user, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }

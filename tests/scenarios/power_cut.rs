@@ -42,6 +42,15 @@ impl Clock for At {
     }
 }
 
+/// Where the disks are, while the test runs.
+struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0); // none was made yet, where a test ended before
+    }
+}
+
 /// A host with the disk that a power cut left.
 struct After<'a> {
     folder: &'a Path,
@@ -140,7 +149,7 @@ fn a_power_cut_at_any_write_loses_nothing_that_was_answered() {
     let keys = Arc::new(mfad::keys::read(&machine.path("/etc/mfad/key"), owner).expect("a key"));
     let now = KernelClock::new().expect("clocks").now();
     let passwd = machine.path("/etc/passwd");
-    let place = PathBuf::from(format!("/dev/shm/mfad-power-cut-{}", std::process::id()));
+    let place = Place(PathBuf::from(format!("/dev/shm/mfad-power-cut-{}", std::process::id())));
 
     let (mut disk, mut cuts, mut anew) = (Disk::before(&writes), 0, 0);
     for done in 0..=writes.changes.len() {
@@ -163,7 +172,7 @@ fn a_power_cut_at_any_write_loses_nothing_that_was_answered() {
                 &|this| if (this * 7 + done) % 3 == 0 { 0 } else { usize::MAX }, // in another order
             ];
             for survives in variants.into_iter().take(if number == 0 { 1 } else { 4 }) {
-                let folder = disk.after_a_cut(place.join(cuts.to_string()), survives);
+                let folder = disk.after_a_cut(place.0.join(cuts.to_string()), survives);
                 After { folder: &folder, keys: &keys, passwd: &passwd }.assert_holds(&held, now);
                 std::fs::remove_dir_all(&folder).expect("a folder of ours");
                 cuts += 1;
@@ -173,7 +182,6 @@ fn a_power_cut_at_any_write_loses_nothing_that_was_answered() {
             disk.take(change);
         }
     }
-    let _ = std::fs::remove_dir_all(&place);
     eprintln!("{} changes of the disk, {anew} of a checkpoint, {cuts} cuts", writes.changes.len());
     assert!(cuts > 40 && anew > 0, "{cuts} cuts, {anew} in a checkpoint");
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, Subcommand};
 
 use super::{Shape, help};
-use crate::pam::First;
+use crate::pam::{First, PEERS};
 
 /// The second factor in front of a service.
 #[derive(Debug, Subcommand)]
@@ -83,8 +83,8 @@ pub(crate) struct PamWish {
     /// What comes before the code at sshd [default: either; key, where sshd takes no passwords]
     #[arg(long)]
     pub(crate) first: Option<First>,
-    /// The module that makes way, in its own place
-    #[arg(long, value_name = "MODULE", value_parser = ["pam_google_authenticator", "pam_oath"])]
+    /// The module that makes way, in its own place [default: the one that has made way already]
+    #[arg(long, value_name = "MODULE", value_parser = PEERS)]
     pub(crate) replace: Option<String>,
     /// Let root in by key alone from this network: the way in that needs neither mfad nor its module
     #[arg(long, value_name = "NETWORK", value_parser = network)]

@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use nix::unistd::getuid;
 use serde::Serialize;
 
-pub(crate) use self::place::First;
+pub(crate) use self::place::{First, PEERS};
 
 use self::effect::{Effect, Mode};
 use self::family::Family;

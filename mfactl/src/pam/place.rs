@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::block::{block, without_blocks};
+use super::block::{block, made_way, without_blocks};
 use super::line::{Facility, Line, Rule, parse};
 use super::proof::{Flaw, Proof, prove};
 use super::stack::{Act, Files};
@@ -28,12 +28,15 @@ pub(crate) enum First {
     Either,
 }
 
+/// Modules that ask for a code as ours does, and may make way for it.
+pub(crate) const PEERS: [&str; 2] = ["pam_google_authenticator", "pam_oath"];
+
 /// What a service's file is to have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     /// What comes before the code.
     pub(crate) first: First,
-    /// Which other module makes way.
+    /// Which other module makes way; none: the one that has, if any.
     pub(crate) replace: Option<&'a str>,
     /// Who needs no module of ours in the account phase.
     pub(crate) glass: Glass,
@@ -93,11 +96,19 @@ pub(crate) fn place(files: &Files, service: &str, wanted: Wanted<'_>) -> Result<
     if let Some(target) = files.link(&file) {
         return Err(Unplaced::Link(target));
     }
+    let wanted = Wanted { replace: wanted.replace.or_else(|| replaced(&now)), ..wanted };
     let draft = Draft { files: &bare, service, file: &file, text: &text, wanted };
     let (after, proof) = draft.best()?;
     let change =
         (after != now || before.is_none()).then(|| Change { file, before, after: Some(after.into_bytes()) });
     Ok(Placed { change, proof })
+}
+
+/// Which module has made way for ours: it does not come back because the same is put in place again.
+fn replaced(now: &str) -> Option<&'static str> {
+    let was = made_way(now);
+    let was = parse(was.as_bytes());
+    PEERS.into_iter().find(|peer| was.iter().any(|line| line.module() == Some(peer)))
 }
 
 /// A service's file without us, and what is to become of it.
@@ -111,13 +122,35 @@ struct Draft<'a> {
 
 /// Lines of the file that make way for others.
 struct Cut {
-    /// Before which line of the file (from 0) the block stands.
-    at: usize,
-    /// How many lines it stands for.
-    stands_for: usize,
+    /// Where the block with our lines stands.
+    at: Span,
     /// What is there instead, before our lines that ask.
     lead: Vec<String>,
+    /// Further lines that make way, for nothing.
+    gone: Vec<Span>,
 }
+
+/// Lines of the file that a block stands for.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    /// Before which line of the file (from 0) the block stands.
+    from: usize,
+    /// How many lines it stands for.
+    lines: usize,
+}
+
+impl Span {
+    fn of(line: &Line) -> Self {
+        Self { from: line.number - 1, lines: line.lines }
+    }
+
+    fn after(line: &Line) -> Self {
+        Self { from: line.number - 1 + line.lines, lines: 0 }
+    }
+}
+
+/// Whoever shows no key goes no further.
+const KEY_FIRST: &str = "auth     [success=ok default=die]   pam_mfa.so key-passed";
 
 impl Draft<'_> {
     /// The first place that is proved, those first that attest.
@@ -148,27 +181,36 @@ impl Draft<'_> {
         let lines = parse(self.text.as_bytes());
         let auth: Vec<&Line> =
             lines.iter().filter(|line| self.brings(line, Facility::Auth, |_| true)).collect();
-        if let Some(module) = self.wanted.replace {
-            return Self::cut_of(&auth, module).map(|cut| vec![cut]);
-        }
         let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
-        let anchor = auth.iter().rfind(|line| self.brings(line, Facility::Auth, knows));
-        let (Some(anchor), Some(last)) = (anchor, auth.last()) else { return Err(self.nowhere()) };
-        let after = |line: &Line| line.number - 1 + line.lines;
-        if self.wanted.first == First::Key {
-            // The password makes way for the key.
-            let lead = vec!["auth     [success=ok default=die]   pam_mfa.so key-passed".into()];
-            return Ok(vec![Cut { at: anchor.number - 1, stands_for: anchor.lines, lead }]);
+        let mut firsts = auth.iter().copied().filter(|line| self.brings(line, Facility::Auth, knows));
+        if let Some(module) = self.wanted.replace {
+            let at = Span::of(Self::makes_way(&auth, module)?);
+            return Ok(vec![self.in_place(at, firsts.collect())]);
         }
-        let mut cuts = vec![Cut { at: after(anchor), stands_for: 0, lead: Vec::new() }];
-        if after(last) != after(anchor) {
-            cuts.push(Cut { at: after(last), stands_for: 0, lead: Vec::new() });
+        let (Some(anchor), Some(last)) = (firsts.next_back(), auth.last()) else {
+            return Err(self.nowhere());
+        };
+        if self.wanted.first == First::Key {
+            return Ok(vec![self.in_place(Span::of(anchor), firsts.collect())]);
+        }
+        let behind = |line: &Line| Cut { at: Span::after(line), lead: Vec::new(), gone: Vec::new() };
+        let mut cuts = vec![behind(anchor)];
+        if last.number != anchor.number {
+            cuts.push(behind(last));
         }
         if let Rule::Include(other) = &anchor.rule {
             let lead = vec![format!("auth     substack   {other}")];
-            cuts.push(Cut { at: anchor.number - 1, stands_for: anchor.lines, lead });
+            cuts.push(Cut { at: Span::of(anchor), lead, gone: Vec::new() });
         }
         Ok(cuts)
+    }
+
+    /// In the place of a line. Where a key comes first, every line that asks for a password makes way too.
+    fn in_place(&self, at: Span, firsts: Vec<&Line>) -> Cut {
+        if self.wanted.first != First::Key {
+            return Cut { at, lead: Vec::new(), gone: Vec::new() };
+        }
+        Cut { at, lead: vec![KEY_FIRST.into()], gone: firsts.into_iter().map(Span::of).collect() }
     }
 
     /// Why there is no line to stand behind: one that libpam cannot read comes first.
@@ -178,8 +220,8 @@ impl Draft<'_> {
         if broken.is_empty() { Unplaced::NoFirstFactor } else { Unplaced::NotProved(broken) }
     }
 
-    /// In the place of another module.
-    fn cut_of(auth: &[&Line], module: &str) -> Result<Cut, Unplaced> {
+    /// The line of the module that makes way.
+    fn makes_way<'a>(auth: &[&'a Line], module: &str) -> Result<&'a Line, Unplaced> {
         let is_it = |line: &&&Line| line.module() == Some(module);
         let Some(line) = auth.iter().find(is_it) else { return Err(Unplaced::NotThere(module.into())) };
         let Rule::Module { arguments, .. } = &line.rule else {
@@ -188,7 +230,7 @@ impl Draft<'_> {
         if arguments.iter().any(|argument| matches!(argument.as_str(), "forward_pass" | "use_first_pass")) {
             return Err(Unplaced::OneField(module.into()));
         }
-        Ok(Cut { at: line.number - 1, stands_for: line.lines, lead: Vec::new() })
+        Ok(line)
     }
 
     /// Whether a line comes to a step of that kind.
@@ -205,7 +247,7 @@ impl Draft<'_> {
             format!("auth     {control}   pam_mfa.so{claim}")
         };
         let lines: Vec<&str> = self.text.split_terminator('\n').collect();
-        let was = &lines[cut.at..cut.at + cut.stands_for];
+        let was = |span: Span| &lines[span.from..][..span.lines];
         let mut own = cut.lead.clone();
         own.push(asks("required"));
         let parsed = parse(self.text.as_bytes());
@@ -213,7 +255,7 @@ impl Draft<'_> {
             parsed.iter().find(|line| self.brings(line, facility, kind)).map(|line| line.number - 1)
         };
         // In the order that they have where they meet.
-        let mut blocks = Vec::new();
+        let mut blocks: Vec<(Span, String)> = Vec::new();
         if self.wanted.first == First::Either && self.service == "sshd" {
             // Who shows a key is asked for the code alone: a branch of its own, which counts no included line.
             let at = first_of(
@@ -222,18 +264,21 @@ impl Draft<'_> {
             );
             let key = "auth     [success=ignore default=1]   pam_mfa.so key-passed".to_owned();
             let branch = block(&takes_out, &[], &[key, asks("[success=done default=die]")]);
-            blocks.push((at.unwrap_or(cut.at).min(cut.at), 0, branch));
+            let from = at.unwrap_or(cut.at.from).min(cut.at.from);
+            blocks.push((Span { from, lines: 0 }, branch));
         }
-        blocks.push((cut.at, cut.stands_for, block(&takes_out, was, &own)));
+        blocks.push((cut.at, block(&takes_out, was(cut.at), &own)));
+        blocks.extend(cut.gone.iter().map(|span| (*span, block(&takes_out, was(*span), &[]))));
         let account = block(&takes_out, &[], &account_lines(self.wanted.glass));
-        blocks.push((first_of(Facility::Account, |_| true).unwrap_or(lines.len()), 0, account));
-        blocks.sort_by_key(|(at, ..)| *at);
+        let from = first_of(Facility::Account, |_| true).unwrap_or(lines.len());
+        blocks.push((Span { from, lines: 0 }, account));
+        blocks.sort_by_key(|(span, _)| span.from);
         let mut text = String::new();
         let mut next = 0;
-        for (at, stands_for, block) in blocks {
-            lines[next..at.max(next)].iter().for_each(|line| text.extend([line, "\n"]));
+        for (span, block) in blocks {
+            lines[next..span.from.max(next)].iter().for_each(|line| text.extend([line, "\n"]));
             text.push_str(&block);
-            next = at.max(next) + stands_for;
+            next = span.from.max(next) + span.lines;
         }
         lines[next..].iter().for_each(|line| text.extend([line, "\n"]));
         text
@@ -446,17 +491,72 @@ mod tests {
 
     #[test]
     fn another_module_makes_way() {
-        let google = "@include common-auth\nauth required pam_google_authenticator.so nullok\n@include common-account\n";
-        let host = debian(&[("sshd", google)]);
-        let placed = place(&host, "sshd", First::Password, Some("pam_google_authenticator")).unwrap();
-        assert_eq!(lines(&placed)[1], "auth required pam_mfa.so first_factor=requisite");
-        assert_eq!(without_us(&text(&placed)).unwrap(), google);
-        let one_field = google.replace("nullok", "forward_pass");
-        let host = debian(&[("sshd", &one_field)]);
-        let refused = place(&host, "sshd", First::Password, Some("pam_google_authenticator"));
-        assert!(matches!(refused, Err(Unplaced::OneField(_))));
-        let refused = place(&debian(&[("sshd", SSHD)]), "sshd", First::Password, Some("pam_oath"));
-        assert!(matches!(refused, Err(Unplaced::NotThere(_))));
+        for (module, arguments) in [
+            ("pam_google_authenticator", "nullok"),
+            ("pam_oath", "usersfile=/etc/users.oath window=20 digits=6"),
+        ] {
+            let with = |arguments: &str| {
+                format!(
+                    "@include common-auth\nauth required {module}.so {arguments}\n@include common-account\n"
+                )
+            };
+            let theirs = with(arguments);
+            let placed = place(&debian(&[("sshd", &theirs)]), "sshd", First::Password, Some(module)).unwrap();
+            assert_eq!(
+                lines(&placed)[..3],
+                [
+                    "@include common-auth",
+                    "auth required pam_mfa.so first_factor=requisite",
+                    "account required pam_mfa.so"
+                ]
+            );
+            assert_eq!(without_us(&text(&placed)).unwrap(), theirs);
+            for one_field in ["forward_pass", "use_first_pass"] {
+                let host = debian(&[("sshd", &with(&format!("{arguments} {one_field}")))]);
+                let refused = place(&host, "sshd", First::Password, Some(module));
+                assert!(matches!(refused, Err(Unplaced::OneField(_))), "{module} {one_field}");
+            }
+            let refused = place(&debian(&[("sshd", SSHD)]), "sshd", First::Password, Some(module));
+            assert!(matches!(refused, Err(Unplaced::NotThere(_))), "{module}");
+        }
+    }
+
+    /// `AuthenticationMethods publickey,keyboard-interactive`: the stack itself has to ask for no password.
+    #[test]
+    fn where_a_key_comes_first_another_module_makes_way_and_the_password_too() {
+        let google = "auth required pam_google_authenticator.so\n@include common-account\n";
+        let ours = [
+            "auth [success=ok default=die] pam_mfa.so key-passed",
+            "auth required pam_mfa.so first_factor=requisite",
+            "account required pam_mfa.so",
+        ];
+        // As the usual set-up with keys has it, and one that asks for all three.
+        let alone = format!("#@include common-auth\n{google}");
+        let both = format!("@include common-auth\nauth optional pam_env.so\n{google}");
+        for theirs in [&alone, &both] {
+            let host = debian(&[("sshd", theirs.as_str())]);
+            let placed = place(&host, "sshd", First::Key, Some("pam_google_authenticator")).unwrap();
+            assert!(placed.proof.attested);
+            let lines: Vec<String> =
+                lines(&placed).into_iter().filter(|line| !line.contains("pam_env")).collect();
+            assert_eq!(lines[..3], ours, "{theirs}");
+            assert_eq!(without_us(&text(&placed)).unwrap(), *theirs);
+            let again = host.with(&Path::new(FOLDER).join("sshd"), Some(text(&placed).into_bytes()));
+            for replace in [Some("pam_google_authenticator"), None] {
+                assert!(place(&again, "sshd", First::Key, replace).unwrap().change.is_none(), "{theirs}");
+            }
+        }
+        // Without a key there is no first factor in the first: the code alone would do.
+        for first in [First::Password, First::Either] {
+            let refused =
+                place(&debian(&[("sshd", &alone)]), "sshd", first, Some("pam_google_authenticator"));
+            assert!(matches!(refused, Err(Unplaced::NotProved(_))), "{first:?}");
+        }
+        // Two lines that ask for a password, and none is left.
+        let two = format!("auth required pam_sss.so\n{SSHD}");
+        let placed = place(&debian(&[("sshd", &two)]), "sshd", First::Key, None).unwrap();
+        assert_eq!(lines(&placed)[..3], ours);
+        assert_eq!(without_us(&text(&placed)).unwrap(), two);
     }
 
     #[test]

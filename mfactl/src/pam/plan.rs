@@ -18,7 +18,7 @@ pub(crate) struct Wish {
     pub(crate) families: Vec<Family>,
     /// What comes before the code; none: what the service has.
     pub(crate) first: Option<First>,
-    /// Which other module makes way.
+    /// Which other module makes way; none: the one that has, if any.
     pub(crate) replace: Option<String>,
     /// From which network root's key lets in, whatever happens.
     pub(crate) glass_from: Option<String>,

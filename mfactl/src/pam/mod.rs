@@ -39,10 +39,12 @@ use std::path::PathBuf;
 use nix::unistd::getuid;
 use serde::Serialize;
 
+pub(crate) use self::glass::KeyFrom;
 pub(crate) use self::place::{First, PEERS};
 
 use self::effect::{Effect, Mode};
 use self::family::Family;
+use self::glass::Tried;
 use self::plan::{Plan, Wish, diff};
 use self::stack::Files;
 use self::trial::{Ended, Held, keep, put_in_place, say, watch};
@@ -119,7 +121,7 @@ impl View {
             changes: !plan.changes.is_empty(),
             services: plan.services.iter().map(service).collect(),
             files: plan.changes.iter().map(|change| change.file.display().to_string()).collect(),
-            break_glass: plan.glass.iter().map(ToString::to_string).collect(),
+            break_glass: plan.glass.open.iter().map(ToString::to_string).collect(),
             hash: plan.hash.clone(),
         }
     }
@@ -134,18 +136,15 @@ async fn words(plan: &Plan) -> String {
     };
     let effect = effect.unwrap_or_else(|failure| format!("not known: {failure}"));
     text.push_str(&format!("\nWho:         {effect}\n"));
-    let glass: Vec<String> = plan.glass.iter().map(ToString::to_string).collect();
-    let glass = if glass.is_empty() { NO_GLASS.to_owned() } else { glass.join(", or ") };
+    let glass: Vec<String> = plan.glass.open.iter().map(ToString::to_string).collect();
+    let glass = if glass.is_empty() { plan.glass.none() } else { glass.join(", or ") };
     text.push_str(&format!("Break-glass: {glass}\n"));
-    if let Some(lacks) = &plan.lacks {
-        text.push_str(&format!("NOTE:        {lacks}"));
+    if let Some(note) = plan.glass.note().filter(|_| !plan.glass.open.is_empty()) {
+        text.push_str(&format!("NOTE:        {note}\n"));
     }
     text.push_str(&format!("Hash:        {}", plan.hash));
     text
 }
-
-const NO_GLASS: &str = "NONE. Root has neither a password at the console nor a key; set one (passwd root), or let \
-                        root's key in from your network (--break-glass-from NETWORK)";
 
 async fn show_plan(wish: PamWish, shape: Shape) -> Result<Exit, Failure> {
     let plan = Plan::of(&wished(wish)?)?;
@@ -174,10 +173,10 @@ fn refuse_unsafe(plan: &Plan) -> Result<(), Failure> {
                 .into(),
         ));
     }
-    if plan.glass.is_empty() {
-        let why = plan.lacks.as_deref().unwrap_or(NO_GLASS);
+    if plan.glass.open.is_empty() {
         return Err(Failure::GivenUp(format!(
-            "there is no way in that needs no mfad. {why}; nothing was changed"
+            "there is no way in that needs no mfad: {}; nothing was changed",
+            plan.glass.none()
         )));
     }
     Ok(())
@@ -206,13 +205,13 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
     let bus = Bus::connect().await?;
     could_prove(&bus, &plan).await?;
     let mut opens = false;
-    for way in &plan.glass {
-        if glass::tried(way)? {
-            say(&format!("\nTried: {way} lets in."))?;
-            opens = true;
+    for way in &plan.glass.open {
+        let tried = glass::tried(way)?;
+        say(&format!("\n{}", tried.words(way)))?;
+        opens = tried != Tried::Wrong;
+        if opens {
             break;
         }
-        say(&format!("\n{way} does not let in."))?;
     }
     if !opens {
         return Err(Failure::GivenUp("no way in that needs no mfad opens; nothing was changed".into()));

@@ -24,7 +24,7 @@ pub(crate) enum Pam {
     ///
     /// The rollback is armed before anything changes. Then you log in, in another terminal, once through each
     /// service; whatever was not proven in time is put back, and so is everything at Ctrl-C, when this
-    /// terminal goes, and at the next boot. Sessions that are open stay open.
+    /// terminal goes, and, with systemd, at the next boot. Sessions that are open stay open.
     #[command(after_long_help = help::PAM_APPLY)]
     Apply {
         #[command(flatten)]
@@ -53,7 +53,7 @@ pub(crate) enum Pam {
     ///
     /// Where a file still is what the trial left, it gets the bytes back that it had before; where somebody has
     /// changed it since, only the lines of mfactl are taken out, and that is said. The timer of a trial, and
-    /// the next boot after one that was cut short, run this too.
+    /// the next boot after one that was cut short, run this too; without systemd no boot does.
     Rollback {
         /// Only that trial
         #[arg(long, hide = true, value_name = "ID")]

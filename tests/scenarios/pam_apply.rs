@@ -201,8 +201,12 @@ fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
     machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"observe\"\n");
     machine.mfad().restart();
     refused(&machine, "alice", "sudo", "asks nobody");
-    machine.shell("usermod -p '!' root");
-    refused(&machine, "alice", "sudo", "there is no way in that needs no mfad");
+    // A password is no way in where login would not let its account in.
+    machine.shell("chage --expiredate 1 root");
+    refused(&machine, "alice", "sudo", "root's password at the console: root's account has expired (chage ");
+    machine.shell("chage --expiredate -1 root; usermod -p '!' root");
+    refused(&machine, "alice", "sudo", "root's password at the console: root has no password");
+    refused(&machine, "alice", "sudo", "mfactl pam apply sshd --break-glass-from NETWORK");
     // A key of root's, where sshd looks for it, opens only where sshd lets root in by name.
     machine.shell(
         "mkdir -p /etc/keys; ssh-keygen -q -t ed25519 -N '' -f /root/key; cp /root/key.pub /etc/keys/root",

@@ -47,16 +47,18 @@ impl Draft<'_> {
         let auth: Vec<&Line> =
             lines.iter().filter(|line| self.brings(line, Facility::Auth, |_| true)).collect();
         let knows = |act: &Act| matches!(act, Act::Ask { module, .. } if knows_first_factor(module));
-        let mut firsts = auth.iter().copied().filter(|line| self.brings(line, Facility::Auth, knows));
+        let firsts: Vec<&Line> =
+            auth.iter().copied().filter(|line| self.brings(line, Facility::Auth, knows)).collect();
         if let Some(module) = self.wanted.replace {
             let at = Span::of(Self::makes_way(&auth, module)?);
-            return Ok(vec![self.in_place(at, firsts.collect())]);
+            return self.in_place(at, &firsts);
         }
-        let (Some(anchor), Some(last)) = (firsts.next_back(), auth.last()) else {
+        let (Some((anchor, others)), Some(last)) = (firsts.split_last(), auth.last()) else {
             return Err(self.nowhere());
         };
         if self.wanted.first == First::Key {
-            return Ok(vec![self.in_place(Span::of(anchor), firsts.collect())]);
+            self.makes_way_for_key(anchor)?;
+            return self.in_place(Span::of(anchor), others);
         }
         let behind = |line: &Line| Cut { at: Span::after(line), lead: Vec::new(), gone: Vec::new() };
         let mut cuts = vec![behind(anchor)];
@@ -71,11 +73,20 @@ impl Draft<'_> {
     }
 
     /// In the place of a line. Where a key comes first, every line that asks for a password makes way too.
-    fn in_place(&self, at: Span, firsts: Vec<&Line>) -> Cut {
+    fn in_place(&self, at: Span, firsts: &[&Line]) -> Result<Vec<Cut>, Unplaced> {
         if self.wanted.first != First::Key {
-            return Cut { at, lead: Vec::new(), gone: Vec::new() };
+            return Ok(vec![Cut { at, lead: Vec::new(), gone: Vec::new() }]);
         }
-        Cut { at, lead: vec![KEY_FIRST.into()], gone: firsts.into_iter().map(Span::of).collect() }
+        let gone: Result<Vec<Span>, Unplaced> =
+            firsts.iter().map(|line| self.makes_way_for_key(line).map(|()| Span::of(line))).collect();
+        Ok(vec![Cut { at, lead: vec![KEY_FIRST.into()], gone: gone? }])
+    }
+
+    /// Who is asked for no password still has to pass the account lines, which one `@include` may bring as well.
+    fn makes_way_for_key(&self, line: &Line) -> Result<(), Unplaced> {
+        let others = [Facility::Account, Facility::Password, Facility::Session];
+        let brings_more = others.into_iter().any(|other| self.brings(line, other, |_| true));
+        if brings_more { Err(Unplaced::BringsMore(line.number)) } else { Ok(()) }
     }
 
     /// Why there is no line to stand behind: one that libpam cannot read comes first.

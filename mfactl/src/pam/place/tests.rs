@@ -222,6 +222,13 @@ fn where_a_key_comes_first_another_module_makes_way_and_the_password_too() {
         let refused = place(&debian(&[("sshd", &alone)]), "sshd", first, Some("pam_google_authenticator"));
         assert!(matches!(refused, Err(Unplaced::NotProved(_))), "{first:?}");
     }
+    // A line that brings the account lines as well is not taken out.
+    let all = format!("{COMMON_AUTH}{COMMON_ACCOUNT}");
+    for theirs in ["@include all\n".to_owned(), format!("@include all\n{google}")] {
+        let replace = theirs.contains("google").then_some("pam_google_authenticator");
+        let refused = place(&debian(&[("sshd", &theirs), ("all", &all)]), "sshd", First::Key, replace);
+        assert!(matches!(refused, Err(Unplaced::BringsMore(1))), "{theirs}");
+    }
     // Two lines that ask for a password, and none is left.
     let two = format!("auth required pam_sss.so\n{SSHD}");
     let placed = place(&debian(&[("sshd", &two)]), "sshd", First::Key, None).unwrap();

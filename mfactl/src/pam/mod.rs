@@ -23,6 +23,7 @@ pub(crate) mod line;
 pub(crate) mod place;
 mod plan;
 pub(crate) mod proof;
+mod prover;
 pub(crate) mod record;
 pub(crate) mod root;
 pub(crate) mod sshd;
@@ -41,19 +42,16 @@ use serde::Serialize;
 
 pub(crate) use self::place::First;
 
-use self::effect::{Effect, Mode};
 use self::family::Family;
 use self::plan::{Plan, Wish, diff};
 use self::stack::Files;
 use self::trial::{Ended, Held, keep, put_in_place, say, watch};
-use crate::acting::Acting;
 use crate::ask;
 use crate::bus::Bus;
-use crate::cli::{Authority, Pam, PamWish, Shape};
+use crate::cli::{Pam, PamWish, Shape};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::print::Out;
-use crate::print::escape::shown;
 
 /// Does what is asked.
 pub(crate) async fn pam(verb: Pam) -> Result<Exit, Failure> {
@@ -128,12 +126,10 @@ impl View {
 /// The plan for people: the difference, whom it asks, and the way in that needs no mfad.
 async fn words(plan: &Plan) -> String {
     let mut text: String = plan.changes.iter().map(diff).collect();
-    let effect = match Bus::connect().await {
-        Ok(bus) => Effect::of(&bus).await.map(|effect| effect.words(plan)),
-        Err(failure) => Err(failure),
-    };
-    let effect = effect.unwrap_or_else(|failure| format!("not known: {failure}"));
-    text.push_str(&format!("\nWho:         {effect}\n"));
+    text.push('\n');
+    for line in who(plan).await.unwrap_or_else(|failure| vec![format!("Who:         not known: {failure}")]) {
+        text.push_str(&format!("{line}\n"));
+    }
     let glass: Vec<String> = plan.glass.iter().map(ToString::to_string).collect();
     let glass = if glass.is_empty() { NO_GLASS.to_owned() } else { glass.join(", or ") };
     text.push_str(&format!("Break-glass: {glass}\n"));
@@ -142,6 +138,17 @@ async fn words(plan: &Plan) -> String {
     }
     text.push_str(&format!("Hash:        {}", plan.hash));
     text
+}
+
+/// Whom it asks: a line, or one for each service where they differ.
+async fn who(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let told = effect::words(&Bus::connect().await?, plan).await?;
+    let alike = told.len() == 1;
+    let line = |(families, text): (Vec<String>, String)| {
+        let head = if alike { "Who:".to_owned() } else { format!("Who ({}):", families.join(", ")) };
+        format!("{head:<12} {text}")
+    };
+    Ok(told.into_iter().map(line).collect())
 }
 
 const NO_GLASS: &str = "NONE. Root has neither a password at the console nor a key; set one (passwd root), or let \
@@ -204,7 +211,7 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
     say(&words(&plan).await)?;
     refuse_unsafe(&plan)?;
     let bus = Bus::connect().await?;
-    could_prove(&bus, &plan).await?;
+    prover::could_prove(&bus, &plan.families).await?;
     let mut opens = false;
     for way in &plan.glass {
         if glass::tried(way)? {
@@ -259,30 +266,6 @@ async fn try_out(wish: PamWish, within: u32) -> Result<Exit, Failure> {
         Err(failure) => failure,
         Ok(_) => Failure::GivenUp(format!("not all of it was proven in {within} s: everything is as it was")),
     })
-}
-
-/// Whoever runs this must be able to prove it.
-async fn could_prove(bus: &Bus, plan: &Plan) -> Result<(), Failure> {
-    let effect = Effect::of(bus).await?;
-    if effect.mode == Mode::Nobody {
-        return Err(Failure::GivenUp(
-            "the mode in mfad.toml asks nobody, so nothing could be proven; set it to optional or required first".into(),
-        ));
-    }
-    let Acting::Named(me) = Acting::of(Authority::default()) else { return Ok(()) };
-    let name = shown(&String::from_utf8_lossy(&me));
-    let has = match bus.user_show(&me).await {
-        Ok(account) => !account.factors.is_empty(),
-        Err(failure) if failure.exit() == Exit::Refused || failure.exit() == Exit::NotEnrolled => false,
-        Err(failure) => return Err(failure),
-    };
-    if has {
-        return Ok(());
-    }
-    Err(Failure::GivenUp(format!(
-        "{name} has no factor that could prove {}; enrol first (mfactl enroll); nothing was changed",
-        names(&plan.families)
-    )))
 }
 
 fn names(families: &[Family]) -> String {

@@ -71,8 +71,8 @@ pub(crate) async fn explained(bus: &Bus, user: &[u8], family: &Family) -> Result
 /// The people of this host who come by a family of services, each by name with what becomes of them.
 struct Effect(Vec<(String, Fate)>);
 
-/// Whom a plan asks, for people: one text where all of its services ask alike, else one for each.
-pub(crate) async fn words(bus: &Bus, plan: &Plan) -> Result<Vec<(Vec<String>, String)>, Failure> {
+/// Whom a plan asks, for people: one line where all of its services ask alike, else a line for those that do.
+pub(crate) async fn lines(bus: &Bus, plan: &Plan) -> Result<Vec<String>, Failure> {
     let people = who_log_in()?;
     let mut told: Vec<(Vec<String>, String)> = Vec::new();
     for family in &plan.families {
@@ -93,7 +93,12 @@ pub(crate) async fn words(bus: &Bus, plan: &Plan) -> Result<Vec<(Vec<String>, St
             None => told.push((vec![family.name.clone()], text)),
         }
     }
-    Ok(told)
+    let alike = told.len() == 1;
+    let line = |(families, text): (Vec<String>, String)| {
+        let head = if alike { "Who:".to_owned() } else { format!("Who ({}):", families.join(", ")) };
+        format!("{head:<12} {text}")
+    };
+    Ok(told.into_iter().map(line).collect())
 }
 
 impl Effect {

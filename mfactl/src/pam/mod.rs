@@ -127,9 +127,12 @@ impl View {
 async fn words(plan: &Plan) -> String {
     let mut text: String = plan.changes.iter().map(diff).collect();
     text.push('\n');
-    for line in who(plan).await.unwrap_or_else(|failure| vec![format!("Who:         not known: {failure}")]) {
-        text.push_str(&format!("{line}\n"));
-    }
+    let who = match Bus::connect().await {
+        Ok(bus) => effect::lines(&bus, plan).await,
+        Err(failure) => Err(failure),
+    };
+    let who = who.unwrap_or_else(|failure| vec![format!("Who:         not known: {failure}")]);
+    text.push_str(&format!("{}\n", who.join("\n")));
     let glass: Vec<String> = plan.glass.iter().map(ToString::to_string).collect();
     let glass = if glass.is_empty() { NO_GLASS.to_owned() } else { glass.join(", or ") };
     text.push_str(&format!("Break-glass: {glass}\n"));
@@ -138,17 +141,6 @@ async fn words(plan: &Plan) -> String {
     }
     text.push_str(&format!("Hash:        {}", plan.hash));
     text
-}
-
-/// Whom it asks: a line, or one for each service where they differ.
-async fn who(plan: &Plan) -> Result<Vec<String>, Failure> {
-    let told = effect::words(&Bus::connect().await?, plan).await?;
-    let alike = told.len() == 1;
-    let line = |(families, text): (Vec<String>, String)| {
-        let head = if alike { "Who:".to_owned() } else { format!("Who ({}):", families.join(", ")) };
-        format!("{head:<12} {text}")
-    };
-    Ok(told.into_iter().map(line).collect())
 }
 
 const NO_GLASS: &str = "NONE. Root has neither a password at the console nor a key; set one (passwd root), or let \

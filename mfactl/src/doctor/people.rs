@@ -56,7 +56,7 @@ pub(super) async fn look(host: &Host, report: &mut Report) {
     }
 }
 
-/// The people without a factor as mfad sees each of them, but for those who need none; and its time.
+/// The people without a factor that counts, as mfad sees each of them, but for those who need none; and its time.
 async fn unready(bus: &Bus, people: &[Person]) -> Result<(Vec<Standing>, u64), Failure> {
     let names: Vec<&[u8]> = people.iter().map(|person| person.name.as_slice()).collect();
     let mut unready = Vec::new();
@@ -64,7 +64,8 @@ async fn unready(bus: &Bus, people: &[Person]) -> Result<(Vec<Standing>, u64), F
         unready.extend(bus.coverage(some).await?);
     }
     // A root who cannot log in by a password of this host is no way in: but a key may be, or a directory.
-    unready.retain(|person| person.standing == "not_enrolled" && person.uid != 0);
+    let lacks = |person: &Standing| matches!(person.standing.as_str(), "not_enrolled" | "unusable");
+    unready.retain(|person| lacks(person) && person.uid != 0);
     Ok((unready, bus.in_force().await?.time))
 }
 

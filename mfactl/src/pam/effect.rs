@@ -37,7 +37,7 @@ pub(crate) enum Fate {
     Off,
     /// Refused, having no factor.
     NoFactor,
-    /// Refused, whatever is answered: locked, altered, or denied by a rule.
+    /// Refused, whatever is answered: locked, altered, without a factor that works, or denied by a rule.
     Refused,
 }
 
@@ -50,6 +50,7 @@ impl Fate {
         };
         let asked = Self::Asked { in_part: explained.weighed.iter().any(may_lift) };
         match (verdict.decision.as_str(), Reason::from_word(&verdict.why)) {
+            ("ask", _) if !explained.besides.is_empty() => Self::Refused,
             ("ask", _) | ("let_in", Some(Reason::Remembered | Reason::SecurityKey)) => asked,
             ("let_in", Some(Reason::Optional)) => Self::WithoutFactor,
             ("let_in", Some(Reason::Grace)) => Self::InGrace(explained.grace_ends),
@@ -208,6 +209,13 @@ mod tests {
         ] {
             assert_eq!(Fate::of(&explained(decision, why)), fate, "{decision} {why}");
         }
+    }
+
+    #[test]
+    fn who_is_asked_and_has_no_factor_that_works_is_refused() {
+        let mut asked = explained("ask", "");
+        asked.besides.push("every factor of the account is disabled, by 100 wrong codes".into());
+        assert_eq!(Fate::of(&asked), Fate::Refused);
     }
 
     #[test]

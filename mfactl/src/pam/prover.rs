@@ -16,18 +16,10 @@ pub(super) async fn could_prove(bus: &Bus, families: &[Family]) -> Result<(), Fa
     for family in families {
         let explained = explained(bus, &me, family).await?;
         let why = match Fate::of(&explained) {
-            Fate::Asked { .. } if explained.verdict.decision == "ask" && explained.besides.is_empty() => {
-                continue;
-            }
-            Fate::Asked { .. } if explained.besides.is_empty() => {
-                format!(
-                    "{}, so it would not be proven; mfactl remembered forget first",
-                    shown(&explained.sentence)
-                )
-            }
+            Fate::Asked { .. } if explained.verdict.decision == "ask" => continue,
             Fate::Asked { .. } => {
-                let besides: Vec<String> = explained.besides.iter().map(|besides| shown(besides)).collect();
-                format!("{name} could not prove {}: {}", family.name, besides.join("; "))
+                let sentence = shown(&explained.sentence);
+                format!("{sentence}, so it would not be proven; mfactl remembered forget first")
             }
             Fate::WithoutFactor | Fate::InGrace(_) | Fate::NoFactor => format!(
                 "{name} has no factor that could prove {}; enrol first (mfactl enroll)",
@@ -42,7 +34,10 @@ pub(super) async fn could_prove(bus: &Bus, families: &[Family]) -> Result<(), Fa
                 "{}, so nothing could be proven; it takes somebody whom the policy asks",
                 shown(&explained.sentence)
             ),
-            Fate::Refused => shown(&explained.sentence),
+            Fate::Refused if explained.besides.is_empty() => shown(&explained.sentence),
+            Fate::Refused => {
+                format!("{name} could not prove {}: {}", family.name, shown(&explained.besides.join("; ")))
+            }
         };
         return Err(Failure::GivenUp(format!("{why}; nothing was changed")));
     }

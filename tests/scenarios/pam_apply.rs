@@ -391,6 +391,8 @@ fn another_module_makes_way_in_its_own_place() {
     let token = machine.token("alice");
     let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
     assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    // Whoever puts the same in place again does not bring it back.
+    let _ = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(0);
     assert!(
         !machine
             .read("/etc/pam.d/sshd")
@@ -399,4 +401,29 @@ fn another_module_makes_way_in_its_own_place() {
     );
     let _ = machine.exec(&["mfactl", "pam", "remove", "--all"]).assert_exit(0);
     assert_eq!(machine.read("/etc/pam.d/sshd"), google);
+}
+
+/// The usual set-up with keys: the prompt is the old module's alone, and sshd sees to the key.
+#[test]
+fn behind_a_key_another_module_makes_way_and_the_key_is_asked_for_by_the_stack() {
+    let machine = Machine::new()
+        .user(enrolled("alice").ssh_key())
+        .user(root())
+        .sshd("AuthenticationMethods publickey,keyboard-interactive")
+        .start();
+    machine.shell(
+        "sed -i 's/^@include common-auth/#&\\nauth required pam_oath.so usersfile=\\/etc\\/users.oath window=20 digits=6/' /etc/pam.d/sshd
+         echo 'HOTP/T30/6 alice - 3132333435363738393031323334353637383930' >/etc/users.oath; chmod 600 /etc/users.oath",
+    );
+    machine.start_sshd();
+    let oath = machine.shell("oathtool --totp 3132333435363738393031323334353637383930");
+    let _ = machine.ssh("alice").key("alice").code(oath.trim()).assert_granted();
+    let mut terminal = apply(&machine, "sshd --replace pam_oath");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_refused();
+    let login = machine.ssh("alice").key("alice").code(&code(&token)).assert_granted();
+    let _ = login.assert_not_shown("assword");
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let _ = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(0);
 }

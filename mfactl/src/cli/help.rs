@@ -342,7 +342,8 @@ Examples:
   mfactl pam plan sshd
   mfactl pam plan sshd --first key
   mfactl pam plan sshd --replace pam_google_authenticator
-  mfactl pam plan sshd --break-glass-from 192.0.2.0/24";
+  mfactl pam plan sshd --break-glass-from 192.0.2.0/24
+  mfactl pam plan sshd --break-glass-from none   # take that way in away again";
 
 pub(super) const PAM_APPLY: &str = "\
 Examples:

@@ -2,14 +2,11 @@
 //! in `authorized_keys`, or in what a program says in its place. sshd hands over no touch at a login, so mfad cannot
 //! see the difference. Of certificates nothing is looked for: none counts as a factor.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use data_encoding::{BASE64, BASE64_NOPAD};
 use mfa_proto::admin::UserRow;
 use mfa_proto::identity::escaped;
 use nix::unistd::User;
-use sha2::{Digest, Sha256};
 
 use super::finding::{Finding, Report, Spot};
 use super::host::Host;
@@ -17,9 +14,10 @@ use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::sshd::Sshd;
 use crate::bus::Bus;
+use crate::pam::sshd::{Key, place};
 use crate::run;
 
-/// The option, which sshd takes in any case of letters.
+/// The option.
 const OPTION: &str = "no-touch-required";
 /// What takes it out of a line, whatever stands beside it.
 const TAKEN_OUT: &str = "s/,no-touch-required|no-touch-required,?//I";
@@ -113,22 +111,6 @@ fn untouched(row: &UserRow, patterns: &str) -> Result<Vec<Untouched>, String> {
     Ok(found)
 }
 
-/// The file that a pattern of sshd's means for that user (`sshd_config(5)`, TOKENS).
-fn place(pattern: &str, user: &User) -> PathBuf {
-    let mut path = Vec::new();
-    let mut rest = pattern.bytes();
-    while let Some(byte) = rest.next() {
-        match (byte, if byte == b'%' { rest.next() } else { None }) {
-            (b'%', Some(b'h')) => path.extend_from_slice(user.dir.as_os_str().as_bytes()),
-            (b'%', Some(b'u')) => path.extend_from_slice(user.name.as_bytes()),
-            (b'%', Some(b'U')) => path.extend_from_slice(user.uid.to_string().as_bytes()),
-            (b'%', Some(other)) => path.push(other),
-            (byte, _) => path.push(byte),
-        }
-    }
-    user.dir.join(std::ffi::OsStr::from_bytes(&path))
-}
-
 /// A file as that user can read it, and sshd does: never with root's rights, since a link may lead anywhere.
 /// What reads it has no terminal, which the user's processes could type into. `None`: there is none to read.
 fn read(path: &Path, user: &User) -> Result<Option<String>, String> {
@@ -145,48 +127,7 @@ fn read(path: &Path, user: &User) -> Result<Option<String>, String> {
 
 /// The fingerprint of the security key of a line of `authorized_keys` that takes it without a touch.
 fn without_touch(line: &str) -> Option<String> {
-    let line = line.trim_start();
-    if line.starts_with('#') {
-        return None;
-    }
-    let (options, rest) = line.split_at(end_of_options(line));
-    let mut rest = rest.split_whitespace();
-    let (kind, blob) = (rest.next()?, rest.next()?);
-    let is_it = |option: &str| option.eq_ignore_ascii_case(OPTION);
-    if !kind.starts_with("sk-") || !outside_quotes(options).split(',').any(is_it) {
-        return None;
-    }
-    let blob = BASE64.decode(blob.as_bytes()).ok()?;
-    Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob))))
-}
-
-/// Where the options end: at the first white space that is not in quotes (`sshd(8)`, the format of `authorized_keys`).
-fn end_of_options(line: &str) -> usize {
-    let (mut quoted, mut before) = (false, ' ');
-    for (at, c) in line.char_indices() {
-        match c {
-            '"' if before != '\\' => quoted = !quoted,
-            ' ' | '\t' if !quoted => return at,
-            _ => {}
-        }
-        before = c;
-    }
-    line.len()
-}
-
-/// The options without what stands in quotes: a command may hold any word.
-fn outside_quotes(options: &str) -> String {
-    let (mut quoted, mut before) = (false, ' ');
-    let mut kept = String::new();
-    for c in options.chars() {
-        match c {
-            '"' if before != '\\' => quoted = !quoted,
-            c if !quoted => kept.push(c),
-            _ => {}
-        }
-        before = c;
-    }
-    kept
+    Key::of(line).filter(|key| key.kind.starts_with("sk-") && key.has(OPTION))?.fingerprint()
 }
 
 #[cfg(test)]
@@ -220,20 +161,6 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(without_touch(&line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_of_sshd_means_a_file_of_the_user() {
-        let mut user = User::from_uid(0.into()).unwrap().unwrap();
-        user.dir = "/home/al".into();
-        user.name = "al".into();
-        for (pattern, path) in [
-            (".ssh/authorized_keys", "/home/al/.ssh/authorized_keys"),
-            ("%h/keys", "/home/al/keys"),
-            ("/etc/keys/%u.%U%%", "/etc/keys/al.0%"),
-        ] {
-            assert_eq!(place(pattern, &user), Path::new(path));
         }
     }
 

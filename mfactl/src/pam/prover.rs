@@ -1,8 +1,7 @@
 //! Whoever puts a change on trial must be one who could prove it.
 
 use super::effect::{Fate, explained};
-use super::family::Family;
-use super::names;
+use super::family::{Family, names};
 use crate::acting::Acting;
 use crate::bus::Bus;
 use crate::cli::Authority;

@@ -224,6 +224,13 @@ fn doctor_finds_services_that_do_not_ask() {
             fault("no-break-glass:root", "passwd -l root", "/etc/shadow", "", By("passwd -u root")),
             fault(
                 "no-break-glass:root",
+                "chage --expiredate 1 root",
+                "/etc/shadow",
+                "",
+                By("chage --expiredate -1 root"),
+            ),
+            fault(
+                "no-break-glass:root",
                 "cp /etc/pam.d/sudo /etc/pam.d/login",
                 "/etc/pam.d/login",
                 "",

@@ -61,6 +61,14 @@ fn doctor_finds_and_mends_what_sudo_does_with_it() {
                 "pam_login_service",
                 ByDoctor,
             ),
+            // For `sudo -A`, which anybody may say.
+            fault(
+                "sudo-other-service:pam_askpass_service",
+                "echo 'Defaults pam_askpass_service=login' >/etc/sudoers.d/x",
+                FILE,
+                "pam_askpass_service",
+                ByDoctor,
+            ),
             fault(
                 "sudoers-other-password:targetpw",
                 "echo 'Defaults targetpw' >/etc/sudoers.d/x",

@@ -93,7 +93,8 @@ fn a_stack_is_kept_when_a_login_through_each_service_was_seen() {
     for part in [
         "+auth     required   pam_mfa.so first_factor=requisite",
         "+++ /etc/ssh/sshd_config.d/00-mfad.conf",
-        "1 of 2 people asked, 1 let in without: they have no factor",
+        "Who (sshd):  1 of 2 people asked, 1 let in without: they have no factor\n",
+        "Who (sudo):  1 of 1 people asked\n",
         "Break-glass: root's password at the console",
         "sshd: alice refused: wrong_code",
         "sudo: proven by alice (sudo, ",
@@ -200,7 +201,7 @@ fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
     }
     machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"observe\"\n");
     machine.mfad().restart();
-    refused(&machine, "alice", "sudo", "asks nobody");
+    refused(&machine, "alice", "sudo", "so nothing could be proven");
     // A password is no way in where login would not let its account in.
     machine.shell("chage --expiredate 1 root");
     refused(&machine, "alice", "sudo", "root's password at the console: root's account has expired (chage ");

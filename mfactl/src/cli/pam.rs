@@ -12,7 +12,9 @@ use crate::pam::{First, KeyFrom, PEERS};
 pub(crate) enum Pam {
     /// Show what would change, and whom it would ask; changes nothing
     ///
-    /// Ends with exit code 7 where something would change, 0 where it is so already.
+    /// What a login there would come to is asked of the policy in force for each of the people: modes of groups, rules,
+    /// exemptions and grace count, and who would be refused is named. Ends with exit code 7 where something would
+    /// change, 0 where it is so already.
     #[command(after_long_help = help::PAM_PLAN)]
     Plan {
         #[command(flatten)]
@@ -22,6 +24,7 @@ pub(crate) enum Pam {
     },
     /// Put the second factor in front of services, on trial until a login through each was seen
     ///
+    /// Whoever runs it must be one whom the policy asks for a code there, and have a factor.
     /// The rollback is armed before anything changes. Then you log in, in another terminal, once through each
     /// service; whatever was not proven in time is put back, and so is everything at Ctrl-C, when this
     /// terminal goes, and, with systemd, at the next boot. Sessions that are open stay open.

@@ -1,5 +1,6 @@
 //! Security keys that count as a factor, and that sshd lets sign without a touch: `no-touch-required` before them
-//! in `authorized_keys`. sshd hands over no touch at a login, so mfad cannot see the difference.
+//! in `authorized_keys`, or in what a program says in its place. sshd hands over no touch at a login, so mfad cannot
+//! see the difference. Of certificates nothing is looked for: none counts as a factor.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::sshd::Sshd;
+use crate::bus::Bus;
 use crate::pam::sshd::{Key, place};
 use crate::run;
 
@@ -25,6 +27,7 @@ const LONGEST: &str = "1048576";
 /// Looks at the keys of all who have more than one factor: a security key comes after an app.
 pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let (Some(bus), Some(sshd)) = (&host.bus, sshd) else { return };
+    by_command(host, bus, sshd, report).await;
     let Some(files) = sshd.key_files() else { return };
     for row in host.accounts.iter().filter(|row| row.factors > 1) {
         let name = escaped(&row.name);
@@ -57,6 +60,28 @@ pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) 
                 detail: factor.label.clone(),
                 mend: Mend::ByHand(format!("ask {whose} to run: {command}")),
             });
+        }
+    }
+}
+
+/// Looks whether a program may say of an enrolled key that it needs no touch. Whoever holds one is enough.
+async fn by_command(host: &Host, bus: &Bus, sshd: &Sshd, report: &mut Report) {
+    let Some((program, spot, mend)) = sshd.keys_by_command() else { return };
+    for row in host.accounts.iter().filter(|row| row.factors > 1) {
+        let factors = match bus.user_show(&row.name).await {
+            Ok(shown) => shown.factors,
+            Err(failure) => {
+                let whose = mend::quoted(&escaped(&row.name));
+                return report.cannot_look(
+                    "security-keys",
+                    failure,
+                    Mend::ByHand(format!("mfactl user show {whose}")),
+                );
+            }
+        };
+        if factors.iter().any(|factor| !factor.key.is_empty()) {
+            let (kind, subject) = (Kind::KeyTouchUnasked, "sshd".into());
+            return report.found(Finding { kind, subject, spot: Some(spot), detail: program, mend });
         }
     }
 }

@@ -1,19 +1,16 @@
 //! `mfactl pam apply`: on trial by a person, or as it was proven on another host.
 
-use super::effect::{Effect, Mode};
-use super::family::Family;
+use super::family::names;
 use super::glass::{self, Tried};
 use super::plan::{Plan, Wish};
+use super::prover::could_prove;
 use super::show::words;
 use super::trial::{self, Ended, Held, keep, put_in_place, say, watch};
 use super::{clock, module, record, undo};
-use crate::acting::Acting;
 use crate::ask;
 use crate::bus::Bus;
-use crate::cli::Authority;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::print::escape::shown;
 
 /// What refuses a plan before it is put in place, whoever asks.
 fn refuse_unsafe(plan: &Plan) -> Result<(), Failure> {
@@ -53,7 +50,7 @@ pub(super) async fn try_out(wish: &Wish, within: u32) -> Result<Exit, Failure> {
     say(&words(&plan).await)?;
     refuse_unsafe(&plan)?;
     let bus = Bus::connect().await?;
-    could_prove(&bus, &plan).await?;
+    could_prove(&bus, &plan.families).await?;
     let mut opens = false;
     for way in &plan.glass.open {
         let tried = glass::tried(way)?;
@@ -108,34 +105,6 @@ pub(super) async fn try_out(wish: &Wish, within: u32) -> Result<Exit, Failure> {
         Err(failure) => failure,
         Ok(_) => Failure::GivenUp(format!("not all of it was proven in {within} s: everything is as it was")),
     })
-}
-
-/// Whoever runs this must be able to prove it.
-async fn could_prove(bus: &Bus, plan: &Plan) -> Result<(), Failure> {
-    let effect = Effect::of(bus).await?;
-    if effect.mode == Mode::Nobody {
-        return Err(Failure::GivenUp(
-            "the mode in mfad.toml asks nobody, so nothing could be proven; set it to optional or required first".into(),
-        ));
-    }
-    let Acting::Named(me) = Acting::of(Authority::default()) else { return Ok(()) };
-    let name = shown(&String::from_utf8_lossy(&me));
-    let has = match bus.user_show(&me).await {
-        Ok(account) => !account.factors.is_empty(),
-        Err(failure) if failure.exit() == Exit::Refused || failure.exit() == Exit::NotEnrolled => false,
-        Err(failure) => return Err(failure),
-    };
-    if has {
-        return Ok(());
-    }
-    Err(Failure::GivenUp(format!(
-        "{name} has no factor that could prove {}; enrol first (mfactl enroll); nothing was changed",
-        names(&plan.families)
-    )))
-}
-
-fn names(families: &[Family]) -> String {
-    families.iter().map(|family| family.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// `mfactl pam apply --no-confirm --proven HASH`: what was kept on another host, on this one.

@@ -24,6 +24,7 @@ pub(crate) mod line;
 pub(crate) mod place;
 mod plan;
 pub(crate) mod proof;
+mod prover;
 pub(crate) mod record;
 mod remove;
 mod rollback;

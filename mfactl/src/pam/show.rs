@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::effect::Effect;
+use super::effect;
 use super::plan::{self, Plan, Wish, diff};
 use crate::bus::Bus;
 use crate::cli::Shape;
@@ -67,12 +67,13 @@ impl View {
 /// The plan for people: the difference, whom it asks, and the way in that needs no mfad.
 pub(super) async fn words(plan: &Plan) -> String {
     let mut text: String = plan.changes.iter().map(diff).collect();
-    let effect = match Bus::connect().await {
-        Ok(bus) => Effect::of(&bus).await.map(|effect| effect.words(plan)),
+    text.push('\n');
+    let who = match Bus::connect().await {
+        Ok(bus) => effect::lines(&bus, plan).await,
         Err(failure) => Err(failure),
     };
-    let effect = effect.unwrap_or_else(|failure| format!("not known: {failure}"));
-    text.push_str(&format!("\nWho:         {effect}\n"));
+    let who = who.unwrap_or_else(|failure| vec![format!("Who:         not known: {failure}")]);
+    text.push_str(&format!("{}\n", who.join("\n")));
     let glass: Vec<String> = plan.glass.open.iter().map(ToString::to_string).collect();
     let glass = if glass.is_empty() { plan.glass.none() } else { glass.join(", or ") };
     text.push_str(&format!("Break-glass: {glass}\n"));

@@ -38,6 +38,7 @@ mod packages;
 mod packed;
 mod pam_apply;
 mod pam_booted;
+mod pam_effect;
 mod pam_glass;
 mod pam_proof;
 mod pam_rollback;

@@ -135,6 +135,32 @@ fn a_certificate_for_an_enrolled_security_key_is_asked() {
     assert!(!machine.log().matching("ED25519-SK-CERT").is_empty(), "it was the certificate that passed");
 }
 
+// What doctor tells of as `key-touch-unasked`.
+#[test]
+fn an_untouched_key_is_taken_on_the_word_of_a_program_but_not_where_sshd_asks_for_a_touch() {
+    let machine = key_then_factor()
+        .sshd("AuthorizedKeysCommand /usr/local/bin/keys\nAuthorizedKeysCommandUser nobody")
+        .file("/usr/local/bin/keys", 0o755, "#!/bin/sh\ncat /etc/keys\n")
+        .start();
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    enrol(&machine, "alice", &key, "yubikey", &machine.backup_codes("alice")[0]);
+    let says = |options: &str| {
+        machine.shell(&format!("{{ printf '{options}'; cat {}.pub; }} >/etc/keys", key.path()));
+    };
+    let untouched = || key.ssh("alice").environment(&["SK_PROVIDER_FLAGS=4".to_owned()]);
+    says("");
+    assert_not_asked(&machine, &key, "alice");
+    let _ = untouched().assert_refused();
+    says("no-touch-required ");
+    granted_unasked(&machine, untouched(), "alice");
+    machine.shell("sed -i '1i PubkeyAuthOptions touch-required' /etc/ssh/sshd_config");
+    machine.shell(
+        "kill -HUP \"$(cat /run/sshd.pid)\"; sleep 0.1; until ss -ltn | grep -q ':22 '; do sleep 0.05; done",
+    );
+    let _ = untouched().assert_refused();
+    assert_not_asked(&machine, &key, "alice");
+}
+
 #[test]
 fn a_signature_that_is_not_right_enrols_nothing() {
     let machine = key_then_factor().start();

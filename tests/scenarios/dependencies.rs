@@ -31,7 +31,8 @@ impl Allowed {
 
     /// What is wrong with a package, as `cargo metadata` tells of it.
     fn objection(&self, package: &Value) -> Option<String> {
-        let who = format!("{} {}", package["name"], package["version"]);
+        let word = |key: &str| package[key].as_str().unwrap_or_default();
+        let who = format!("{} {}", word("name"), word("version"));
         let Some(licence) = package["license"].as_str() else {
             return Some(format!("{who}: no licence is named"));
         };
@@ -47,7 +48,7 @@ impl Allowed {
         match package["source"].as_str() {
             None => {
                 let here = repository().canonicalize().expect("the repository");
-                let manifest = package["manifest_path"].as_str().unwrap_or_default();
+                let manifest = word("manifest_path");
                 (!manifest.starts_with(&*here.to_string_lossy())).then(|| format!("{who}: from {manifest}"))
             }
             Some(source) => {

@@ -63,9 +63,7 @@ impl Allowed {
 fn packages(targets: &[String]) -> Vec<Value> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.current_dir(repository()).args(["metadata", "--locked", "--format-version=1"]);
-    targets.iter().for_each(|target| {
-        metadata.args(["--filter-platform", target]);
-    });
+    metadata.args(targets.iter().flat_map(|target| ["--filter-platform", target]));
     let told = metadata.output().expect("cargo starts");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let mut told: Value = serde_json::from_slice(&told.stdout).expect("JSON");

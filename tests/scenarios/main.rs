@@ -13,6 +13,7 @@ mod containers;
 mod crash;
 mod credential;
 mod daemon_gone;
+mod dependencies;
 mod disk;
 mod doctor;
 mod documents;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mfa_proto::time;
 use mfad::{
     audit::Event,
     auth::{File, Policy, Reader, Source, grace},
@@ -74,9 +75,21 @@ async fn put(
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
             }
-            if let Err(error) = grace::keep_dates(store, &settings.rules).await {
-                let text = format!("the date from which grace runs was not kept: {error}");
-                tell(Notice::SettingsNotKept, &text);
+            match grace::keep_dates(store, &settings.rules).await {
+                Ok(again) if settings.rules.grace > 0 => {
+                    for (name, since) in again {
+                        let day = time::utc(since.0);
+                        let text = format!(
+                            "{name} demands a factor again: grace goes on from {day}, and does not begin anew"
+                        );
+                        tell(Notice::GraceGoesOn, &text);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let text = format!("the date from which grace runs was not kept: {error}");
+                    tell(Notice::SettingsNotKept, &text);
+                }
             }
             if let Err(error) = keep(store, settings.text).await {
                 let text = format!("the settings are in force, but were not kept for a bad day: {error}");

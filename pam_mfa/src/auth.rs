@@ -76,22 +76,36 @@ fn conclude(
     let line = record::verdict(Phase::Authentication, result, &context, &verdict);
     match verdict.ended {
         Ended::Proven(ticket) => {
-            // What cannot be kept can never be settled: then it is not proven either.
-            if keep::put(handle, Proof::new(context, ticket)).is_err() {
-                log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
+            if !is_kept(handle, context, ticket) {
                 return Outcome::Unavailable;
             }
         }
-        Ended::Waived(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
-            Conversation { handle, debug: false }.remind(&text);
+        Ended::Waived { ticket, text } => {
+            // Where sshd names no method that passed, there is nothing to settle by.
+            let settles = !ticket.is_empty() && outcome == Outcome::Granted;
+            if settles && !is_kept(handle, context, ticket) {
+                return Outcome::Unavailable;
+            }
+            if !text.is_empty() && flags & PAM_SILENT == 0 {
+                Conversation { handle, debug: false }.remind(&text);
+            }
         }
         Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
             Conversation { handle, debug: false }.tell(&text);
         }
-        Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived(_) => {}
+        Ended::Refused(_) | Ended::OutOfTries(_) => {}
     }
     log(handle, Phase::Authentication, level, &line);
     outcome
+}
+
+/// Keeps what the account phase settles. What cannot be kept can never be settled: then it is not proven either.
+fn is_kept(handle: &mut PamHandle, context: Context, ticket: Vec<u8>) -> bool {
+    let kept = keep::put(handle, Proof::new(context, ticket)).is_ok();
+    if !kept {
+        log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
+    }
+    kept
 }
 
 fn fail(handle: &PamHandle, context: &Context, failed: &Failed) -> Outcome {

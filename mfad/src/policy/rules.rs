@@ -9,7 +9,7 @@ use std::{
 use mfa_proto::identity::{UnixTime, UserName};
 use serde::{Deserialize, Serialize};
 
-use super::{AfterGrace, By, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
+use super::{AfterGrace, By, Conditions, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
 
 /// Whose factor su asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -225,6 +225,14 @@ impl Rules {
         let asks = |rule: &Rule| matches!(rule.then, Effect::Ask | Effect::AskFresh);
         let rules = rules.filter(|(_, rule)| asks(rule)).map(|(at, _)| By::Rule(at));
         policy.into_iter().chain(groups).chain(rules).map(|by| self.name(by)).collect()
+    }
+
+    /// Whether a login's device and place wait for its account phase: where a rule looks at those of logins before, or
+    /// logins are remembered. Elsewhere they are not worth a call.
+    pub fn learns_when_settled(&self) -> bool {
+        let looks =
+            |when: &Conditions| when.device.is_some() || when.location.is_some() || when.impossible_travel;
+        self.remember.is_some() || self.rules.iter().any(|rule| looks(&rule.when) || looks(&rule.unless))
     }
 
     /// What a part of it is called.

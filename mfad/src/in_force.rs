@@ -192,18 +192,51 @@ mod tests {
         }
     }
 
+    /// A store on such a disk, in that folder.
+    fn store_in(folder: &Path, full: &Arc<AtomicBool>) -> Store {
+        let path = folder.join("db");
+        let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
+        Sqlite::create(&path, &keys).unwrap();
+        let disk = Disk(Sqlite::open(&path, &keys).unwrap().0, Arc::clone(full));
+        let clock = Arc::new(KernelClock::new().unwrap());
+        let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
+        Store::new(disk, keys, world, Arc::new(|_| {}))
+    }
+
+    // S19
+    #[test]
+    fn it_is_told_where_grace_goes_on_from_an_earlier_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path(), &Arc::default());
+        let force = InForce::default();
+        let put = |mode: &str, rest: &str| {
+            let told = std::sync::Mutex::new(Vec::new());
+            let tell = |notice: Notice, text: &str| {
+                if notice == Notice::GraceGoesOn {
+                    told.lock().unwrap().push(text.to_owned());
+                }
+            };
+            let text = format!("[policy]\nmode = \"{mode}\"\n{rest}");
+            zbus::block_on(put(Settings::parse(&text, "host"), "host", &store, &force, &tell));
+            told.into_inner().unwrap()
+        };
+        let none: [String; 0] = [];
+        let grace = "grace = \"30d\"\n";
+        for mode in ["required", "required", "observe"] {
+            assert_eq!(put(mode, grace), none);
+        }
+        let told = put("required", grace);
+        assert!(told.len() == 1 && told[0].starts_with("policy demands a factor again: "), "{told:?}");
+        assert_eq!(put("required", grace), none);
+        assert_eq!((put("observe", ""), put("required", "")), (vec![], vec![]), "where there is no grace");
+    }
+
     // S23
     #[test]
     fn broken_settings_leave_those_in_force_that_could_not_be_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
-        Sqlite::create(&path, &keys).unwrap();
         let full = Arc::new(AtomicBool::new(false));
-        let disk = Disk(Sqlite::open(&path, &keys).unwrap().0, Arc::clone(&full));
-        let clock = Arc::new(KernelClock::new().unwrap());
-        let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
-        let store = Store::new(disk, keys, world, Arc::new(|_| {}));
+        let store = store_in(folder.path(), &full);
         let put = |text: &str, force: &InForce| {
             let told = std::sync::Mutex::new(Vec::new());
             let tell = |notice: Notice, _: &str| told.lock().unwrap().push(notice);

@@ -229,6 +229,8 @@ mod tests {
         assert!(told.len() == 1 && told[0].starts_with("policy demands a factor again: "), "{told:?}");
         assert_eq!(put("required", grace), none);
         assert_eq!((put("observe", ""), put("required", "")), (vec![], vec![]), "where there is no grace");
+        let anew = format!("required_from = 2999-01-01\n{grace}");
+        assert_eq!((put("observe", grace), put("required", &anew)), (vec![], vec![]), "where it begins anew");
     }
 
     // S23

@@ -100,9 +100,7 @@ fn ends_by(
     let ran_ms = head.ran_ms_at(&now);
     let end = |by: &By| {
         let (since, since_ran_ms) = head.demanded_since(&rules.name(*by))?;
-        // A date that is set is for modes: a rule asks from the day it is there.
-        let from = rules.required_from.filter(|_| !matches!(by, By::Rule(_)));
-        let begins = from.map_or(since, |from| from.max(since));
+        let begins = rules.grace_begins(*by, since);
         if seen.first > begins {
             return None; // who came later was never without
         }
@@ -142,7 +140,7 @@ fn there(seen: Option<Seen>, last: UnixTime, now: UnixTime, anew: bool) -> Seen 
 }
 
 /// Stores from which date on each part of the rules demands a factor, and who was there. Gives those that demanded one
-/// before and do again: grace goes on from that day.
+/// before and do again, where grace goes on from that day.
 pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<Vec<(String, UnixTime)>, StoreError> {
     let (demanding, from) = (rules.demanding(), rules.required_from);
     let wanted = demanding.clone();
@@ -163,7 +161,12 @@ pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<Vec<(String, Uni
         }
         Ok(again)
     });
-    keep.await.map(crate::store::Committed::into_inner)
+    let again = keep.await?.into_inner().into_iter();
+    let goes_on = |(name, since): &(String, UnixTime)| {
+        let mut parts = rules.all_demanding();
+        parts.any(|by| rules.name(by) == *name && rules.grace_begins(by, *since) == *since)
+    };
+    Ok(again.filter(goes_on).collect())
 }
 
 /// The users of `/etc/passwd`, and when each last logged in. Who has logged in before was there then, who never did is

@@ -116,6 +116,33 @@ fn a_security_key_that_was_removed_or_is_another_s_or_whose_owner_is_locked_is_a
     assert_not_asked(&machine, &key, "bob");
 }
 
+// S24: as a device it is known by the logins that it has opened, and by none that failed after it.
+#[test]
+fn a_security_key_is_a_known_device_once_a_login_that_it_opened_is_settled() {
+    let machine = key_then_factor().start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    enrol(&machine, "alice", &key, "yubikey", &codes[0]);
+    let new_devices = |then: &str| {
+        let rule = "[[rule]]\nname = \"r\"\nwhen = { service = \"sshd\", device = \"new\" }\nthen =";
+        machine.write("/etc/mfad/mfad.toml", 0o644, format!("{REQUIRED}{rule} \"{then}\"\n"));
+        machine.mfad().reload();
+    };
+    new_devices("ask");
+    machine.shell("chage --expiredate 1 alice");
+    assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
+    machine.audit().assert_last("security_key", "alice", "sshd");
+    machine.shell("chage --expiredate -1 alice");
+    new_devices("deny");
+    assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
+    machine.audit().assert_last("denied", "alice", "sshd");
+    new_devices("ask");
+    assert_not_asked(&machine, &key, "alice");
+    new_devices("deny");
+    assert_not_asked(&machine, &key, "alice");
+}
+
 // A certificate speaks for whoever signed it, and lives on when the key is taken out.
 #[test]
 fn a_certificate_for_an_enrolled_security_key_is_asked() {

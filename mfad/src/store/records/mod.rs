@@ -214,9 +214,15 @@ impl<'a> Records<'a> {
         self.head.ran_ms
     }
 
-    /// From now on these parts of the rules demand a factor, and no others.
-    pub fn demand(&mut self, demanding: &[String]) {
-        self.head.demand(demanding, (self.now.wall, self.head.ran_ms));
+    /// From now on these parts of the rules demand a factor, modes from that date on, and no others. Gives those that
+    /// did once, and since when.
+    pub fn demand(&mut self, demanding: &[String], from: Option<UnixTime>) -> Vec<(String, UnixTime)> {
+        self.head.demand(demanding, from, (self.now.wall, self.head.ran_ms))
+    }
+
+    /// Whether settings with that date begin anew.
+    pub fn begins_anew(&self, from: Option<UnixTime>) -> bool {
+        self.head.begins_anew(from, self.now.wall)
     }
 
     /// Why is decided what is recorded from now on, where a login is concerned.

@@ -12,6 +12,7 @@ mod codes;
 mod containers;
 mod crash;
 mod credential;
+mod crowd;
 mod daemon_gone;
 mod disk;
 mod doctor;

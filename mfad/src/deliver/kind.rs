@@ -36,6 +36,8 @@ pub enum Notice {
     LinesLost,
     /// An exemption ends soon.
     ExemptionEnds,
+    /// Logins are not even asked: too many of that door wait for an answer.
+    LoginsTurnedAway,
 }
 
 /// How loud an entry is.
@@ -68,6 +70,7 @@ impl Notice {
             Self::StoreSilent => "store_silent",
             Self::LinesLost => "lines_lost",
             Self::ExemptionEnds => "exemption_ends",
+            Self::LoginsTurnedAway => "logins_turned_away",
         }
     }
 
@@ -82,7 +85,8 @@ impl Notice {
             | Self::SettingsNotKept
             | Self::LinesLost
             | Self::PlacesUnread
-            | Self::ExemptionEnds => Level::Warning,
+            | Self::ExemptionEnds
+            | Self::LoginsTurnedAway => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -163,6 +167,7 @@ ids! {
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",
     Notice::LinesLost => "a18ccbaa7ffd4661855efda085d090ba",
     Notice::ExemptionEnds => "9633b59f7318416097d9c898831530b0",
+    Notice::LoginsTurnedAway => "4b6f0d0c1e8a4c5f9d27a3e5b8c1f642",
 }
 
 #[cfg(test)]

@@ -1,55 +1,28 @@
 //! Somebody lets a crowd of logins stand at the prompt, so that no other gets to it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use mfa_proto::facts::{self, Facts};
-use mfa_proto::names::{AUTHENTICATOR, OBJECT_PATH};
 use mfa_tests::{Machine, Stack};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use zbus::Message;
-use zbus::message::Type;
 
 use crate::people::enrolled;
+use crate::wire::{self, connect};
 
 /// More than mfad takes in all.
 const CROWD: usize = 1400;
 /// What one user may let stand, at su and sudo.
 const OF_ONE_USER: usize = 32;
 
-/// A login that su began, without su: root's end of mfad's socket, said hello to.
-fn connect(machine: &Machine) -> io::Result<UnixStream> {
-    let mut wire = UnixStream::connect(format!("/proc/{}/root/run/mfad/pam.sock", machine.pid()))?;
-    wire.set_read_timeout(Some(Duration::from_secs(10)))?;
-    wire.write_all(b"\0AUTH EXTERNAL 30\r\n")?;
-    let mut said = Vec::new();
-    while !said.ends_with(b"\r\n") {
-        let mut byte = [0];
-        wire.read_exact(&mut byte)?;
-        said.push(byte[0]);
-    }
-    assert!(said.starts_with(b"OK "), "{}", said.escape_ascii());
-    wire.write_all(b"BEGIN\r\n")?;
-    Ok(wire)
-}
-
-/// Begins the login that su begins for `caller`, and leaves it at the question. Whether it was asked.
+/// Begins the login that su begins for `caller`, whose own password was right. Whether it was asked.
 fn begin(wire: &mut UnixStream, caller: &str) -> io::Result<bool> {
     let facts = Facts::from([
         (facts::RUSER.to_owned(), caller.as_bytes().to_vec()),
-        (facts::FIRST_FACTOR.to_owned(), facts::REQUISITE.to_vec()), // it is the caller's own password
+        (facts::FIRST_FACTOR.to_owned(), facts::REQUISITE.to_vec()),
     ]);
-    let call = Message::method_call(OBJECT_PATH, "Begin").and_then(|call| call.interface(AUTHENTICATOR));
-    let call = call.and_then(|call| call.build(&(caller.as_bytes(), &b"su"[..], &facts))).expect("a call");
-    wire.write_all(call.data())?;
-    let mut head = [0; 16];
-    wire.read_exact(&mut head)?;
-    let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four")) as usize;
-    let (body, fields) = (number(4), number(12));
-    let mut rest = vec![0; fields.next_multiple_of(8) + body];
-    wire.read_exact(&mut rest)?;
-    Ok(head[1] == Type::MethodReturn as u8)
+    wire::begin(wire, caller, "su", &facts)
 }
 
 // S28, S11
@@ -61,7 +34,7 @@ fn who_lets_a_thousand_logins_stand_at_the_prompt_keeps_nobody_else_from_it() {
         .users(["root", "alice", "mallory"].map(enrolled))
         .pam("sshd", Stack::password_then_mfa())
         .pam("su", Stack::password_then_mfa())
-        .settings("[service.su]\nsubject = \"caller\"\n")
+        .settings("[policy]\nmode = \"optional\"\n[service.su]\nsubject = \"caller\"\n")
         .start();
     machine.start_sshd();
     let mut silent = connect(&machine).expect("mfad accepts");

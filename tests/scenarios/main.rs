@@ -64,3 +64,4 @@ mod tampering;
 mod told;
 mod unit;
 mod using;
+mod wire;

@@ -131,8 +131,7 @@ impl Hall {
                 }
             };
             let Ok(reply) = reply else { break };
-            let sent = connection.send(&reply).await;
-            if sent.is_err() {
+            if connection.send(&reply).await.is_err() {
                 break;
             }
         }
@@ -154,7 +153,7 @@ impl Hall {
                 let (user, service, facts) = context(args(message)?)?;
                 *seat = None;
                 let begun = auth.begin(user, service, &facts);
-                let Begun { step, from, .. } = held(clock, begun, |begun| is_slow_to_tell(begun)).await?;
+                let Begun { step, from, .. } = held(clock, begun, is_slow_to_tell).await?;
                 if let (Kind::Ask, Some(from)) = (step.kind(), from) {
                     *seat = Some(self.seat(from)?);
                 }

@@ -276,7 +276,7 @@ fn a_clock_that_was_set_far_ahead_is_believed_after_an_hour_a_boot_or_an_adminis
                 match step {
                     "hour" => host.clock.pass(3600),
                     _ => {
-                        drop(run(host.auth.user_unlock(b"alice".to_vec(), true, glass("it is right"), None)))
+                        drop(run(host.auth.user_unlock(b"alice".to_vec(), true, glass("it is right"), None)));
                     }
                 }
             }

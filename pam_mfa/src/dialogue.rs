@@ -143,8 +143,11 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
                 (peer.begin()?, AGAIN)
             }
             next => {
-                tries += u32::from(is_a_try(&answer));
-                (next?, "")
+                let next = next?;
+                // What mfad had no time to look at is no try, where a stranger learns nothing by it.
+                let looked_at = next.reason() != Some(Reason::Busy) || !manner.helpful;
+                tries += u32::from(looked_at && is_a_try(&answer));
+                (next, "")
             }
         };
     }

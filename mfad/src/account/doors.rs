@@ -6,6 +6,7 @@
 use mfa_proto::identity::{ServiceName, UnixTime};
 use serde::{Deserialize, Serialize};
 
+use super::Run;
 use crate::limits::{Counter, DOOR, Limited, Reserved, STRANGERS};
 
 /// The most doors an account is known to use.
@@ -149,8 +150,8 @@ pub struct DoorState {
     pub failures: Counters,
     /// The last try or login.
     pub last_used: UnixTime,
-    /// The last time a limited try was audited, and how many were not, since.
-    pub collapsed: (UnixTime, u32),
+    /// Of tries that were limited.
+    pub limited: Run,
 }
 
 /// Leave to judge one guess of one shape from one door. Spent by counting it as a failure, or by a
@@ -196,7 +197,7 @@ impl Doors {
             known: false,
             failures: Counters::default(),
             last_used: now,
-            collapsed: (UnixTime(0), 0),
+            limited: Run::default(),
         });
         let last = self.list.len() - 1;
         &mut self.list[last]

@@ -69,9 +69,13 @@ impl Auth {
         let anchor = Anchor { host: self.world().host, session: self.session(&service, facts) };
         let mut signals = signals(&service, facts);
         signals.place = signals.address.and_then(|address| self.places.of(address));
-        if let Subject::Person(person) = &subject {
-            signals.groups = groups(&names, rules, person).await;
-            signals.name = (person.name != subject_name).then(|| person.name.clone());
+        match &subject {
+            Subject::Person(person) => {
+                signals.groups = groups(&names, rules, person).await;
+                signals.name = (person.name != subject_name).then(|| person.name.clone());
+            }
+            Subject::Unknown if !attested => names.groups_of_nobody(&subject_name, asked(rules)).await,
+            Subject::Unknown | Subject::NoCaller => {}
         }
         let (via, keys) = (Via::Login, keys(&service, facts));
         let login =
@@ -93,9 +97,14 @@ impl Auth {
     }
 }
 
+/// The groups that the rules name.
+fn asked(rules: &Rules) -> Vec<String> {
+    rules.groups().into_iter().map(str::to_owned).collect()
+}
+
 /// The same, by `names`.
 pub(super) async fn groups(names: &Names, rules: &Rules, person: &Person) -> Option<Groups> {
-    let asked: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
+    let asked = asked(rules);
     if asked.is_empty() {
         return Some(Groups { among: rules.mentioned, of: asked });
     }

@@ -24,7 +24,7 @@ use super::{
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, groups, target},
-    judge::{context, refuse, rule, standing},
+    judge::{context, refuse, refuse_uncounted, rule, standing},
     news,
     question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
     show,
@@ -54,6 +54,26 @@ enum Phase {
     Account,
 }
 
+/// Where a login comes from, as far as it is counted before it is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Whence {
+    /// The door.
+    pub door: Door,
+    /// Whether the first factor is known to be right.
+    pub attested: bool,
+}
+
+/// How a login begins.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// What its host is told.
+    pub step: Step,
+    /// Where it comes from; `None` where nobody is looked at.
+    pub from: Option<Whence>,
+    /// Whether name services were asked for the groups of somebody whose first factor is not known to be right.
+    pub asked_groups: bool,
+}
+
 /// What a first look found.
 pub(super) struct Looked {
     pub(super) target: Target,
@@ -72,16 +92,18 @@ pub(super) struct Looked {
 
 impl Auth {
     /// A login begins: asks for a code, or says that none is asked.
-    pub async fn begin(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Step, Failure> {
+    pub async fn begin(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Begun, Failure> {
         let rules = self.rules()?;
         if rules.is_off() {
-            return Ok(Step::waived(Reason::PolicyOff));
+            return Ok(Begun { step: Step::waived(Reason::PolicyOff), from: None, asked_groups: false });
         }
         // When the stack was read for it, where the module knows: the password has come since.
         let now = self.world().clock.now().boot_ms;
         let began_ms = facts::loaded(facts).map_or(now, |loaded| loaded.min(now));
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        self.open(&rules, login, subject, began_ms).await
+        let from = Some(Whence { door: login.door.clone(), attested: login.attested });
+        let asked_groups = !login.attested && !rules.groups().is_empty();
+        Ok(Begun { step: self.open(&rules, login, subject, began_ms).await?, from, asked_groups })
     }
 
     /// A locker begins, for the own account of `uid`.
@@ -242,7 +264,15 @@ impl Auth {
             let (permitted, why) = match decided_now(records, &rules, &login, &found, of, now)? {
                 Decision::Waive(permitted, why) => (permitted, why),
                 Decision::Deny => {
-                    return refuse(records, account.as_ref(), &login, Refusal::new(Reason::Denied), 0);
+                    let refusal = Refusal::new(Reason::Denied);
+                    let account = match (account, found) {
+                        (None, Target::Dummy { id, .. }) => Some(records.dummy(id)?),
+                        (account, _) => account,
+                    };
+                    return match account {
+                        Some(account) => refuse_uncounted(records, now.wall, account, &login, refusal),
+                        None => refuse(records, None, &login, refusal, 0),
+                    };
                 }
                 Decision::Ask(_) | Decision::AskAndRefuse => {
                     return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
@@ -383,7 +413,13 @@ impl Auth {
     fn after(&self, question: Question, refusal: Refusal) -> Result<Step, Failure> {
         let Question { login, target, stage, so_far, .. } = question;
         let Refusal { reason, seconds, heard } = refusal;
-        let was_try = !matches!(reason, Reason::Help | Reason::Visible);
+        let was_try = match reason {
+            Reason::Help | Reason::Visible => false,
+            // Not even looked at. At sshd a stranger's counts: what is typed for a name that is nobody's is
+            // junk there, and never comes to this.
+            Reason::Busy => !login.attested && facts::is_sshd(login.service.as_bytes()),
+            _ => true,
+        };
         let so_far = SoFar {
             tries: so_far.tries + u8::from(was_try),
             rounds: so_far.rounds + 1,

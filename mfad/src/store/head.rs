@@ -23,6 +23,10 @@ use crate::{
 /// How long the clocks must have agreed before the wall clock is believed for good, in milliseconds.
 const STEADY_MS: u64 = 3_600_000;
 
+/// How old a boot must be before its wall clock is held to what it showed, in milliseconds: a machine without a clock
+/// that runs while it is off begins somewhere in the past, and is set right by the network within that time.
+const BOOTED_MS: u64 = 600_000;
+
 /// What the host's own mode is called among those that demand a factor.
 const POLICY: &str = "policy";
 
@@ -65,6 +69,10 @@ pub struct Later {
     agrees_since: Option<Moment>,
     /// The latest that the wall clock showed when it had gone so for an hour: the dates that are over by then stay over.
     pub latest: UnixTime,
+    /// When the wall clock was last trusted: codes of more than a day beyond what it makes now are of a wrong clock.
+    pub(super) trusted: Option<Moment>,
+    /// When tokens that are too old were last forgotten.
+    pub(super) forgot: Option<Moment>,
 }
 
 /// How the roster differs from the head.
@@ -141,11 +149,32 @@ impl Head {
     pub(super) fn tell_time(&mut self, now: Moment, jumped: bool) {
         let since = self.later.agrees_since.filter(|_| !jumped);
         let agreed_ms = since.and_then(|since| now.boot_ms_since(&since));
+        let steady = agreed_ms >= Some(STEADY_MS);
         if agreed_ms.is_none() {
             self.later.agrees_since = Some(now);
-        } else if agreed_ms >= Some(STEADY_MS) {
+        } else if steady {
             self.later.latest = self.later.latest.max(now.wall);
         }
+        let same_boot = self.later.trusted.map(|trusted| trusted.boot == now.boot);
+        match same_boot {
+            Some(true) if !steady => {} // goes on by the boot clock, wherever the wall clock was set
+            Some(false) if now.boot_ms < BOOTED_MS => {}
+            _ => self.later.trusted = Some(now),
+        }
+    }
+
+    /// What the wall clock should show now, by the one that was last trusted and the boot clock since; `None` where
+    /// nothing can be said, and it is believed as it is.
+    ///
+    /// Trusted is a clock that has gone as the boot clock has for an hour. One that is set years ahead is not, however
+    /// many commits see it and whoever makes them, so it poisons no mark. Over a reboot nothing is known of how long the
+    /// machine was off: the first ten minutes believe any clock, and after them the one that is met first. So whoever can
+    /// boot the host with a wrong clock, or answers for its time server just then, still poisons the marks of those
+    /// who log in; and so does who keeps the clock wrong for an hour unseen, though the alarm of the jump was raised.
+    pub fn trusted_at(&self, now: &Moment) -> Option<UnixTime> {
+        let trusted = self.later.trusted?;
+        let gone_ms = now.boot_ms_since(&trusted)?;
+        Some(trusted.wall.plus(gone_ms / 1000).max(self.later.latest))
     }
 
     /// All that demands a factor, by name, in order.

@@ -134,6 +134,20 @@ fn each_question_is_answered_with_its_own_token() {
     assert_eq!(answers, ["answer t1 111111", "answer t2 222222", "answer t3 333333"]);
 }
 
+/// What mfad had no time for is none of the three; at sshd, a stranger is asked as often for every name. (S21)
+#[test]
+fn what_mfad_had_no_time_for_is_no_try_but_a_strangers() {
+    for (helpful, tries, ended) in
+        [(true, 1, Ended::Proven(Vec::new())), (false, 3, Ended::OutOfTries(String::new()))]
+    {
+        let busy = (0..4).map(|_| ask(Reason::Busy, "t")).collect::<Vec<_>>();
+        let mut peer = Script::of([ask(Reason::Plain, "t")].into_iter().chain(busy).chain([proven("")]));
+        let codes = ["3-7KQ2M-X4TPD-H9WC"; 5];
+        let verdict = play(&mut peer, &mut Typist::typing(&codes), Manner { helpful, ..HELPFUL }).unwrap();
+        assert_eq!((verdict.ended, verdict.tries), (ended, tries));
+    }
+}
+
 #[test]
 fn three_tries_end_it_though_mfad_would_go_on() {
     let mut peer = Script::of((0..4).map(|_| ask(Reason::WrongCode, "t")));

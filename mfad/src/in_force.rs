@@ -4,17 +4,13 @@ use std::path::Path;
 
 use mfa_proto::time;
 use mfad::{
-    audit::Event,
-    auth::{File, Policy, Reader, Source, grace},
+    auth::{File, Policy, Reader, Source, grace, last_good},
     deliver::{Log, Notice},
     places::Places,
     settings::{self, Settings},
-    store::{Committed, Context, MetaKey, Store, StoreError},
+    store::Store,
 };
 use nix::sys::signal::{SigSet, Signal};
-
-/// Seals the kept settings to their purpose.
-const KEPT: &[u8] = b"mfad 1 settings";
 
 /// The signal that has them read again.
 fn again() -> SigSet {
@@ -91,7 +87,7 @@ async fn put(
                     tell(Notice::SettingsNotKept, &text);
                 }
             }
-            if let Err(error) = keep(store, settings.text).await {
+            if let Err(error) = last_good::keep(store, settings.text).await {
                 let text = format!("the settings are in force, but were not kept for a bad day: {error}");
                 tell(Notice::SettingsNotKept, &text);
             }
@@ -101,7 +97,7 @@ async fn put(
     };
     // Those that are in force stay so: what is kept may be older, where keeping them failed.
     if policy.get().is_none() {
-        let kept = kept(store).await.ok().flatten();
+        let kept = last_good::kept(store).await.ok().flatten();
         let kept = kept.and_then(|text| Settings::parse(&text, host).ok());
         if let Some(settings) = &kept {
             open(places, settings, tell);
@@ -114,9 +110,7 @@ async fn put(
         return tell(Notice::SettingsBroken, &text);
     }
     tell(Notice::SettingsBroken, &format!("broken settings, the last good ones are in force: {fault}"));
-    let event = Event::SettingsKept { fault };
-    let told = store.write(move |records, _| records.audit(None, event.clone(), Context::none()));
-    if let Err(error) = told.await.map(Committed::into_inner) {
+    if let Err(error) = last_good::stay(store, fault).await {
         tell(Notice::AuditFails, &format!("the audit does not take records: {error}"));
     }
 }
@@ -139,25 +133,6 @@ fn open(places: &Places, settings: &Settings, tell: &dyn Fn(Notice, &str)) {
     }
 }
 
-async fn keep(store: &Store, text: String) -> Result<(), StoreError> {
-    if kept(store).await?.is_some_and(|before| before == text) {
-        return Ok(());
-    }
-    let keep = store.write(move |records, _| {
-        let sealed = records.keys().seal(records.entropy(), KEPT, text.as_bytes())?;
-        records.txn().set_meta(MetaKey::Settings, &sealed)
-    });
-    keep.await.map(Committed::into_inner)
-}
-
-async fn kept(store: &Store) -> Result<Option<String>, StoreError> {
-    let Some(sealed) = store.read(|sound| sound.rows().meta(MetaKey::Settings)).await? else {
-        return Ok(None);
-    };
-    let text = store.keys().open(KEPT, &sealed).ok();
-    Ok(text.and_then(|text| String::from_utf8(text.expose().clone()).ok()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{
@@ -169,7 +144,7 @@ mod tests {
     use mfad::{
         crypto::{KEY_BYTES, Keys},
         policy::Mode,
-        store::{Engine, Job, Look, sqlite::Sqlite},
+        store::{Engine, Job, Look, StoreError, sqlite::Sqlite},
         world::{KernelClock, KernelEntropy, Names, World},
     };
 

@@ -9,13 +9,12 @@ use std::{
 use futures_channel::oneshot;
 use mfa_proto::names::{RUN_DIR, SOCKET};
 use mfad::{
-    audit::Event,
-    auth::{Auth, Policy},
+    auth::{Auth, Policy, start},
     bus,
     crypto::Keys,
     deliver::{Log, log::last_words},
     keys,
-    store::{Context, Store, sqlite::Sqlite},
+    store::{Store, sqlite::Sqlite},
     world::{HostId, KernelClock, KernelEntropy, Names, World},
 };
 use nix::{
@@ -58,7 +57,7 @@ fn serve() -> Result<(), String> {
     let keys = Arc::new(key()?);
     let _only_one = lock(&Path::new(STATE_DIR).join("lock"))?;
     let database = Path::new(STATE_DIR).join(DATABASE);
-    let (engine, sound) = Sqlite::open(&database, &keys).map_err(|error| error.to_string())?;
+    let engine = Sqlite::open(&database, &keys).map_err(|error| error.to_string())?;
     let world = world.on(HostId::of_this(&database)); // of the file that is open now
     let store = Store::new(engine, keys, world, log.sink());
     let listener = match given {
@@ -69,7 +68,7 @@ fn serve() -> Result<(), String> {
     zbus::block_on(async move {
         let policy = Policy::default().read_by(in_force::reader());
         let force = in_force::InForce { policy, ..in_force::InForce::default() };
-        begin(&store, sound).await?;
+        start::begin(&store).await.map_err(|error| error.to_string())?;
         in_force::take(&store, &force, &log).await;
         let (serving, told) = oneshot::channel();
         let runtime = SharedRuntime::current().map_err(|error| format!("runtime: {error}"))?;
@@ -142,16 +141,4 @@ fn lock(path: &Path) -> Result<Flock<std::fs::File>, String> {
         format!("{}: {error}: is {STATE_DIR} there and mine? (mfad init)", path.display())
     })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| "another mfad serves already".to_owned())
-}
-
-/// Records the start, and an altered roster with it.
-async fn begin(store: &Store, sound: bool) -> Result<(), String> {
-    let written = store.write(move |records, _| {
-        if !sound {
-            records.audit(None, Event::RosterAltered, Context::none())?;
-        }
-        records.end_altered_grants()?;
-        records.audit(None, Event::Started, Context::none())
-    });
-    written.await.map(mfad::store::Committed::into_inner).map_err(|error| error.to_string())
 }

@@ -141,6 +141,16 @@ fn imports_point_down_only() {
     assert!(seen > 50, "the reader of imports reads: {seen}");
 }
 
+/// What a verdict stands on is decided and written in one place.
+#[test]
+fn transactions_are_opened_by_the_use_cases_only() {
+    let mut modules = BTreeMap::new();
+    sources(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").as_path(), &mut modules, None);
+    let opens = |text: &&String| text.split_whitespace().collect::<String>().contains("store.write(");
+    let opening: Vec<_> = modules.iter().filter(|(_, texts)| texts.iter().any(|text| opens(&text))).collect();
+    assert_eq!(opening.into_iter().map(|(module, _)| module.as_str()).collect::<Vec<_>>(), ["auth"]);
+}
+
 #[test]
 fn the_reader_of_imports_reads() {
     let text = "use crate::{\n    account::{Door, State},\n    audit::Event,\n    world,\n};\nuse crate::store::X;\n// crate::bus\nfn f() { crate::policy::decide() }";

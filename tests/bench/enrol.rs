@@ -24,7 +24,7 @@ pub(crate) fn enrol_many(town: Town, count: u32) -> Result<(), String> {
     let said = |error: &dyn std::error::Error| error.to_string();
     let owner = fs::metadata(KEY_FILE).map_err(|error| said(&error))?;
     let keys = Arc::new(keys::read(Path::new(KEY_FILE), owner.uid()).map_err(|error| said(&error))?);
-    let (engine, _) = Sqlite::open(Path::new(DATABASE), &keys).map_err(|error| said(&error))?;
+    let engine = Sqlite::open(Path::new(DATABASE), &keys).map_err(|error| said(&error))?;
     let clock = Arc::new(KernelClock::new().map_err(|error| said(&error))?);
     let names = Names::of_file("/etc/passwd", clock.clone());
     let world = World::new(clock, Arc::new(KernelEntropy), names);

@@ -1,7 +1,8 @@
 //! `impostor`: a false mfad, to be run by an attacker inside a disposable machine.
 //!
 //! It says yes to everything: every login is proven, every locker's owner is whoever was asked for. So
-//! whoever believes it has been fooled, and whoever does not has looked at who was speaking.
+//! whoever believes it has been fooled, and whoever does not has looked at who was speaking. Only 999999 it refuses, at
+//! once, as mfad never does: for hosts that are to see many refusals.
 //!
 //! ```text
 //! impostor bus ADDRESS NAME    owns org.mfad1 on the bus at ADDRESS, and claims that NAME is who calls
@@ -57,6 +58,9 @@ impl Authenticator {
 
     fn answer(&self, _token: Vec<u8>, answer: Vec<u8>) -> Step {
         let mut step = proven(&format!("Authenticator.Answer {}", answer.escape_ascii()));
+        if answer == b"999999" {
+            return (3, 3, false, 60, Vec::new(), "Not accepted.".into());
+        }
         if self.settled.is_some() {
             step.4 = b"ticket".to_vec();
         }

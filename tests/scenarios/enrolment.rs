@@ -73,6 +73,17 @@ fn the_accounts_of_others_are_for_root_alone() {
         let _ = machine.exec_as("alice", &command).assert_exit(4);
     }
     let _ = machine.exec_as("mallory", &["mfactl", "audit"]).assert_exit(4);
+    // What the bus lets through, mfad refuses.
+    let lax =
+        "<busconfig><policy user=\"alice\"><allow send_destination=\"org.mfad1\"/></policy></busconfig>";
+    machine.write("/etc/dbus-1/system.d/lax.conf", 0o644, lax);
+    machine.bus().reload().stdout_of_success();
+    let verify = "dbus-send --system --print-reply --dest=org.mfad1 /org/mfad1 org.mfad1.Admin.AuditVerify";
+    let refused = machine.exec_as("alice", &verify.split(' ').collect::<Vec<_>>()).assert_exit(1);
+    assert!(refused.stderr.contains("org.mfad1.Error.NotPermitted"), "{refused}");
+    for line in ["user list", "user show alice", "user reset alice --reason mine", "audit"] {
+        let _ = machine.mfactl("alice", line).assert_exit(4);
+    }
     let list = machine.exec(&["mfactl", "user", "list", "--json"]).stdout_of_success();
     assert!(list.contains("alice"), "{list}");
 }

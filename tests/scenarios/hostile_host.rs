@@ -7,6 +7,7 @@ use mfa_tests::host::Report;
 use mfa_tests::{Machine, Stack, product};
 use serde_json::{Value, json};
 
+use crate::false_mfad::in_the_place_of_mfad;
 use crate::people::{enrolled, not_enrolled};
 
 /// What stays mapped after a login: our module, which cannot be unloaded.
@@ -15,8 +16,15 @@ const STAYING: [&str; 1] = ["/pam_mfa.so"];
 /// What a login may make the host grow by beyond a login without us, in bytes. One forgotten allocation is more.
 const GROWTH_LIMIT_BYTES: u64 = 16;
 
-/// How long many logins in one process may take; a busy host makes ten thousand of them in a minute.
-const PATIENCE_SECONDS: &str = "300";
+/// How long a login may take when there are many in one process, in milliseconds; a busy host makes ten thousand of
+/// them in a minute.
+const PATIENCE_MS: usize = 30;
+
+/// How many logins with a question are made. `MFA_LOGINS=1000000 tests/run grow_nothing` makes a million of each kind,
+/// in about two hours.
+fn asked_logins() -> usize {
+    std::env::var("MFA_LOGINS").map_or(1200, |count| count.parse().expect("MFA_LOGINS is a number"))
+}
 
 /// A stack in which `module` may ignore a login: something beside it succeeds.
 fn beside_permit(module: &str) -> Stack {
@@ -32,7 +40,8 @@ impl State {
     /// Logs `user` in that often, and panics where the host is not as it was.
     fn kept(machine: &Machine, service: &str, user: &str, rounds: usize, arguments: &[&str]) -> Self {
         let rounds_text = rounds.to_string();
-        let host = ["timeout", PATIENCE_SECONDS, "pam_host", "state", service, user, &rounds_text];
+        let patience = (60 + rounds * PATIENCE_MS / 1000).to_string();
+        let host = ["timeout", &patience, "pam_host", "state", service, user, &rounds_text];
         let ran = machine.command("root", &[&host, arguments].concat()).output().expect("nsenter starts");
         let exit = ran.status.code();
         let state: Value = serde_json::from_slice(&ran.stdout)
@@ -72,6 +81,13 @@ impl State {
         self.0["memory"][moment][figure].as_u64().expect("a figure of memory")
     }
 
+    /// What memory grew by in each quarter of the logins at least, in bytes: what is forgotten is forgotten in each.
+    fn steady_growth_bytes(&self) -> u64 {
+        let quarters = self.0["memory"]["quarters_kib"].as_array().expect("quarters").iter();
+        let kib: Vec<u64> = quarters.map(|kib| kib.as_u64().expect("a figure of memory")).collect();
+        kib.windows(2).map(|two| two[1].saturating_sub(two[0]) * 1024).min().expect("four quarters")
+    }
+
     /// What memory grew by after the first login, in bytes.
     fn growth_bytes(&self) -> u64 {
         let of = |moment| self.memory(moment, "anonymous_kib");
@@ -99,6 +115,37 @@ fn ten_thousand_authentications_in_one_process_leave_the_host_as_it_was() {
         "{more} bytes more than without us: {}",
         state.0["memory"]
     );
+}
+
+// S36
+#[test]
+fn many_logins_with_a_question_grow_nothing() {
+    let rounds = asked_logins();
+    let machine = Machine::new()
+        .user(not_enrolled("alice"))
+        .pam("door", Stack::mfa_alone())
+        .settings("[policy]\nmode = \"optional\"\n[factors]\nallowed = [\"hotp\"]\n")
+        .start()
+        .with_pam_host();
+    let token = machine.begin_enrolment("alice", "--type hotp", "");
+    let _ = machine.confirm_enrolment("alice", &token, &token.code_of_counter(0));
+    let assert_still = |what: &str, state: &State| {
+        let limit = GROWTH_LIMIT_BYTES * rounds as u64 / 4;
+        let growth = state.steady_growth_bytes();
+        assert!(growth <= limit, "{what}: {growth} bytes more in each quarter: {}", state.0["memory"]);
+        eprintln!("{rounds} {what}: {}", state.0["memory"]);
+    };
+
+    let presses = format!("{},counter=1", token.secret());
+    let state = State::kept(&machine, "door", "alice", rounds, &["--secret-base32", &presses]);
+    assert_eq!(state.results(), BTreeMap::from([("PAM_SUCCESS".to_owned(), rounds)]));
+    assert_still("granted", &state);
+
+    // mfad takes its time for a refusal; what the module does with one is the same at once.
+    in_the_place_of_mfad(&machine, None);
+    let state = State::kept(&machine, "door", "alice", rounds, &["--answer", "999999"]);
+    assert_eq!(state.results().get("PAM_SUCCESS"), None, "{:?}", state.results());
+    assert_still("refused", &state);
 }
 
 // S36

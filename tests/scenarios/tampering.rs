@@ -110,7 +110,7 @@ fn two_names_that_changed_accounts_let_neither_in() {
     refused_with_an_alarm(&machine, "altered_record");
 }
 
-// S30, S3
+// S30, S3: also where the audit's index does not lead to what tells of it any more.
 #[test]
 fn a_state_set_back_revives_no_code() {
     let machine = three_people();
@@ -121,16 +121,20 @@ fn a_state_set_back_revives_no_code() {
     sql(
         &machine,
         &format!(
-            "DELETE FROM account_state WHERE account = {alice};
-             INSERT INTO account_state SELECT * FROM kept WHERE account = {alice}; DROP TABLE kept;"
+            "BEGIN; DELETE FROM account_state WHERE account = {alice};
+             INSERT INTO account_state SELECT * FROM kept WHERE account = {alice}; DROP TABLE kept;
+             UPDATE audit SET account = NULL; COMMIT;"
         ),
     );
-    for _restart in 0..2 {
+    for restart in 0..2 {
         let _ = machine.ssh("alice").password("pw").code(&code).assert_refused();
-        machine.audit().assert_last("altered_record", "alice", "sshd");
+        let audit = machine.audit();
+        audit.assert_last("altered_record", "alice", "sshd");
+        assert_eq!(audit.with(&[("event", "roster_altered")]).len(), 1 + restart, "{}", audit.printed());
         machine.mfad().restart();
     }
     assert!(logs_in(&machine, "carol"));
+    let _ = machine.exec(&["mfactl", "audit", "verify"]).assert_exit(1);
 }
 
 // S30: where factors are optional, who has none is not asked; so a removed row must not look like none.
@@ -183,6 +187,7 @@ fn an_altered_audit_is_noticed() {
         "UPDATE audit SET tag = randomblob(32) WHERE seq = 4",
         "DELETE FROM audit WHERE seq = 4",
         "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)",
+        "UPDATE audit SET user = CAST('bob' AS BLOB) WHERE seq = 4",
     ] {
         let machine = three_people();
         machine.exec(&["mfactl", "audit", "verify"]).stdout_of_success();

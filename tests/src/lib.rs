@@ -54,6 +54,7 @@ pub mod rights;
 pub mod screen;
 pub mod security_key;
 pub mod stack;
+pub mod strace;
 pub mod syslog;
 pub mod terminal;
 pub mod token;
@@ -61,6 +62,7 @@ pub mod transcript;
 pub mod user;
 pub mod wait;
 pub mod window;
+pub mod writes;
 
 pub use attempt::{Attempt, together};
 pub use audit::{Audit, Record};

@@ -118,9 +118,17 @@ impl fmt::Display for Record {
     }
 }
 
+/// What the first record follows on.
+pub const NOTHING: Tag = [0; 32];
+
 /// The authentication code of a record's bytes after the record whose code is `before`.
 pub fn link(keys: &Keys, before: &Tag, body: &[u8]) -> Tag {
     keys.tag(Purpose::Audit, &[before, body])
+}
+
+/// Whether `tag` is the code of a record's bytes after the record whose code is `before`.
+pub fn follows(keys: &Keys, before: &[u8], body: &[u8], tag: &[u8]) -> bool {
+    keys.verify(Purpose::Audit, &[before, body], tag)
 }
 
 #[cfg(test)]

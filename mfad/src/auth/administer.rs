@@ -20,7 +20,7 @@ use super::{
 use crate::{
     account::{AccountId, DoorState, Lock, Visits},
     audit::{self, Act, Event, Record},
-    store::{Account, Context, Head, Records, StoreError},
+    store::{self, Account, Context, Head, Records, StoreError},
 };
 
 /// The longest reason, in bytes.
@@ -206,11 +206,11 @@ impl Auth {
         Ok(found.into_iter().map(audit_row).collect())
     }
 
-    /// Walks the whole chain up to the head of this moment.
+    /// Walks the whole chain up to the head of this moment, and looks that its rows are found by what they tell of.
     pub async fn audit_verify(&self) -> Result<AuditState, Failure> {
         let store = self.store.clone();
         let head = self.store.read(move |sound| Head::read(sound.rows(), store.keys())).await?;
-        let (mut before, mut rows) = ([0u8; 32], 0u64);
+        let (mut before, mut rows) = (audit::NOTHING.to_vec(), 0u64);
         let state = |intact, rows, broken_at| AuditState {
             intact,
             rows,
@@ -224,11 +224,11 @@ impl Auth {
                 return Ok(state(false, rows, expected));
             }
             for row in page.iter().take_while(|row| row.seq <= head.audit_seq) {
-                let tag = audit::link(self.store.keys(), &before, &row.body);
-                if row.seq != rows + 1 || row.tag != tag {
+                let follows = audit::follows(self.store.keys(), &before, &row.body, &row.tag);
+                if row.seq != rows + 1 || !follows || !is_found_rightly(row) {
                     return Ok(state(false, rows, rows + 1));
                 }
-                (before, rows) = (tag, row.seq);
+                (before, rows) = (row.tag.clone(), row.seq);
             }
             if rows + 1 == expected {
                 return Ok(state(false, rows, expected)); // the page began beyond the head
@@ -252,6 +252,13 @@ impl Auth {
             None => Failure::new(Fault::NotFound, format!("there is no user {name}")),
         })
     }
+}
+
+/// Whether the row is found by what it tells of: what it is found by has no code of its own, and hides it where it is
+/// another.
+fn is_found_rightly(row: &store::AuditRow) -> bool {
+    let rightly = |record: Record| row.user == record.user && row.account == record.account.map(|(id, _)| id);
+    Record::decode(&row.body).is_none_or(rightly) // what a later release wrote is not ours to compare
 }
 
 pub(super) fn altered() -> Failure {

@@ -18,6 +18,7 @@ pub mod identify;
 mod import;
 mod in_force;
 mod judge;
+pub mod last_good;
 pub mod login;
 mod news;
 mod one_time;
@@ -32,6 +33,7 @@ mod settle;
 mod show;
 mod simulate;
 mod ssh_keys;
+pub mod start;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;

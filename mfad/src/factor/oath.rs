@@ -201,15 +201,15 @@ pub(super) mod tests {
             let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             mixed ^ (mixed >> 31)
         };
-        let cases = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
-        for _ in 0..cases {
+        for _ in 0..1_000_000 {
             let algorithm = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512][random() as usize % 3];
             let digits = 6 + (random() % 3) as u8;
             let length = 1 + random() as usize % 80;
-            let seed: Vec<u8> = std::iter::repeat_with(|| random() as u8).take(length).collect();
+            let words: [u64; 10] = std::array::from_fn(|_| random());
+            let seed = &words.map(u64::to_le_bytes).concat()[..length];
             let oath = Oath::new(algorithm, digits).unwrap();
             let counter = random() >> 16;
-            assert_eq!(shown(oath, &seed, counter), naive(algorithm, &seed, counter, digits));
+            assert_eq!(shown(oath, seed, counter), naive(algorithm, seed, counter, digits));
         }
     }
 

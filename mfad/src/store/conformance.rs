@@ -215,9 +215,17 @@ fn an_audit_seq_is_given_once(engine: &impl Engine) {
     write(engine, move |txn| txn.append_audit(&a).and_then(|()| txn.append_audit(&b))).expect("appended");
     assert!(matches!(write(engine, move |txn| txn.append_audit(&again)), Err(StoreError::Conflict)));
     read(engine, move |rows| {
-        assert_eq!(rows.audit(0, 9).unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(rows.audit(0, 9).unwrap(), [first, second.clone()]);
         assert_eq!(rows.audit(1, 9).unwrap(), [second]);
-        assert_eq!(rows.last_audit(ALICE).unwrap(), Some(first));
-        assert_eq!(rows.last_audit(BOB).unwrap(), None);
+        let mut down = |from, most| {
+            let mut seqs = Vec::new();
+            rows.audit_down(from, &mut |row| {
+                seqs.push(row.seq);
+                seqs.len() < most
+            })
+            .unwrap();
+            seqs
+        };
+        assert_eq!((down(9, 9), down(1, 9), down(2, 1)), (vec![2, 1], vec![1], vec![2]));
     });
 }

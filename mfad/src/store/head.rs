@@ -16,6 +16,7 @@ use super::{
     rows::MetaKey,
 };
 use crate::{
+    audit::NOTHING,
     crypto::{Keys, Purpose, Tag},
     world::Moment,
 };
@@ -75,21 +76,12 @@ pub struct Later {
     pub(super) forgot: Option<Moment>,
 }
 
-/// How the roster differs from the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RosterFault {
-    /// As the head has it.
-    pub expected: u64,
-    /// As the rows have it.
-    pub found: u64,
-}
-
 impl Head {
     /// Gives a new store its first head: from then on, a store without one is not ours.
     pub(super) fn begin(txn: &mut dyn Txn, keys: &Keys) -> Result<(), StoreError> {
         let empty = Self {
             audit_seq: 0,
-            audit_tag: [0; 32],
+            audit_tag: NOTHING,
             accounts: 0,
             digest: [0; 32],
             clock: None,
@@ -237,16 +229,15 @@ impl Head {
         toggle(&mut self.digest, keys, entry);
     }
 
-    /// Compares the roster with the head.
-    pub fn check_roster(rows: &mut dyn Rows, keys: &Keys) -> Result<Option<RosterFault>, StoreError> {
+    /// Whether the roster is as the head says.
+    pub(super) fn roster_agrees(rows: &mut dyn Rows, keys: &Keys) -> Result<bool, StoreError> {
         let head = Self::read(rows, keys)?;
         let (mut digest, mut found) = ([0; 32], 0);
         rows.each_account(&mut |entry| {
             toggle(&mut digest, keys, entry);
             found += 1;
         })?;
-        let sound = digest == head.digest && found == head.accounts;
-        Ok((!sound).then_some(RosterFault { expected: head.accounts, found }))
+        Ok(digest == head.digest && found == head.accounts)
     }
 }
 

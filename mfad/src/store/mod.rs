@@ -9,6 +9,7 @@ mod conformance;
 mod ended;
 mod head;
 mod records;
+mod roster;
 mod rows;
 pub mod sqlite;
 
@@ -16,8 +17,9 @@ use std::{future::Future, path::PathBuf, sync::Arc};
 
 use futures_channel::oneshot;
 
-pub use head::{Head, RosterFault};
+pub use head::Head;
 pub use records::{Account, Context, Found, Granted, Hashes, Records, Seen, Sound};
+pub use roster::{Roster, Shown};
 pub use rows::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, SeenRow, StateRow, Txn};
 
 use crate::{

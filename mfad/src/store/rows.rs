@@ -5,7 +5,7 @@
 
 use mfa_proto::identity::{UnixTime, UserName};
 
-use super::StoreError;
+use super::{Roster, StoreError};
 use crate::{
     account::{AccountId, FactorId},
     audit::Event,
@@ -112,14 +112,14 @@ pub trait Rows {
     fn each_account(&mut self, each: &mut dyn FnMut(&RosterEntry)) -> Result<(), StoreError>;
     /// A page of the audit, oldest first, those above `after`.
     fn audit(&mut self, after: u64, most: u32) -> Result<Vec<AuditRow>, StoreError>;
-    /// The latest audit row of that account.
-    fn last_audit(&mut self, of: AccountId) -> Result<Option<AuditRow>, StoreError>;
+    /// Calls `each` with the rows of the audit up to `from`, newest first, until it says no.
+    fn audit_down(&mut self, from: u64, each: &mut dyn FnMut(AuditRow) -> bool) -> Result<(), StoreError>;
     /// When that user was last seen without a factor.
     fn seen(&mut self, uid: u32) -> Result<Option<SeenRow>, StoreError>;
     /// The value of that key.
     fn meta(&mut self, key: MetaKey) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Whether the roster was as the head says when it was last compared.
-    fn roster_is_sound(&self) -> bool;
+    /// How the roster was when it was last compared with the head.
+    fn roster(&self) -> Roster;
 }
 
 /// What may be done inside a write transaction. Object safe, synchronous, one implementation a

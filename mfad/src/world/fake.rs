@@ -2,12 +2,15 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use mfa_proto::identity::UnixTime;
 
-use super::{Clock, HostId, KernelEntropy, Moment, Names, World};
+use super::{Clock, Entropy, HostId, KernelEntropy, Moment, Names, NoEntropy, World};
 
 /// A clock that stands still.
 pub(crate) struct FakeClock(Mutex<Moment>);
@@ -44,8 +47,30 @@ impl Clock for FakeClock {
     }
 }
 
-/// A world at that clock, with the users of `passwd`.
-pub(crate) fn world(clock: &Arc<FakeClock>, passwd: &Path) -> World {
+/// The kernel's generator, until it is made to fail.
+pub(crate) struct FakeEntropy(AtomicU32);
+
+impl FakeEntropy {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU32::new(u32::MAX)))
+    }
+
+    /// Gives so many times more, and then fails.
+    pub(crate) fn give(&self, times: u32) {
+        self.0.store(times, Ordering::SeqCst);
+    }
+}
+
+impl Entropy for FakeEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        let one_less = |left: u32| left.checked_sub(1);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).map_err(|_| NoEntropy)?;
+        KernelEntropy.fill(bytes)
+    }
+}
+
+/// A world at that clock, with that chance and the users of `passwd`.
+pub(crate) fn world(clock: &Arc<FakeClock>, entropy: &Arc<FakeEntropy>, passwd: &Path) -> World {
     let names = Names::of_file(passwd, clock.clone());
-    World::new(clock.clone(), Arc::new(KernelEntropy), names).on(Some(HostId([1; 16])))
+    World::new(clock.clone(), entropy.clone(), names).on(Some(HostId([1; 16])))
 }

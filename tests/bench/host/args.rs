@@ -11,7 +11,7 @@ usage: pam_host login SERVICE USER [OPTION…]          one login
        pam_host fork  SERVICE USER N [OPTION…]        N logins in a forked child each, as in sshd; --at-once K of them
 who and what
   --users FILE          lines \"NAME SECRET [ADDRESS]\" taken in turn; USER is then written as -
-  --answer TEXT | --answer-hex HEX | --secret-base32 SECRET[,offset=N][,digits=N][,period=N][,algorithm=A]
+  --answer TEXT | --answer-hex HEX | --secret-base32 SECRET[,offset=N][,digits=N][,period=N][,algorithm=A][,counter=N]
                         answers the next prompt; repeat it for more prompts; a prompt without one fails
   --step-offset N       for secrets that name no offset of their own
   --one-answer          the first answer for every prompt that hides what is typed, the user's name for every

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use args::{Args, Verb};
 use login::Record;
+use mfa_tests::libpam::Code;
 
 fn main() -> ExitCode {
     let args = match Args::parse(std::env::args().skip(1)) {
@@ -59,32 +60,36 @@ fn run(args: &Args) -> Result<ExitCode, String> {
             (record.to_json(), code)
         }
         Verb::Loop => {
-            let records: Vec<Record> = visits.map(|visitor| login::once(args, visitor)).collect();
-            let code = granted(records.iter().all(Record::granted));
-            (many(&records), code)
+            let mut many = Many::of(args.count);
+            visits.for_each(|visitor| many.take(login::once(args, visitor)));
+            let code = granted(many.granted());
+            (many.to_json(), code)
         }
         Verb::Fork => {
             let children = fork::all(args, visits).map_err(|error| error.to_string())?;
             (children.to_json(), granted(children.granted()))
         }
         Verb::State => {
+            let mut many = Many::of(args.count);
             let before = state::Snapshot::take();
-            let mut records = Vec::with_capacity(args.count);
-            records.extend(visits.next().map(|visitor| login::once(args, visitor)));
+            let mut log_in = |count| {
+                visits.by_ref().take(count).for_each(|visitor| many.take(login::once(args, visitor)));
+            };
+            log_in(1);
             let warm = state::Snapshot::take();
-            records.extend(visits.map(|visitor| login::once(args, visitor)));
+            let mut quarters = [state::anonymous_kib(); 5];
+            for quarter in &mut quarters[1..] {
+                log_in(args.count / 4);
+                *quarter = state::anonymous_kib();
+            }
+            log_in(args.count);
             let after = state::Snapshot::take();
             let changes = before.changes(&after);
-            let code = if changes.is_empty() {
-                granted(records.iter().all(Record::granted))
-            } else {
-                ExitCode::from(3)
-            };
-            let mut report = many(&records);
+            let code = if changes.is_empty() { granted(many.granted()) } else { ExitCode::from(3) };
+            let mut report = many.to_json();
             report["changes"] = json!(changes);
             report["changes_after_first"] = json!(warm.changes(&after));
-            report["memory"] =
-                json!({"before": before.memory(), "after_first": warm.memory(), "after": after.memory()});
+            report["memory"] = json!({"before": before.memory(), "after_first": warm.memory(), "quarters_kib": quarters, "after": after.memory()});
             report["libraries_left"] = json!(before.libraries_added(&after));
             (report, code)
         }
@@ -99,18 +104,45 @@ fn granted(all: bool) -> ExitCode {
     ExitCode::from(u8::from(!all))
 }
 
-/// The report of many logins: how often each result came, every time, and the first login in full.
-fn many(records: &[Record]) -> Value {
-    let mut results: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in records {
-        *results.entry(record.result().name()).or_default() += 1;
+/// What many logins came to: how often each result came, every time, and the first login in full. The room for it is
+/// taken at the beginning, so that it is no growth of the host's.
+struct Many {
+    results: BTreeMap<&'static str, usize>,
+    total_ns: Vec<u64>,
+    first: Option<Record>,
+    first_not_granted: Option<Record>,
+}
+
+impl Many {
+    fn of(count: usize) -> Self {
+        let mut total_ns = vec![1; count]; // touched
+        total_ns.clear();
+        Self { results: BTreeMap::new(), total_ns, first: None, first_not_granted: None }
     }
-    let times: Vec<u64> = records.iter().map(|record| record.total_ns).collect();
-    json!({
-        "logins": records.len(),
-        "results": results,
-        "total_ns": times,
-        "first": records.first().map(Record::to_json),
-        "first_not_granted": records.iter().find(|record| !record.granted()).map(Record::to_json),
-    })
+
+    fn take(&mut self, record: Record) {
+        *self.results.entry(record.result().name()).or_default() += 1;
+        self.total_ns.push(record.total_ns);
+        if self.first.is_none() {
+            self.first = Some(record);
+        } else if self.first_not_granted.is_none() && !record.granted() {
+            self.first_not_granted = Some(record);
+        }
+    }
+
+    fn granted(&self) -> bool {
+        self.results.keys().all(|result| *result == Code::SUCCESS.name())
+    }
+
+    fn to_json(&self) -> Value {
+        let first = self.first.as_ref();
+        let not_granted = first.filter(|record| !record.granted()).or(self.first_not_granted.as_ref());
+        json!({
+            "logins": self.total_ns.len(),
+            "results": self.results,
+            "total_ns": self.total_ns,
+            "first": first.map(Record::to_json),
+            "first_not_granted": not_granted.map(Record::to_json),
+        })
+    }
 }

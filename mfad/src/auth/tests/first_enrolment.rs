@@ -249,3 +249,40 @@ fn a_reset_gives_no_grace_back() {
     assert_eq!(host.begin("alice", "sshd", &from(HOME)).kind(), Kind::Ask);
     assert_eq!(host.begin("bob", "sshd", &from(HOME)).kind(), Kind::Waived);
 }
+
+// S1
+#[test]
+fn a_generator_that_fails_begins_no_enrolment_and_a_seed_has_160_bits() {
+    let host = in_grace();
+    let nothing_is_pending = |what: &str| {
+        let count = "SELECT (SELECT count(*) FROM account) + (SELECT count(*) FROM factor)";
+        let db = rusqlite::Connection::open(host.db()).unwrap();
+        assert_eq!(db.query_row(count, [], |row| row.get::<_, u32>(0)).unwrap(), 0, "{what}");
+    };
+    // In the login.
+    let offer = host.begin("alice", "sshd", &attested(HOME));
+    host.entropy.give(0);
+    assert!(run(host.auth.answer(Via::Login, &offer.token, Answer::parse(b"e"))).is_err());
+    nothing_is_pending("in the login");
+    host.entropy.give(u32::MAX);
+    let other = in_grace();
+    let shown = other.answer(&other.begin("alice", "sshd", &attested(HOME)), "e");
+    assert_eq!(secret_in(&shown.text).len(), 20);
+
+    // By wish, whenever it fails.
+    let begin = || run(host.auth.enroll_begin(ALICE, EnrollRequest::default(), None));
+    for gives in 0.. {
+        host.entropy.give(gives);
+        match begin() {
+            Err(failure) => {
+                assert_eq!(failure.fault, Fault::Unavailable);
+                nothing_is_pending(&format!("after {gives}"));
+            }
+            Ok(begun) => {
+                assert!(gives > 3, "a seed, two ids and what seals the seed: {gives}");
+                assert_eq!(seed_of(&begun.secret).len(), 20);
+                break;
+            }
+        }
+    }
+}

@@ -37,7 +37,8 @@ use crate::{
     policy::{Entry, Mode, Rules},
     store::{Store, sqlite::Sqlite},
     world::{
-        fake::{FakeClock, world},
+        World,
+        fake::{FakeClock, FakeEntropy, world},
         random,
     },
 };
@@ -48,6 +49,7 @@ const NOON: u64 = 1_800_000_000;
 pub(crate) struct Host {
     dir: tempfile::TempDir,
     pub(crate) clock: Arc<FakeClock>,
+    entropy: Arc<FakeEntropy>,
     policy: Policy,
     pub(crate) auth: Auth,
 }
@@ -60,15 +62,15 @@ impl Host {
     fn new(mode: Mode) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("passwd"), "root:x:0:\nalice:x:1000:\nbob:x:1001:\n").unwrap();
-        let clock = FakeClock::at(NOON);
+        let (clock, entropy) = (FakeClock::at(NOON), FakeEntropy::new());
         let entry = Entry { issuer: "host".into(), label: "{user}".into() };
         let read = |text: &str, path: &str| {
             let read = crate::settings::Settings::of_text(text, path, "host")?;
             Ok((read.rules, read.warnings))
         };
         let policy = Policy::new(Some(Rules { mode, entry, ..Rules::default() })).read_by(Arc::new(read));
-        let auth = open(&dir.path().join("db"), &dir.path().join("passwd"), &clock, &policy);
-        Self { dir, clock, policy, auth }
+        let auth = open(dir.path(), world(&clock, &entropy, &dir.path().join("passwd")), &policy);
+        Self { dir, clock, entropy, policy, auth }
     }
 
     /// A host on which everybody must have a factor, with many users: some enrolled, some not, some of
@@ -104,7 +106,8 @@ impl Host {
     }
 
     fn restart(&mut self) {
-        self.auth = open(&self.db(), &self.dir.path().join("passwd"), &self.clock, &self.policy);
+        let world = world(&self.clock, &self.entropy, &self.dir.path().join("passwd"));
+        self.auth = open(self.dir.path(), world, &self.policy);
     }
 
     fn db(&self) -> PathBuf {
@@ -182,13 +185,13 @@ impl Host {
     }
 }
 
-fn open(db: &std::path::Path, passwd: &std::path::Path, clock: &Arc<FakeClock>, policy: &Policy) -> Auth {
-    let keys = Arc::new(Keys::new(&Secret::new([7; 32])));
+fn open(folder: &std::path::Path, world: World, policy: &Policy) -> Auth {
+    let (db, keys) = (folder.join("db"), Arc::new(Keys::new(&Secret::new([7; 32]))));
     if !db.exists() {
-        Sqlite::create(db, &keys).unwrap();
+        Sqlite::create(&db, &keys).unwrap();
     }
-    let (engine, _) = Sqlite::open(db, &keys).unwrap();
-    Auth::new(Store::new(engine, keys, world(clock, passwd), Arc::new(|_| {})), policy.clone())
+    let engine = Sqlite::open(&db, &keys).unwrap();
+    Auth::new(Store::new(engine, keys, world, Arc::new(|_| {})), policy.clone())
 }
 
 fn from(address: &str) -> Facts {

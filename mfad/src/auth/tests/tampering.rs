@@ -53,19 +53,63 @@ fn an_altered_older_or_missing_state_refuses_that_account_only() {
     }
 }
 
+/// What hides from the audit's index, or takes away, what tells of alice; whether bob's last record is still shown.
+const HIDING: &[(&str, bool)] = &[
+    ("", true),
+    ("UPDATE audit SET account = NULL", true),
+    ("UPDATE audit SET account = (SELECT id FROM account WHERE uid = 1001)", true),
+    // Where the record of the login is gone that spent the code, nobody's state is shown to be the latest.
+    ("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", false),
+    (
+        "UPDATE audit SET body = (SELECT body FROM audit WHERE seq = 1) WHERE seq = (SELECT max(seq) FROM audit)",
+        false,
+    ),
+    ("UPDATE audit SET tag = zeroblob(32)", false),
+];
+
 // S30: an older row with a valid code of its own.
 #[test]
 fn a_state_set_back_to_an_older_one_is_seen_while_running_and_at_the_next_start() {
-    let mut host = Host::new(Mode::Required);
-    let (alice, bob) = (host.enrol(1000), host.enrol(1001));
-    host.sql("CREATE TABLE old AS SELECT * FROM account_state");
-    let code = host.code(&alice, 0);
-    assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
-    host.sql("REPLACE INTO account_state SELECT * FROM old WHERE account = (SELECT id FROM account WHERE uid = 1000)");
-    assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::Altered));
-    host.restart();
-    assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::Altered));
+    for (hides, bob_is_shown) in HIDING {
+        let mut host = Host::new(Mode::Required);
+        let (alice, bob) = (host.enrol(1000), host.enrol(1001));
+        host.sql("CREATE TABLE old AS SELECT * FROM account_state");
+        let code = host.code(&alice, 0);
+        assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
+        let back = "REPLACE INTO account_state SELECT * FROM old WHERE account = (SELECT id FROM account WHERE uid = 1000)";
+        host.sql(&format!("BEGIN; {back}; {hides}; COMMIT"));
+        for restarted in [false, true] {
+            if restarted {
+                host.restart();
+            }
+            let refused = host.login("alice", &attested(HOME), &code);
+            assert_eq!(refused.reason(), Some(Reason::Altered), "{hides} restarted {restarted}");
+            let bobs = host.login("bob", &attested(HOME), &host.code(&bob, i64::from(restarted)));
+            assert_eq!(bobs.kind() == Kind::Proven, *bob_is_shown, "{hides} restarted {restarted}: {bobs:?}");
+            let alarms = host.audited().iter().filter(|(event, _)| event == "roster_altered").count();
+            assert_eq!(alarms, 1 + usize::from(restarted), "{hides}");
+        }
+    }
+}
+
+// S30: what the walk goes by is what was last committed, whoever committed it.
+#[test]
+fn who_goes_on_where_another_was_set_back_is_believed_as_before() {
+    let host = Host::new(Mode::Required);
+    let (_alice, bob) = (host.enrol(1000), host.enrol(1001));
+    host.sql(
+        "UPDATE account_state SET version = 0 WHERE account = (SELECT id FROM account WHERE uid = 1000)",
+    );
+    for _ in 0..3 {
+        assert_eq!(host.login("bob", &attested(HOME), &host.code(&bob, 0)).kind(), Kind::Proven);
+        host.clock.pass(30);
+    }
+    host.sql("CREATE TABLE again AS SELECT 1"); // somebody else writes: all is compared again
     assert_eq!(host.login("bob", &attested(HOME), &host.code(&bob, 0)).kind(), Kind::Proven);
+    // Nor do strangers get new tries.
+    let tried = |n| host.login("mallory", &from(HOME), &format!("{n:06}")).reason();
+    let reasons: Vec<_> = (0..12).map(tried).collect();
+    assert_eq!(reasons.last(), Some(&Some(Reason::Limited)), "{reasons:?}");
 }
 
 // S30: another's account put under one's name.
@@ -90,6 +134,9 @@ fn an_altered_inserted_or_removed_audit_row_breaks_the_chain_where_it_is() {
         ("DELETE FROM audit WHERE seq = 4", 4),
         ("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", 8),
         ("UPDATE audit SET tag = (SELECT tag FROM audit WHERE seq = 1) WHERE seq = 2", 2),
+        ("UPDATE audit SET account = NULL WHERE seq = 5", 5),
+        ("UPDATE audit SET account = zeroblob(16) WHERE seq = 1", 1),
+        ("UPDATE audit SET user = CAST('bob' AS BLOB) WHERE seq = 6", 6),
     ] {
         let host = Host::new(Mode::Required);
         host.enrol(1000);

@@ -88,7 +88,7 @@ impl<'a> Sound<'a> {
         }
         Ok(match found {
             Some(id) => Found::One(id),
-            None if self.rows.roster_is_sound() => Found::Nobody,
+            None if self.rows.roster().is_sound() => Found::Nobody,
             None => Found::Unproven,
         })
     }
@@ -106,25 +106,23 @@ impl<'a> Sound<'a> {
         Ok(self.account(id)?.filter(|account| is_theirs(&account.state)))
     }
 
-    /// The account, verified; `None` when its state is missing, altered, or older than the audit
-    /// says: it must be refused, and that is a verdict, not an error.
+    /// The account, verified; `None` when its state is missing, altered, or may be an older one: it must
+    /// be refused, and that is a verdict, not an error.
     pub fn account(&mut self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let roster = self.rows.roster();
+        let is_latest = |account: &Account| account.version.is_some_and(|version| roster.allows(id, version));
+        Ok(self.authentic(id)?.filter(is_latest))
+    }
+
+    /// What we once wrote for that account, which may be an older one.
+    fn authentic(&mut self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let Some(row) = self.rows.state(id)? else { return Ok(None) };
         let parts = [&id.0[..], &row.version.to_le_bytes(), &row.body];
         if !self.keys.verify(Purpose::State, &parts, &row.tag) {
             return Ok(None);
         }
-        if !self.rows.roster_is_sound() && self.audited_version(id)? > row.version {
-            return Ok(None);
-        }
         let state = State::decode(&row.body).ok_or(StoreError::Malformed("account_state"))?;
         Ok(Some(Account { id, version: Some(row.version), roster: true, state }))
-    }
-
-    fn audited_version(&mut self, id: AccountId) -> Result<u64, StoreError> {
-        let Some(row) = self.rows.last_audit(id)? else { return Ok(0) };
-        let record = Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))?;
-        Ok(record.account.map_or(0, |(_, version)| version))
     }
 
     /// The time for dates that are to end something: a clock that was set back brings none of them back. (S6)
@@ -170,7 +168,7 @@ impl<'a> Records<'a> {
         let because = String::new();
         let mut records = Self { txn, keys, entropy, head, now, because, written: Vec::new() };
         records.watch_clock()?;
-        if let Some(event) = records.txn.take_news() {
+        while let Some(event) = records.txn.take_news() {
             records.audit(None, event, Context::none())?;
         }
         Ok(records)
@@ -258,7 +256,8 @@ impl<'a> Records<'a> {
 
     /// The shared state of an unknown name.
     pub fn dummy(&mut self, id: AccountId) -> Result<Account, StoreError> {
-        let account = if let Some(account) = self.read().account(id)? {
+        // The audit knows none of these: an older one will do.
+        let account = if let Some(account) = self.read().authentic(id)? {
             account
         } else {
             // One that does not verify is made anew: it guards nothing.

@@ -44,19 +44,18 @@ impl Sqlite {
     pub fn check(path: &Path, keys: &Keys) -> Result<bool, StoreError> {
         let mut db = Db::new(schema::open_to_check(path)?);
         db.execute("BEGIN")?; // all of it as of one moment
-        Head::check_roster(&mut db, keys).map(|fault| fault.is_none())
+        Head::roster_agrees(&mut db, keys)
     }
 
-    /// Opens the database at `path`, which is there, and starts its thread. Verifies the
-    /// head and compares the roster with it: `Ok((_, false))` when the roster is not sound.
-    pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<(Self, bool), StoreError> {
+    /// Opens the database at `path`, which is there, and starts its thread. Verifies the head and compares the
+    /// roster with it: the first transaction tells when that is not sound.
+    pub fn open(path: &Path, keys: &Arc<Keys>) -> Result<Self, StoreError> {
         let writer = Writer::open(path, keys)?;
-        let sound = writer.db().sound();
         let mut reader = Db::new(schema::open_to_read(path)?);
-        reader.share_soundness(writer.db());
+        reader.share_roster(writer.db());
         let (jobs, to_write) = mpsc::sync_channel(QUEUE);
         spawn("store-write", move || writer.serve(&to_write));
-        Ok((Self { jobs, reader: Mutex::new(reader) }, sound))
+        Ok(Self { jobs, reader: Mutex::new(reader) })
     }
 }
 
@@ -126,7 +125,7 @@ mod tests {
             number.set(number.get() + 1);
             let path = folders.path().join(number.get().to_string());
             Sqlite::create(&path, &keys()).unwrap();
-            let open = move || Sqlite::open(&path, &keys()).unwrap().0;
+            let open = move || Sqlite::open(&path, &keys()).unwrap();
             (open(), Box::new(open) as Box<dyn Fn() -> Sqlite>)
         });
     }
@@ -171,7 +170,7 @@ mod tests {
         for refused in ["3", "0", "", "-1", "x"] {
             says(refused);
             assert!(too_new(Sqlite::check(&path, &keys())), "{refused}");
-            assert!(too_new(Sqlite::open(&path, &keys()).map(|(_, sound)| sound)), "{refused}");
+            assert!(too_new(Sqlite::open(&path, &keys()).map(|_| true)), "{refused}");
         }
         next.execute("DELETE FROM meta WHERE key = 'readable_by'", []).unwrap();
         assert!(too_new(Sqlite::check(&path, &keys())));
@@ -217,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
         Sqlite::create(&path, &keys()).unwrap();
-        let (engine, _) = Sqlite::open(&path, &keys()).unwrap();
+        let engine = Sqlite::open(&path, &keys()).unwrap();
         let outcome = || {
             let (done, outcome) = mpsc::channel();
             engine.submit(Box::new(Nothing(done)));

@@ -1,8 +1,8 @@
 //! The rows in SQL.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use mfa_proto::identity::{UnixTime, UserName};
@@ -12,32 +12,30 @@ use super::{StoreError, database};
 use crate::{
     account::{AccountId, FactorId},
     audit::Event,
-    store::{AuditRow, FactorRow, MetaKey, RosterEntry, Rows, SeenRow, StateRow, Txn},
+    store::{AuditRow, FactorRow, MetaKey, Roster, RosterEntry, Rows, SeenRow, StateRow, Txn},
 };
 
 /// One connection.
 pub(super) struct Db {
     conn: Connection,
-    sound: Arc<AtomicBool>,
+    roster: Arc<RwLock<Roster>>,
     /// What the next transaction is to record.
-    pub(super) news: Option<Event>,
+    pub(super) news: VecDeque<Event>,
 }
 
 impl Db {
     pub(super) fn new(conn: Connection) -> Self {
-        Self { conn, sound: Arc::new(AtomicBool::new(false)), news: None }
+        // Until it is compared, nothing is known of it.
+        let roster = Arc::new(RwLock::new(Roster::Altered(Arc::default())));
+        Self { conn, roster, news: VecDeque::new() }
     }
 
-    pub(super) fn sound(&self) -> bool {
-        self.sound.load(Ordering::Acquire)
+    pub(super) fn set_roster(&self, roster: Roster) {
+        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
     }
 
-    pub(super) fn set_sound(&self, sound: bool) {
-        self.sound.store(sound, Ordering::Release);
-    }
-
-    pub(super) fn share_soundness(&mut self, of: &Self) {
-        self.sound = Arc::clone(&of.sound);
+    pub(super) fn share_roster(&mut self, of: &Self) {
+        self.roster = Arc::clone(&of.roster);
     }
 
     pub(super) fn data_version(&self) -> Result<i64, StoreError> {
@@ -151,10 +149,19 @@ impl Rows for Db {
         self.many(sql, params![signed(after), most], audit_row)
     }
 
-    fn last_audit(&mut self, of: AccountId) -> Result<Option<AuditRow>, StoreError> {
-        let sql =
-            "SELECT seq, account, user, body, tag FROM audit WHERE account = ?1 ORDER BY seq DESC LIMIT 1";
-        self.one(sql, [of.0], audit_row)
+    fn audit_down(&mut self, from: u64, each: &mut dyn FnMut(AuditRow) -> bool) -> Result<(), StoreError> {
+        let sql = "SELECT seq, account, user, body, tag FROM audit WHERE seq <= ?1 ORDER BY seq DESC";
+        let mut run = || -> rusqlite::Result<()> {
+            let mut statement = self.conn.prepare(sql)?;
+            let mut rows = statement.query([signed(from)])?;
+            while let Some(row) = rows.next()? {
+                if !each(audit_row(row)?) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        run().map_err(|error| database(&error))
     }
 
     fn seen(&mut self, uid: u32) -> Result<Option<SeenRow>, StoreError> {
@@ -169,8 +176,8 @@ impl Rows for Db {
         self.one("SELECT value FROM meta WHERE key = ?1", [key.word()], |row| row.get(0))
     }
 
-    fn roster_is_sound(&self) -> bool {
-        self.sound()
+    fn roster(&self) -> Roster {
+        self.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -248,7 +255,7 @@ impl Txn for Db {
     }
 
     fn take_news(&mut self) -> Option<Event> {
-        self.news.take()
+        self.news.pop_front()
     }
 
     fn set_meta(&mut self, key: MetaKey, value: &[u8]) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Head, Job, StoreError},
+    super::{Job, Roster, StoreError},
     reserve::Reserve,
     rows::Db,
     schema,
@@ -39,9 +39,9 @@ impl Writer {
         };
         let mut db = Db::new(opened?);
         reserve.make();
-        db.news = (!reserve.is_held()).then_some(Event::ReserveGone);
+        db.news.extend((!reserve.is_held()).then_some(Event::ReserveGone));
         let mut writer = Self { db, keys: Arc::clone(keys), seen: 0, reserve };
-        writer.check_roster()?;
+        writer.compare_roster()?;
         Ok(writer)
     }
 
@@ -65,13 +65,13 @@ impl Writer {
     fn run(&mut self, batch: &mut [Box<dyn Job>]) -> Vec<Result<(), StoreError>> {
         let mut outcome = self.transact(batch);
         if matches!(outcome, Err(StoreError::Full)) && self.reserve.give_up() {
-            self.db.news = Some(Event::ReserveGone);
+            self.db.news.push_back(Event::ReserveGone);
             outcome = self.transact(batch);
         }
         match outcome {
             Ok(results) => {
                 if self.reserve.make() {
-                    self.db.news = Some(Event::ReserveMade);
+                    self.db.news.push_back(Event::ReserveMade);
                 }
                 results
             }
@@ -81,9 +81,11 @@ impl Writer {
 
     /// One transaction with all of them. An error: it came to nothing, for none of them.
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        self.begin()?;
+        self.db.execute("BEGIN IMMEDIATE")?;
+        let compared = self.compare_if_changed(); // nobody else can write any more
         let news = self.db.news.clone();
-        let ended = self.all(batch).and_then(|results| self.db.execute("COMMIT").map(|()| results));
+        let ended = compared.and_then(|()| self.all(batch));
+        let ended = ended.and_then(|results| self.db.execute("COMMIT").map(|()| results));
         if ended.is_err() {
             let _ = self.db.execute("ROLLBACK"); // some failures have rolled back already
             self.db.news = news;
@@ -104,13 +106,6 @@ impl Writer {
         Ok(results)
     }
 
-    fn begin(&mut self) -> Result<(), StoreError> {
-        if self.db.data_version()? != self.seen {
-            self.check_roster()?;
-        }
-        self.db.execute("BEGIN IMMEDIATE")
-    }
-
     /// Runs one job under a savepoint: an error or a panic takes back what it did, and no more.
     fn one(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
         self.db.execute("SAVEPOINT job")?;
@@ -128,10 +123,19 @@ impl Writer {
         result
     }
 
-    fn check_roster(&mut self) -> Result<(), StoreError> {
-        self.seen = self.db.data_version()?;
-        let fault = Head::check_roster(&mut self.db, &self.keys)?;
-        self.db.set_sound(fault.is_none());
+    fn compare_if_changed(&mut self) -> Result<(), StoreError> {
+        if self.db.data_version()? == self.seen { Ok(()) } else { self.compare_roster() }
+    }
+
+    /// Compares the roster, and has the next transaction tell where it was altered.
+    fn compare_roster(&mut self) -> Result<(), StoreError> {
+        let version = self.db.data_version()?;
+        let roster = Roster::compare(&mut self.db, &self.keys)?;
+        if !roster.is_sound() {
+            self.db.news.push_back(Event::RosterAltered);
+        }
+        self.db.set_roster(roster);
+        self.seen = version; // only now: what failed is done again
         Ok(())
     }
 }
@@ -184,7 +188,7 @@ mod tests {
     fn a_disk_that_is_full_runs_the_whole_batch_again_with_the_reserve_given_up_and_told() {
         let (folder, mut writer) = writer();
         let reserve = folder.path().join("mfad.reserve");
-        assert!(reserve.exists() && writer.db.news.is_none());
+        assert!(reserve.exists() && writer.db.news.is_empty());
         let (first, one) = takes(|_| Ok(()));
         let there = reserve.clone();
         let full_at_first = move |ran| match ran {
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn news_are_told_by_the_first_job_that_is_kept() {
         let (_folder, mut writer) = writer();
-        writer.db.news = Some(Event::ReserveMade);
+        writer.db.news.push_back(Event::ReserveMade);
         let (fails, one) = takes(|_| Err(StoreError::Conflict));
         let (holds, two) = takes(|_| Ok(()));
         let (late, three) = takes(|_| Ok(()));
@@ -235,6 +239,6 @@ mod tests {
         assert_eq!(*fails.lock().unwrap(), [Some(Event::ReserveMade)]);
         assert_eq!(*holds.lock().unwrap(), [Some(Event::ReserveMade)]);
         assert_eq!(*late.lock().unwrap(), [None]);
-        assert!(writer.db.roster_is_sound());
+        assert!(writer.db.roster().is_sound());
     }
 }

@@ -173,7 +173,8 @@ impl Names {
         }
         let (source, name) = (self.inner.source, person.name.clone());
         // Another name each time, or a cache would answer for a source that is away.
-        let nobodys = format!("{NO_GROUP}-{}-{}", now.boot_ms, self.inner.probes.fetch_add(1, Ordering::Relaxed));
+        let nobodys =
+            format!("{NO_GROUP}-{}-{}", now.boot_ms, self.inner.probes.fetch_add(1, Ordering::Relaxed));
         let of = self.ask(move || source.groups_of(&name, groups, &nobodys)).await?;
         let mut kept = lock();
         if kept.len() >= CACHE {

@@ -123,7 +123,7 @@ const PARTS: [(&str, Part); 15] = [
     ("command", |c, s| (!c.command.is_empty()).then(|| s.has_command(&c.command))),
 ];
 
-/// A terminal's name, which login says by itself and sudo with its folder.
+/// A terminal's name, which most host programs give with its folder, and people write without.
 pub fn terminal(tty: &str) -> &str {
     tty.strip_prefix("/dev/").unwrap_or(tty)
 }

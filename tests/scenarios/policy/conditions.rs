@@ -37,7 +37,7 @@ fn each_condition_of_a_rule_is_about_the_logins_that_it_names() {
         ("command = \"/usr/bin/sh *\"", &[|m| sudo(m, "alice"), |m| ssh(m, "alice")], &[]),
         ("command = \"/usr/bin/id *\"", &[|m| su(m, "bob")], &[|m| sudo(m, "alice")]),
         ("tty = \"ssh\"", &[|m| ssh(m, "alice")], &[|m| sudo(m, "alice")]),
-        // sudo tells a terminal with its folder, and login without.
+        // Both tell it with its folder.
         (TERMINALS, &[|m| sudo(m, "alice"), |m| m.login("alice").password("pw")], &[|m| ssh(m, "alice")]),
         (
             "address = [\"127.0.0.7\", \"::1\"]",
@@ -123,10 +123,16 @@ fn a_rule_about_shells_of_root_is_about_every_usual_way_to_one() {
     set(&machine, "required", &skip);
     let skips = |line: &str| {
         let argv: Vec<&str> = ["sudo", "-k", "-S"].into_iter().chain(line.split(' ')).collect();
-        machine.exec_with("alice", &argv, b"pw\n").status.success()
+        let ran = machine.exec_with("alice", &argv, b"pw\n");
+        assert_eq!(ran.status.success(), !ran.stderr.contains("Verification code: "), "{line}: {ran}");
+        ran.status.success()
     };
-    assert!(skips("/bin/bash -c true") && !skips("/usr/bin/bash -c true") && !skips("su --command=true"));
-    assert!(skips("/usr/bin/su --command=true") && !skips("/usr/bin/su"));
+    for line in ["/bin/bash -c true", "/usr/bin/su --command=true"] {
+        assert!(skips(line), "sudo {line}");
+    }
+    for line in ["/usr/bin/bash -c true", "bash -c true", "su", "/bin/su --command=true"] {
+        assert!(!skips(line), "sudo {line}");
+    }
 }
 
 // S24: what only looks like a device or a place is none until its owner has settled a login with it.

@@ -21,6 +21,9 @@ pub const SUDO_COMMAND: &str = "sudo_command";
 /// In sudo's services only: the session that it was called in, as the process id of its leader, a space, and when
 /// that process began, in ticks since the machine started. From `/proc`, so from the kernel.
 pub const SESSION: &str = "session";
+/// In polkit's service only: the real uid of the process, in digits: who called its helper. `PAM_RUSER` is there who
+/// is to be authenticated, by the word of whoever calls.
+pub const UID: &str = "uid";
 /// The module line's `first_factor=`: a fact about the stack.
 pub const FIRST_FACTOR: &str = "first_factor";
 /// The value of [`FIRST_FACTOR`] that attests: every earlier auth line ends the stack on failure.
@@ -46,6 +49,11 @@ pub fn is_sudo(service: &[u8]) -> bool {
 /// Whether `service` is su, where `PAM_USER` is who one becomes, not who one is.
 pub fn is_su(service: &[u8]) -> bool {
     matches!(service, b"su" | b"su-l")
+}
+
+/// Whether `service` is polkit, whose helper any user may call for anybody.
+pub fn is_polkit(service: &[u8]) -> bool {
+    service == b"polkit-1"
 }
 
 /// Whether `info` (the text of `SSH_AUTH_INFO_0`) names a method that passed.

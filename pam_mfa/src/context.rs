@@ -8,6 +8,7 @@ use std::ffi::CStr;
 
 use mfa_proto::facts::{self, Facts};
 use mfa_proto::identity::{ServiceName, UserName};
+use nix::unistd::getuid;
 
 use crate::args::FirstFactor;
 use crate::session;
@@ -56,13 +57,15 @@ impl Context {
         let user = handle.item(Item::User)?;
         let service = handle.item(Item::Service)?;
         let caller = handle.item(Item::RUser);
-        let (mut connection, mut passed, mut command, mut session) = (None, None, None, None);
+        let (mut connection, mut passed, mut command, mut session, mut uid) = (None, None, None, None, None);
         if facts::is_sshd(&service) {
             connection = handle.env(c"SSH_CONNECTION");
             passed = handle.env(c"SSH_AUTH_INFO_0");
         } else if facts::is_sudo(&service) {
             command = sudo_command();
             session = session::of_caller();
+        } else if facts::is_polkit(&service) {
+            uid = Some(getuid().to_string().into_bytes());
         }
         let first_factor = (first_factor == FirstFactor::Requisite).then(|| facts::REQUISITE.to_vec());
         let told = [
@@ -73,6 +76,7 @@ impl Context {
             (facts::SSH_AUTH_INFO, passed.clone()),
             (facts::SUDO_COMMAND, command),
             (facts::SESSION, session),
+            (facts::UID, uid),
             (facts::FIRST_FACTOR, first_factor),
         ];
         let facts = told
@@ -202,6 +206,13 @@ pub(crate) mod tests {
             assert!(context.facts.is_empty(), "{service}: {:?}", context.facts);
             assert!(!context.is_attested() && !context.key_passed() && !context.method_passed());
         }
+    }
+
+    #[test]
+    fn polkits_helper_is_called_by_whom_the_kernel_says() {
+        let of = |service| Table::login(service, b"alice").with(Item::RUser, b"alice").read();
+        assert_eq!(of("polkit-1").facts[facts::UID], getuid().to_string().as_bytes());
+        assert!(!of("su").facts.contains_key(facts::UID));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mfa_tests::{Machine, Stack};
+use zbus::{Message, message::Flags};
 
 use crate::people::{alice_at_sshd_and_sudo, enrolled, not_enrolled};
 
@@ -93,4 +94,68 @@ fn root_logs_in_while_another_user_holds_three_hundred_idle_connections_to_the_b
     let _ = machine.exec_as("alice", &call).assert_exit(124);
 
     holding.kill().and_then(|()| holding.wait()).expect("it is ours");
+}
+
+// S11: polkit's helper belongs to root, runs for any user, and calls whom it is to authenticate its caller.
+#[test]
+fn who_calls_polkits_helper_for_another_uses_up_tries_of_their_own() {
+    let machine = Machine::new()
+        .user(enrolled("alice"))
+        .user(not_enrolled("mallory"))
+        .pam("sudo", Stack::password_then_mfa())
+        .pam("polkit-1", Stack::password_then_mfa_unattested())
+        .start();
+    let token = machine.token("alice");
+    let _ = machine.sudo("alice").password("pw").code(&token.code()).assert_granted();
+    machine.shell("cp /usr/bin/pamtester /usr/local/bin/helper; chmod u+s /usr/local/bin/helper");
+    let helper = ["/usr/local/bin/helper", "-I", "ruser=alice", "polkit-1", "alice", "authenticate"];
+    let wrong = token.wrong_code();
+    for _ in 0..2 {
+        let answers = format!("not her password\n{wrong}\n{wrong}\n{wrong}\n");
+        let ran = machine.exec_with("mallory", &helper, answers.as_bytes());
+        assert!(!ran.status.success(), "{ran}");
+    }
+    machine.audit().assert_last("limited", "alice", "polkit-1");
+    let _ = machine.sudo("alice").password("pw").code(&token.code_at(1)).assert_granted();
+}
+
+/// Speaks to the bus as its own user: so many connections, each with that many times the call in the file.
+const FLOOD: &str = r#"
+use IO::Socket::UNIX; use Socket; $| = 1; $SIG{PIPE} = 'IGNORE';
+my ($connections, $times, @files) = @ARGV;
+my ($hello, @calls) = map { local $/; open my $file, '<', $_ or die; binmode $file; <$file> } @files;
+my @open = map {
+    my $bus = IO::Socket::UNIX->new('/run/dbus/system_bus_socket') or die;
+    syswrite $bus, "\0AUTH EXTERNAL " . unpack('H*', "$<") . "\r\n"; <$bus>;
+    syswrite $bus, "BEGIN\r\n$hello";
+    $bus->blocking(0); $bus } 1..$connections;
+for (1..$times) { for my $bus (@open) { for my $call (@calls) { syswrite $bus, $call } } }
+print 'sent'; sleep 100;
+"#;
+
+/// A call, as it goes over the bus.
+fn call(to: &str, path: &str, interface: &str, method: &str, flags: Flags) -> Vec<u8> {
+    let call = Message::method_call(path, method).destination(to).interface(interface).with_flags(flags);
+    call.build(&()).expect("a message").data().to_vec()
+}
+
+// S28
+#[test]
+fn a_flood_of_calls_keeps_nobody_elses_waiting() {
+    let machine = Machine::new().user(enrolled("alice")).user(not_enrolled("mallory")).start();
+    let bus = "org.freedesktop.DBus";
+    let status = |flags| call("org.mfad1", "/org/mfad1", "org.mfad1.Account", "Status", flags);
+    machine.write("/flood/hello", 0o644, call(bus, "/org/freedesktop/DBus", bus, "Hello", Flags::empty()));
+    machine.write("/flood/unanswered", 0o644, status(Flags::NO_REPLY_EXPECTED));
+    machine.write("/flood/answered", 0o644, status(Flags::empty()));
+    let argv = ["perl", "-e", FLOOD, "60", "100", "/flood/hello", "/flood/unanswered", "/flood/answered"];
+    let mut flooding =
+        machine.command("mallory", &argv).stdout(Stdio::piped()).spawn().expect("nsenter starts");
+    let mut said = [0; 4];
+    std::io::Read::read_exact(flooding.stdout.as_mut().expect("piped"), &mut said).expect("all are sent");
+    for _ in 0..3 {
+        let ran = machine.exec_as("alice", &["timeout", "8", "mfactl", "status"]);
+        assert!(ran.status.success(), "{ran}");
+    }
+    flooding.kill().and_then(|()| flooding.wait()).expect("it is ours");
 }

@@ -84,6 +84,6 @@ fn a_source_that_takes_its_time_leaves_no_login_unjudged() {
         .with_pam_host();
     machine.shell("sed -i 's/^group:.*/group: files source/' /etc/nsswitch.conf");
     with_another_source(&machine, "slowly knows dora 4242");
-    let report = machine.pam_host("door", "dora", &["--answer", "123456"]);
+    let report = machine.pam_host("door", "dora", &["--answer", "123456"].repeat(3));
     assert_eq!(report.result(), "PAM_AUTH_ERR", "she was asked: {report}");
 }

@@ -45,6 +45,27 @@ fn the_next_boot_puts_back_what_was_not_kept() {
 }
 
 #[test]
+fn what_another_writes_while_the_rollback_is_armed_stays() {
+    let machine = host().boot();
+    machine.shell("mv /usr/bin/systemd-run /usr/bin/systemd-run.real");
+    let meanwhile =
+        "#!/bin/sh\necho '# of another' >> /etc/pam.d/sudo\nexec /usr/bin/systemd-run.real \"$@\"\n";
+    machine.write("/usr/bin/systemd-run", 0o755, meanwhile);
+    let shipped = machine.read("/etc/pam.d/sudo");
+    let mut terminal = apply(&machine, "sudo");
+    terminal.shows("Type yes: ", PATIENCE);
+    terminal.answer(b"yes");
+    assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
+    assert!(
+        terminal.transcript().contains("has changed since the plan was made"),
+        "{}",
+        terminal.transcript()
+    );
+    assert_eq!(machine.read("/etc/pam.d/sudo"), format!("{shipped}# of another\n"));
+    assert!(!machine.exists("/var/lib/mfactl/trial.json"));
+}
+
+#[test]
 fn a_later_loss_is_an_alarm_at_once() {
     let machine = host().boot();
     let shipped = machine.read("/etc/pam.d/sudo");

@@ -24,6 +24,7 @@ use super::clock::Stopwatch;
 use super::family::Family;
 use super::fingerprint;
 use super::gate::Gate;
+use super::place::Change;
 use super::plan::Plan;
 use super::proof::prove;
 use super::record::{self, Kept, Saved, Trial};
@@ -55,14 +56,7 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<(Trial
     if record::trial()?.is_some() {
         return Err(Failure::GivenUp(BUSY.into()));
     }
-    for change in &plan.changes {
-        if std::fs::read(&change.file).ok() != change.before {
-            let file = change.file.display();
-            return Err(Failure::GivenUp(format!(
-                "{file} has changed since the plan was made; nothing was changed"
-            )));
-        }
-    }
+    plan.changes.iter().try_for_each(is_as_planned)?;
     let armed = record::begin(&trial).and_then(|()| arm(&trial.id, seconds + LATER));
     if let Err(failure) = armed {
         let _ = record::end(); // it may have been written all the same
@@ -73,6 +67,7 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<(Trial
         .changes
         .iter()
         .try_for_each(|change| {
+            is_as_planned(change)?; // arming takes its time
             record::make(change).map_err(|error| Failure::File(change.file.display().to_string(), error))
         })
         .and_then(|()| holds(plan))
@@ -83,6 +78,15 @@ pub(crate) fn put_in_place(plan: &Plan, seconds: u32, now: u64) -> Result<(Trial
         return Err(failure);
     }
     Ok((trial, alone))
+}
+
+/// Whether the file still is what the plan was made for: what another has written since is not overwritten.
+fn is_as_planned(change: &Change) -> Result<(), Failure> {
+    if std::fs::read(&change.file).ok() == change.before {
+        return Ok(());
+    }
+    let file = change.file.display();
+    Err(Failure::GivenUp(format!("{file} has changed since the plan was made; nothing was changed")))
 }
 
 /// Why a second one does not begin.

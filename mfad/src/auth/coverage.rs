@@ -44,7 +44,7 @@ impl Auth {
     /// A page of the audit, each row with what programs ask of it.
     pub async fn audit_entries(&self, after: u64, most: u32) -> Result<Vec<AuditEntry>, Failure> {
         let most = most.clamp(1, mfa_proto::admin::PAGE);
-        let records = self.store.read(move |sound| sound.audit(after, most, None)).await?;
+        let records = self.store.read(move |sound| sound.audit(after, most)).await?;
         Ok(records.into_iter().map(entry).collect())
     }
 

@@ -58,6 +58,7 @@ impl Auth {
             names.by_name(&subject_name).await?.map_or(Subject::Unknown, Subject::Person)
         };
         let caller_uid = match (&subject, caller) {
+            _ if facts::is_polkit(service.as_bytes()) => helpers_caller(facts),
             (Subject::Person(person), Some(caller)) if caller == subject_name => Some(person.uid),
             (_, Some(caller)) => names.by_name(&caller).await?.map(|person| person.uid),
             (Subject::Person(person), None) => Some(person.uid),
@@ -177,6 +178,12 @@ fn dummy(keys: &Keys, name: &UserName) -> AccountId {
     AccountId(id)
 }
 
+/// Who called polkit's helper. Root started it where polkit runs it as a service, and then nobody knows for whom.
+fn helpers_caller(facts: &Facts) -> Option<u32> {
+    let uid = std::str::from_utf8(facts.get(facts::UID)?).ok()?;
+    uid.parse().ok().filter(|uid| *uid != 0)
+}
+
 fn door(service: &ServiceName, facts: &Facts, caller: Option<u32>) -> Door {
     let other = || Door::Service(service.clone());
     match service.as_bytes() {
@@ -217,6 +224,8 @@ mod tests {
         assert_eq!(of("sshd", &[(facts::RHOST, "192.0.2.7")], None).to_string(), "service sshd");
         assert_eq!(of("sudo", &[connection, key], Some(1000)), Door::Local(1000));
         assert_eq!(of("login", &[], None), Door::Console);
+        let called = |uid: &str| helpers_caller(&Facts::from([(facts::UID.into(), uid.into())]));
+        assert_eq!([called("1000"), called("0"), called("-1"), called("")], [Some(1000), None, None, None]);
         assert_eq!(of("vsftpd", &[connection], None).to_string(), "service vsftpd");
         assert_eq!(
             of("sshd", &[(facts::SSH_CONNECTION, "example.org 1 2 3")], None).to_string(),

@@ -107,7 +107,7 @@ impl Auth {
         let mut people = People::default();
         while page.next < last {
             let from = page.next;
-            let records = self.store.read(move |sound| sound.audit(from, READ, None)).await?;
+            let records = self.store.read(move |sound| sound.audit(from, READ)).await?;
             let records: Vec<Record> = records.into_iter().take_while(|record| record.seq <= last).collect();
             let Some(end) = records.last().map(|record| record.seq) else { break };
             let logins: Vec<Record> =
@@ -144,7 +144,7 @@ impl Auth {
                 let (mut low, mut high) = (0, last);
                 while low < high {
                     let middle = low + (high - low) / 2;
-                    match sound.audit(middle, 1, None)?.first() {
+                    match sound.audit(middle, 1)?.first() {
                         Some(record) if record.time < from => low = record.seq,
                         _ => high = middle,
                     }

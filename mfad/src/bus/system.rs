@@ -7,7 +7,7 @@
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
-use futures_lite::StreamExt;
+use futures_lite::{StreamExt, future};
 use mfa_proto::{
     account::EnrollRequest,
     answer::Answer,
@@ -24,7 +24,13 @@ use zbus::{
 use zeroize::Zeroizing;
 use zruntime::{SharedRuntime, mpmc};
 
-use super::{CallerUid, LONGEST_SERVICE, Proofs, Quotas, args, called, fails, pace::paced, tell};
+use super::{
+    CallerUid, LONGEST_SERVICE, Proofs, Quotas, args, called,
+    caller::{Callers, Unasked},
+    fails,
+    pace::paced,
+    tell,
+};
 use crate::{
     auth::{Auth, Failure, question::Via},
     deliver::{Log, Notice},
@@ -70,13 +76,13 @@ pub async fn serve(desk: Desk, served: oneshot::Sender<()>) {
             Err(_) => Err("it does not answer".to_owned()),
         };
         match stream {
-            Ok(stream) => {
+            Ok((stream, callers)) => {
                 told = false;
                 served.take().map(|served| served.send(()));
                 desk.log.tell(Notice::BusServed, "serving on the system bus");
                 // Proofs of its own: another bus gives the same names again.
                 let proofs = Proofs::new(desk.clock.clone());
-                converse(&Desk { proofs, ..desk.clone() }, &runtime, stream).await;
+                converse(&Desk { proofs, ..desk.clone() }, &runtime, stream, callers).await;
                 desk.log.tell(Notice::BusGone, "the system bus is gone: looking for it again");
             }
             Err(why) if !told => {
@@ -90,37 +96,48 @@ pub async fn serve(desk: Desk, served: oneshot::Sender<()>) {
     }
 }
 
-async fn connect() -> zbus::Result<MessageStream> {
+async fn connect() -> zbus::Result<(MessageStream, Callers)> {
+    let callers = Callers::connect(SYSTEM_BUS).await?;
     let stream = Builder::address(SYSTEM_BUS).max_queued(QUEUED).build_message_stream().await?;
     Connection::from(&stream).request_name(BUS_NAME).await?;
-    Ok(stream)
+    Ok((stream, callers))
 }
 
-async fn converse(desk: &Desk, runtime: &SharedRuntime, mut stream: MessageStream) {
+/// Answers calls until a connection is lost.
+async fn converse(desk: &Desk, runtime: &SharedRuntime, mut stream: MessageStream, callers: Callers) {
     let bus = Connection::from(&stream);
     let (take, give_back) = mpmc::bounded(IN_FLIGHT);
-    while let Some(Ok(message)) = stream.next().await {
-        if message.message_type() != Type::MethodCall || take.send(()).await.is_err() {
-            continue;
-        }
-        let (desk, bus, give_back) = (desk.clone(), bus.clone(), give_back.clone());
-        let serve = async move {
-            let header = message.header();
-            let reply = match desk.answer(&bus, &message, &header).await {
-                Ok(reply) => reply,
-                Err(failure) => {
-                    tell(&desk.log, &failure);
-                    fails(&header, &failure)
-                }
-            };
-            let wanted = !header.primary().flags().contains(Flags::NO_REPLY_EXPECTED);
-            if let (Ok(reply), true) = (reply, wanted) {
-                let _ = bus.send(&reply).await; // the caller may be gone
+    let (lose, lost) = mpmc::bounded(NonZeroUsize::MIN);
+    let lost = async {
+        let _ = lost.recv().await;
+    };
+    let calls = async {
+        while let Some(Ok(message)) = stream.next().await {
+            if !is_asked(&message) || take.send(()).await.is_err() {
+                continue;
             }
-            let _ = give_back.try_recv();
-        };
-        runtime.spawn("call", serve).detach();
-    }
+            let (desk, bus, give_back) = (desk.clone(), bus.clone(), give_back.clone());
+            let (callers, lose) = (callers.clone(), lose.clone());
+            let serve = async move {
+                let header = message.header();
+                match callers.of_message(&header).await {
+                    Ok(caller) => desk.serve(&bus, caller, &message, &header).await,
+                    Err(Unasked::Unknown(failure)) => desk.refuse(&bus, &header, &failure).await,
+                    Err(Unasked::Lost) => drop(lose.try_send(())),
+                }
+                let _ = give_back.try_recv();
+            };
+            runtime.spawn("call", serve).detach();
+        }
+    };
+    future::or(calls, lost).await;
+}
+
+/// Whether that is a call whose caller waits for the answer. No other is of any use here, and the bus bounds how many
+/// of these a caller has open.
+fn is_asked(message: &Message) -> bool {
+    let unanswered = message.header().primary().flags().contains(Flags::NO_REPLY_EXPECTED);
+    message.message_type() == Type::MethodCall && !unanswered
 }
 
 /// A reply that was built, or why it could not be.
@@ -134,13 +151,27 @@ fn reply<T: serde::Serialize + DynamicType>(
 }
 
 impl Desk {
+    async fn serve(&self, bus: &Connection, caller: CallerUid, message: &Message, header: &Header<'_>) {
+        match self.answer(caller, message, header).await {
+            Ok(Ok(reply)) => drop(bus.send(&reply).await), // the caller may be gone
+            Ok(Err(_)) => {}
+            Err(failure) => self.refuse(bus, header, &failure).await,
+        }
+    }
+
+    async fn refuse(&self, bus: &Connection, header: &Header<'_>, failure: &Failure) {
+        tell(&self.log, failure);
+        if let Ok(error) = fails(header, failure) {
+            let _ = bus.send(&error).await;
+        }
+    }
+
     async fn answer(
         &self,
-        bus: &Connection,
+        caller: CallerUid,
         message: &Message,
         header: &Header<'_>,
     ) -> Result<Reply, Failure> {
-        let caller = CallerUid::of_message(bus, header).await?;
         let _in_flight = self.quotas.admit(caller)?;
         let (interface, member) = called(header)?;
         let longest = match (interface, member) {

@@ -110,8 +110,8 @@ pub trait Rows {
     fn accounts(&mut self, after: &UserName, most: u32) -> Result<Vec<RosterEntry>, StoreError>;
     /// Calls `each` with every account.
     fn each_account(&mut self, each: &mut dyn FnMut(&RosterEntry)) -> Result<(), StoreError>;
-    /// A page of the audit, oldest first, those above `after`; of `user` only, if given.
-    fn audit(&mut self, after: u64, most: u32, user: Option<&UserName>) -> Result<Vec<AuditRow>, StoreError>;
+    /// A page of the audit, oldest first, those above `after`.
+    fn audit(&mut self, after: u64, most: u32) -> Result<Vec<AuditRow>, StoreError>;
     /// The latest audit row of that account.
     fn last_audit(&mut self, of: AccountId) -> Result<Option<AuditRow>, StoreError>;
     /// When that user was last seen without a factor.

@@ -212,7 +212,7 @@ fn the_audit_says_what_decided_and_what_would_have_been() {
     settings(&host, "observe", &format!("{FROM_AWAY}when = {{ network = [\"away\"] }}\nthen = \"deny\"\n"));
     let because = |address: &str| {
         assert_eq!(ended(&host.begin("bob", "sshd", &from(address))), (Kind::Waived, Some(Reason::Observed)));
-        let last = run(host.auth.store.read(|sound| sound.audit(0, 500, None))).unwrap().pop().unwrap();
+        let last = run(host.auth.store.read(|sound| sound.audit(0, 500))).unwrap().pop().unwrap();
         last.judged.unwrap()
     };
     assert_eq!(because(HOME).because, "policy: would refuse");

@@ -135,13 +135,8 @@ impl<'a> Sound<'a> {
     }
 
     /// A page of the audit, oldest first, those above `after`; an error where a row does not decode.
-    pub fn audit(
-        &mut self,
-        after: u64,
-        most: u32,
-        user: Option<&UserName>,
-    ) -> Result<Vec<Record>, StoreError> {
-        let rows = self.rows.audit(after, most, user)?;
+    pub fn audit(&mut self, after: u64, most: u32) -> Result<Vec<Record>, StoreError> {
+        let rows = self.rows.audit(after, most)?;
         rows.iter().map(|row| Record::decode(&row.body).ok_or(StoreError::Malformed("audit"))).collect()
     }
 }

@@ -146,10 +146,9 @@ impl Rows for Db {
         run().map_err(|error| database(&error))
     }
 
-    fn audit(&mut self, after: u64, most: u32, user: Option<&UserName>) -> Result<Vec<AuditRow>, StoreError> {
-        let sql = "SELECT seq, account, user, body, tag FROM audit
-                   WHERE seq > ?1 AND (?3 IS NULL OR user = ?3) ORDER BY seq LIMIT ?2";
-        self.many(sql, params![signed(after), most, user.map(UserName::as_bytes)], audit_row)
+    fn audit(&mut self, after: u64, most: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let sql = "SELECT seq, account, user, body, tag FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        self.many(sql, params![signed(after), most], audit_row)
     }
 
     fn last_audit(&mut self, of: AccountId) -> Result<Option<AuditRow>, StoreError> {

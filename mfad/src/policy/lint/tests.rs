@@ -335,7 +335,7 @@ fn everybody_whom_settings_name_is_named_once_and_where() {
         [[exempt]]\nuser = \"u2\"\ngroup = \"a\\u001b[2J\"\nreason = \"CHG-2\"\nuntil = 2027-11-30\n";
     let said: Vec<String> = named(&read(text), NOW)
         .iter()
-        .map(|named| named.missing())
+        .map(super::Named::missing)
         .map(|finding| format!("{}: {}", finding.at, finding.said))
         .collect();
     assert_eq!(

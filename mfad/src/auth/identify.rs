@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Auth, Failure,
-    passed_key::{fingerprint, fingerprint_of_key},
+    passed_key::{fingerprint, fingerprint_of_key, is_security_key},
     question::{Login, NoAccount, Target, Via},
 };
 use crate::{
@@ -139,10 +139,11 @@ fn the_key(info: &[u8]) -> Option<Fingerprint> {
     first.filter(|_| keys.all(|key| key == first))
 }
 
-/// Every key that passed, where sshd says so.
+/// Every security key that passed, where sshd says so. A certificate for one is none: it has options of its own.
 fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
     let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
-    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
+    let passed = info.iter().flat_map(|info| facts::passed_keys(info));
+    passed.filter(|key| is_security_key(key)).filter_map(fingerprint).collect()
 }
 
 /// The record that stands for `subject` in the store.
@@ -241,10 +242,10 @@ mod tests {
             assert_eq!(signals(&"sudo".into(), &facts).key, None, "sshd alone tells of keys");
             login
         };
-        let [a, b] = ["publickey ssh-ed25519 AAAA\n", "publickey ssh-ed25519 BBBB\n"];
-        let of_a = fingerprint_of_key(b"ssh-ed25519 AAAA");
+        let [a, b] = ["AAAA", "BBBB"].map(|key| format!("publickey sk-ssh-ed25519@openssh.com {key}\n"));
+        let of_a = fingerprint_of_key(b"sk-ssh-ed25519@openssh.com AAAA");
         assert!(of_a.is_some());
-        assert_eq!(key(a), (of_a, 1));
+        assert_eq!(key(&a), (of_a, 1));
         assert_eq!(key(&format!("password\n{a}")), (of_a, 1));
         assert_eq!(key(&format!("{a}{b}")), (None, 2));
         assert_eq!(key(&format!("{b}{a}")), (None, 2));

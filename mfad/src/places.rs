@@ -16,7 +16,7 @@ use std::{
 use maxminddb::Reader;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::policy::{Coordinates, Place};
+use crate::policy::{self, Coordinates, Place};
 
 /// The largest database, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -91,6 +91,12 @@ impl Places {
             Opened { country: open(&files.country, &before.country), asn: open(&files.asn, &before.asn) };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
         wrong
+    }
+
+    /// Which of them are in use.
+    pub fn databases(&self) -> policy::Databases {
+        let opened = self.opened();
+        policy::Databases { country: opened.country.is_some(), asn: opened.asn.is_some() }
     }
 
     fn opened(&self) -> Arc<Opened> {

@@ -107,6 +107,7 @@ kinds! {
     SettingsBroken "settings-broken" Critical "mfad's settings are broken" "The last good ones are in force, or everybody is refused.";
     SettingRenamed "setting-renamed" Info "a setting of mfad's has an old name" "The old name is accepted for two releases, and then the settings are broken.";
     SettingDoubtful "setting-doubtful" Info "what a setting says cannot be meant" "It does nothing, or not what it seems to: `mfad --check` says the same of it.";
+    NameOfNobody "name-of-nobody" Warning "the settings name somebody who is not there" "What they say of that user, or of that group, is about nobody: whoever was meant is asked like everybody else.";
     ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe, and no group's is another: stacks ask mfad, and mfad lets everybody through.";
     SettingsModes "settings-modes" Critical "others than root can change mfad's settings" "mfad does not take them; who can write them decides who is asked.";
     KeyMissing "key-missing" Critical "the key is not there" "mfad does not start without, and no factor can be read.";

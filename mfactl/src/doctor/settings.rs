@@ -90,6 +90,8 @@ fn warned(said: &str, report: &mut Report) {
     for warning in said.lines().filter_map(|line| line.strip_prefix("mfad: warning: ")) {
         if warning.contains("is called ") {
             renamed(warning, report);
+        } else if warning.contains(": a name service fails: ") {
+            report.cannot_look("names-of-settings", warning, Mend::ByHand("mfad --check".into()));
         } else if !warning.contains(": ended on ") {
             doubtful(warning, report); // of what is over, `exemptions` tells
         }
@@ -103,13 +105,24 @@ fn doubtful(warning: &str, report: &mut Report) {
     let file = if file.starts_with('/') { file } else { FILE };
     let spot = Spot { file: file.into(), line: line.parse().ok() };
     let (subject, detail) = said.split_once(": ").or_else(|| said.split_once(' ')).unwrap_or((at, said));
+    let (kind, subject, detail) = match nobody(detail) {
+        Some(name) => (Kind::NameOfNobody, name, said),
+        None => (Kind::SettingDoubtful, subject, detail),
+    };
     report.found(Finding {
-        kind: Kind::SettingDoubtful,
+        kind,
         subject: subject.into(),
         mend: Mend::edit(&spot),
         spot: Some(spot),
         detail: detail.into(),
     });
+}
+
+/// `there is no group "opps" on this host`: whom there is not.
+fn nobody(said: &str) -> Option<&str> {
+    let rest =
+        said.strip_prefix("there is no user \"").or_else(|| said.strip_prefix("there is no group \""))?;
+    rest.strip_suffix("\" on this host")
 }
 
 /// `FILE: policy.account_enforce: is called …`.

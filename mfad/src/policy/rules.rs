@@ -275,6 +275,6 @@ impl Rules {
     /// Whether a rule's pattern for commands of that program asks for their arguments.
     pub fn asks_arguments_of(&self, program: &str) -> bool {
         let all = self.rules.iter().flat_map(|rule| rule.when.command.iter().chain(&rule.unless.command));
-        all.into_iter().any(|pattern| pattern.may_match(program) == Truth::Unknown)
+        all.into_iter().any(|pattern| pattern.asks_arguments_of(program))
     }
 }

@@ -68,6 +68,38 @@ fn a_device_is_known_once_its_login_is_settled() {
     assert!(asks(&key), "not for ever");
 }
 
+// S24: the client chooses which key it shows first.
+#[test]
+fn of_two_keys_that_passed_neither_order_gets_round_a_rule() {
+    let (one, both) = (KEY, [format!("{KEY}{OTHER_KEY}"), format!("{OTHER_KEY}{KEY}")]);
+    let print = |text: &str| {
+        let key = text.trim_end().trim_start_matches("publickey ").as_bytes();
+        super::super::passed_key::fingerprint_of_key(key).unwrap()
+    };
+    let about = |text: &str| Conditions { key: vec![print(text)], ..Conditions::default() };
+    for (when, then) in [(about(OTHER_KEY), Effect::Deny), (about(KEY), Effect::Skip)] {
+        let host = host(when, then);
+        let seed = host.enrol(1000);
+        let lax = if then == Effect::Skip { Kind::Waived } else { Kind::Ask };
+        assert_eq!(host.begin("alice", "sshd", &with_key(one)).kind(), lax);
+        for both in &both {
+            let step = host.begin("alice", "sshd", &with_key(both));
+            let strict = if then == Effect::Skip { Kind::Ask } else { Kind::Refused };
+            assert_eq!(step.kind(), strict, "{then:?}: {both}");
+        }
+        // Nor is either known by such a login.
+        host.rule(|rules| rules.rules.clear());
+        assert_eq!(host.login("alice", &with_key(&both[0]), &host.code(&seed, 0)).kind(), Kind::Proven);
+        host.rule(|rules| {
+            let device = Some(Seen::Known);
+            rules.rules = vec![rule(Conditions { device, ..Conditions::default() }, Effect::Skip)];
+        });
+        for key in [KEY, OTHER_KEY, &both[0], &both[1]] {
+            assert_eq!(host.begin("alice", "sshd", &with_key(key)).kind(), Kind::Ask, "{key}");
+        }
+    }
+}
+
 #[test]
 fn a_location_is_learnt_by_the_account_phase_where_nothing_is_attested() {
     let host = host(Conditions { location: Some(Seen::Known), ..Conditions::default() }, Effect::Skip);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use mfa_tests::host::Report;
+use mfa_tests::host::{Report, many_logins};
 use mfa_tests::{Machine, Stack, product};
 use serde_json::{Value, json};
 
@@ -19,12 +19,6 @@ const GROWTH_LIMIT_BYTES: u64 = 16;
 /// How long a login may take when there are many in one process, in milliseconds; a busy host makes ten thousand of
 /// them in a minute.
 const PATIENCE_MS: usize = 30;
-
-/// How many logins with a question are made. `MFA_LOGINS=1000000 tests/run grow_nothing` makes a million of each kind,
-/// in about two hours.
-fn asked_logins() -> usize {
-    std::env::var("MFA_LOGINS").map_or(1200, |count| count.parse().expect("MFA_LOGINS is a number"))
-}
 
 /// A stack in which `module` may ignore a login: something beside it succeeds.
 fn beside_permit(module: &str) -> Stack {
@@ -120,7 +114,7 @@ fn ten_thousand_authentications_in_one_process_leave_the_host_as_it_was() {
 // S36
 #[test]
 fn many_logins_with_a_question_grow_nothing() {
-    let rounds = asked_logins();
+    let rounds = many_logins();
     let machine = Machine::new()
         .user(not_enrolled("alice"))
         .pam("door", Stack::mfa_alone())

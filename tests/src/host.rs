@@ -11,6 +11,12 @@ use crate::product;
 /// Where it is put.
 const PROGRAM: &str = "/usr/local/bin/pam_host";
 
+/// How many logins are made where many are to grow nothing. `MFA_LOGINS=1000000 tests/run grow_nothing` makes a million
+/// of each kind, in about two hours.
+pub fn many_logins() -> usize {
+    std::env::var("MFA_LOGINS").map_or(1200, |count| count.parse().expect("MFA_LOGINS is a number"))
+}
+
 /// What `pam_host` reported of one login.
 #[derive(Debug, Clone)]
 pub struct Report(Value);

@@ -126,10 +126,12 @@ impl Disk {
         if !matches!(change, Change::Sync) {
             return self.open.push((file.clone(), change.clone()));
         }
-        let (synchronised, open) = std::mem::take(&mut self.open).into_iter().partition(|(of, _)| of == file);
+        let (synchronised, open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.open).into_iter().partition(|(of, _)| of == file);
         self.open = open;
-        let synchronised: Vec<_> = synchronised;
-        synchronised.iter().for_each(|change| apply(&mut self.certain, change));
+        for change in synchronised {
+            apply(&mut self.certain, &change);
+        }
     }
 
     /// What is not certain, by the names of the files, in order.

@@ -270,10 +270,10 @@ fn a_generator_that_fails_begins_no_enrolment_and_a_seed_has_160_bits() {
     assert_eq!(secret_in(&shown.text).len(), 20);
 
     // By wish, whenever it fails.
-    let begin = || run(host.auth.enroll_begin(ALICE, EnrollRequest::default(), None));
+    let enrol = || run(host.auth.enroll_begin(ALICE, EnrollRequest::default(), None));
     for gives in 0.. {
         host.entropy.give(gives);
-        match begin() {
+        match enrol() {
             Err(failure) => {
                 assert_eq!(failure.fault, Fault::Unavailable);
                 nothing_is_pending(&format!("after {gives}"));

@@ -194,6 +194,7 @@ fn day(days: u64) -> String {
 fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
     let settings = format!(
         "{REQUIRED}service_accounts = {{ uids = \"1-999\", users = [\"jobs\"] }}\n\
+         [group.ops]\nmode = \"off\"\n[group.admins]\nmode = \"required\"\n\
          [[exempt]]\nuser = \"ansible\"\nservice = [\"sshd\"]\nreason = \"CHG-118\"\nuntil = {}\n\
          [[exempt]]\nuser = \"backup\"\nreason = \"CHG-9\"\nuntil = 2020-01-01\n\
          [[rule]]\nname = \"from the office\"\nwhen = {{ address = \"192.0.2.0/24\" }}\nthen = \"skip\"\n\
@@ -223,6 +224,7 @@ fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
         [
             ["sshd", "deploy", "in_force"],
             ["service_accounts", "jobs, uid 1-999", "in_force"],
+            ["group", "group ops", "in_force"],
             ["rule", "everybody", "in_force"],
             ["exempt", "ansible", "ends_soon"],
             ["exempt", "backup", "over"],
@@ -237,10 +239,16 @@ fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
         let written = machine.read(file);
         assert_eq!(written.lines().nth(number), Some(line), "the line after [[exempt]]");
     }
-    for exemption in &rows[glass + 2..] {
+    for exemption in &rows[glass + 1..] {
         assert_ne!(text(exemption, "reason"), "", "{exemption:#}");
-        assert_ne!(exemption["until"], 0, "{exemption:#}");
+        let endless = ["service_accounts", "group"].contains(&text(exemption, "kind"));
+        assert_eq!(exemption["until"] == 0, endless, "{exemption:#}");
     }
+    let group = rows.iter().find(|row| row["kind"] == "group").expect("it is listed");
+    assert!(
+        text(group, "reason").contains("mode off")
+            && text(group, "place").starts_with("/etc/mfad/mfad.toml:")
+    );
     let words = machine.mfactl("root", "exempt list").stdout_of_success();
     assert!(words.starts_with("break glass"), "{words}");
     assert!(words.contains("ENDS in 9 days") && words.contains("OVER since 2020-01-01"), "{words}");

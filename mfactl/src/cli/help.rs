@@ -304,7 +304,7 @@ Examples:
   sudo mfactl report coverage
   sudo mfactl report coverage --group admins
   sudo mfactl report coverage --csv >coverage.csv        # one row a person
-  sudo mfactl report coverage --json | jq -r '.people[] | select(.standing == \"not_enrolled\") | .name'
+  sudo mfactl report coverage --json | jq -r '.people[] | select(.standing | IN(\"not_enrolled\", \"unusable\")) | .name'
 
 Notes:
 People are those of /etc/passwd who can log in, as `mfactl user list --not-enrolled` has them, and whoever has an \

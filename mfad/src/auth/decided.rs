@@ -110,7 +110,7 @@ pub(super) fn decided_as_if(
     AsIf { taken, by_program, tell }: AsIf<'_>,
 ) -> Result<Decided, StoreError> {
     let granted = match login.via {
-        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
+        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject, target.uid())?,
         Via::OwnChange(_) | Via::AdminChange => Vec::new(),
     };
     let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
@@ -180,9 +180,14 @@ pub(super) fn decided_now(
 }
 
 /// What was granted to that user from the command line, and holds now.
-pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Result<Vec<Grant>, StoreError> {
+pub(super) fn grants(
+    sound: &mut Sound<'_>,
+    now: Moment,
+    user: &UserName,
+    uid: Option<u32>,
+) -> Result<Vec<Grant>, StoreError> {
     let (granted, ran_ms) = sound.granted(&now)?;
-    let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
+    let holds = |grant: &Grant| grant.is_of(user, uid) && !grant.is_over(now.wall, ran_ms);
     Ok(granted.all().into_iter().filter(holds).collect())
 }
 

@@ -52,6 +52,7 @@ pub(super) fn context(login: &Login) -> Context<'_> {
         service: Some(&login.service),
         door: Some(&login.door),
         signals: Some(&login.signals),
+        keys: &login.keys,
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Login {
     pub attested: bool,
     /// What else is known of it.
     pub signals: Signals,
-    /// Every key that passed, at sshd.
+    /// Every security key that passed, at sshd.
     pub keys: Vec<Fingerprint>,
     /// What more a memory of it is bound to.
     pub anchor: Anchor,

@@ -189,7 +189,7 @@ fn fill(host: &Host, verdicts: u32) {
                 let signals = Signals { address: Some(address), ..Signals::default() };
                 let (service, door) = ("sshd".into(), Door::Address(address.into()));
                 let (service, door, signals) = (Some(&service), Some(&door), Some(&signals));
-                let context = Context { user: &user, subject: None, service, door, signals };
+                let context = Context { user: &user, subject: None, service, door, signals, keys: &[] };
                 let event = Event::Waived { reason: RecordedReason(Reason::Optional) };
                 records.audit(None, event, context)?;
             }

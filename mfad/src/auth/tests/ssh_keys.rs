@@ -1,7 +1,12 @@
 //! Security keys: enrolled by a signature, counted where sshd says that one opened the login.
 
+use mfa_proto::policy::{Simulation, Supposed};
+
 use super::{life::*, *};
-use crate::factor::ssh_sk::{KeyType, fake::Device};
+use crate::{
+    factor::ssh_sk::{KeyType, fake::Device},
+    policy::{Conditions, Exemption},
+};
 
 /// What sshd reports where these keys passed.
 fn passed(devices: &[&Device]) -> Facts {
@@ -45,6 +50,13 @@ impl Host {
         let (event, reason) = rows.last().unwrap();
         format!("{event} {reason}")
     }
+}
+
+/// What sshd reports of a certificate for that key.
+fn certified(device: &Device) -> Facts {
+    let mut facts = from(HOME);
+    facts.insert(facts::SSH_AUTH_INFO.into(), format!("publickey {}\n", device.certificate()).into_bytes());
+    facts
 }
 
 fn waived(step: &Step) -> bool {
@@ -290,4 +302,61 @@ fn there_are_only_so_many_keys() {
     let proven = host.prove_and_wait(ALICE, &seed);
     let full = run(host.auth.ssh_key_begin(ALICE, "", "", proven)).unwrap_err();
     assert_eq!(full.fault, Fault::AlreadyEnrolled);
+}
+
+/// What of a login with a key is explained, and what a simulation by the settings in force says of the last login.
+fn told_of(host: &Host, key: &str) -> [(String, String); 2] {
+    let (user, service) = (b"alice".to_vec(), b"sshd".to_vec());
+    let supposed = Supposed { user, service, address: HOME.into(), key: key.into(), ..Supposed::default() };
+    let explained = run(host.auth.explain(supposed)).unwrap().verdict;
+    let settings = "[policy]\nmode = \"required\"\n".to_owned();
+    let asked = Simulation { settings, path: "new.toml".into(), all: true, ..Simulation::default() };
+    let simulated = run(host.auth.simulate(asked)).unwrap().logins.pop().unwrap().would;
+    [explained, simulated].map(|verdict| (verdict.decision, verdict.why))
+}
+
+// What counts by itself is a key, and no certificate for it: explained and simulated as it happens.
+#[test]
+fn a_certificate_for_a_security_key_is_told_as_it_is_asked() {
+    let host = Host::new(Mode::Required);
+    let seed = host.enrol(ALICE);
+    let device = yubikey(1);
+    host.enrol_key(ALICE, &seed, &device);
+    let line = |facts: &Facts| {
+        let info = String::from_utf8(facts[facts::SSH_AUTH_INFO].clone()).unwrap();
+        info.trim_end().strip_prefix("publickey ").unwrap().to_owned()
+    };
+    let said = |decision: &str, why: &str| (decision.to_owned(), why.to_owned());
+    let asked = host.begin("alice", "sshd", &certified(&device));
+    assert_eq!(asked.kind(), Kind::Ask);
+    assert_eq!(host.answer(&asked, &host.code(&seed, 0)).kind(), Kind::Proven);
+    let both = told_of(&host, &line(&certified(&device)));
+    assert_eq!(both, [said("ask", ""), said("ask", "")]);
+    // The key itself is let in, by whichever name it is given.
+    assert!(waived(&host.begin("alice", "sshd", &passed(&[&device]))));
+    for key in [line(&passed(&[&device])), device.print().to_string()] {
+        let let_in = said("let_in", "security_key");
+        assert_eq!(told_of(&host, &key), [let_in.clone(), let_in], "{key}");
+    }
+    // Of two keys the second counts too.
+    assert!(waived(&host.begin("alice", "sshd", &passed(&[&yubikey(9), &device]))));
+    assert_eq!(told_of(&host, "")[1], said("let_in", "security_key"));
+}
+
+#[test]
+fn a_rule_about_a_key_is_explained_of_its_certificate_too() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    let device = yubikey(1);
+    let when = Conditions { key: vec![device.print()], ..Conditions::default() };
+    let (reason, defined_at, until) = ("r".into(), "mfad.toml:7".into(), UnixTime(u64::MAX));
+    host.rule(|rules| rules.exemptions.push(Exemption { when, reason, until, defined_at }));
+    assert_eq!(host.begin("alice", "sshd", &certified(&device)).reason(), Some(Reason::Exempt));
+    let [explained, _] = told_of(&host, &device.certificate());
+    assert_eq!(explained, ("let_in".to_owned(), "exempt".to_owned()));
+    for bad in ["SHA256:short", "ssh-ed25519 *", "ssh-ed25519 AAAA\npassword"] {
+        let (user, service) = (b"alice".to_vec(), b"sshd".to_vec());
+        let supposed = Supposed { user, service, key: bad.into(), ..Supposed::default() };
+        assert_eq!(run(host.auth.explain(supposed)).unwrap_err().fault, Fault::InvalidArgument, "{bad}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     audit::{self, Event, Judged, Record},
     crypto::{Keys, Purpose},
     factor::backup::ForeignTag,
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment},
 };
 
@@ -310,7 +310,7 @@ impl<'a> Records<'a> {
             subject: context.subject.filter(|subject| *subject != context.user).cloned(),
             service: context.service.cloned(),
             door: context.door.cloned(),
-            judged: context.signals.map(|signals| Judged::new(signals, self.because.clone())),
+            judged: context.signals.map(|signals| Judged::new(signals, context.keys, self.because.clone())),
         };
         let body = record.encode().ok_or(StoreError::Malformed("audit"))?;
         let tag = audit::link(self.keys, &self.head.audit_tag, &body);
@@ -357,19 +357,21 @@ pub struct Context<'a> {
     pub door: Option<&'a Door>,
     /// What else is known of it, for a login.
     pub signals: Option<&'a Signals>,
+    /// The security keys that opened it.
+    pub keys: &'a [Fingerprint],
 }
 
 impl Context<'static> {
     /// Nobody and nowhere: the daemon itself.
     pub fn none() -> Self {
         static NOBODY: std::sync::LazyLock<UserName> = std::sync::LazyLock::new(|| UserName::from(""));
-        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None }
+        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }
 
 impl<'a> Context<'a> {
     /// That user, no service.
     pub fn user(user: &'a UserName) -> Self {
-        Self { user, subject: None, service: None, door: None, signals: None }
+        Self { user, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }

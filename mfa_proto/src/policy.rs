@@ -23,7 +23,8 @@ pub struct Supposed {
     pub target: Vec<u8>,
     /// The peer's address.
     pub address: String,
-    /// The key that passed before: `SHA256:…`, as `ssh-keygen -l` shows it.
+    /// The key that passed before: `TYPE BASE64` of it or of a certificate for it, as sshd reports it and as it
+    /// stands in `KEY.pub`; or `SHA256:…`, as `ssh-keygen -l` shows it, which is taken for a key.
     pub key: String,
     /// At sudo: the whole command line.
     pub command: Vec<u8>,

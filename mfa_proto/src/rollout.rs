@@ -42,7 +42,8 @@ pub struct Exempt {
 /// Somebody who is not asked, or not everywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Exemption {
-    /// `service_accounts`, `rule` (one that skips), `exempt` (of the settings) or `granted` (from the command line).
+    /// `service_accounts`, `group` (one whose mode is looser than the host's), `rule` (one that skips), `exempt` (of
+    /// the settings) or `granted` (from the command line).
     pub kind: String,
     /// `granted`: the ID that ends it. `rule`: its name.
     pub id: String,
@@ -54,7 +55,7 @@ pub struct Exemption {
     pub only: Vec<String>,
     /// Why.
     pub reason: String,
-    /// Unix time from which it is void, in seconds; 0: it has no end.
+    /// Unix time from which it is void, in seconds; 0: it has no end, as service accounts and groups have none.
     pub until: u64,
     /// Whether its time is over.
     pub over: bool,
@@ -76,7 +77,7 @@ impl Exemption {
     }
 }
 
-/// All of them, in the order: service accounts, rules and exemptions of the settings, granted ones.
+/// All of them, in the order: service accounts, groups, rules and exemptions of the settings, granted ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Exemptions {
     /// Whether what was granted lies in the store as it was put there; where not, none of it holds.
@@ -96,18 +97,20 @@ pub struct Person {
     pub uid: u32,
     /// The mode that is in force for this user.
     pub mode: String,
-    /// `enrolled`; or without a factor: `service_account`, `exempt` (everywhere), `not_enrolled`; or `unclear`: the
-    /// record does not verify.
+    /// `enrolled`; or without an app that counts: `exempt` (everywhere), `unusable` (there are factors, which the
+    /// policy does not take or which are disabled), `service_account` (let in everywhere), `not_enrolled`; or
+    /// `unclear`: the record does not verify.
     pub standing: String,
-    /// How many factors there are.
+    /// How many factors there are that count: of an allowed kind, and not disabled.
     pub factors: u32,
-    /// How many backup codes are left.
+    /// How many backup codes are left, where they count.
     pub codes: u32,
     /// Whether nobody is let in.
     pub locked: bool,
     /// `not_enrolled`: until when that hinders nobody, Unix time in seconds; 0: no grace.
     pub grace_ends: u64,
-    /// Whether an exemption or a rule that skips may be about this user somewhere.
+    /// Whether something lets this user in without a factor somewhere: an exemption, a rule that skips, or, where
+    /// rules ask for a factor elsewhere, being a service account.
     pub exempt_somewhere: bool,
 }
 

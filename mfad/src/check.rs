@@ -3,7 +3,9 @@
 
 use std::{io::Write, path::Path};
 
+use data_encoding::HEXLOWER;
 use mfad::{
+    auth::Source,
     crypto::Keys,
     keys,
     places::Places,
@@ -20,7 +22,7 @@ use crate::{
     user,
 };
 
-/// Checks the settings, and says which mode they ask for.
+/// Checks the settings, and says which mode they ask for, and their digest.
 pub(crate) fn settings(path: &Path) -> Result<(), String> {
     let settings = Settings::read(path, &crate::host_name()).map_err(|error| error.to_string())?;
     let unread = Places::default().read(&settings.databases);
@@ -32,7 +34,9 @@ pub(crate) fn settings(path: &Path) -> Result<(), String> {
     for Finding { at, said } in findings(&settings.rules, now) {
         warn(&format!("{at}: {said}"));
     }
-    say(&format!("{}: in order, mode {}", path.display(), settings.rules.mode.word()))
+    // What reports name the settings by, once a daemon has taken them.
+    let digest = HEXLOWER.encode(&Source::digest_of(&settings.text));
+    say(&format!("{}: in order, mode {}, SHA-256 {digest}", path.display(), settings.rules.mode.word()))
 }
 
 /// Checks that the key opens the store, and that this program knows its schema. Root takes the key, and looks at the

@@ -140,7 +140,7 @@ fn open(path: &Path) -> Result<Reader<Vec<u8>>, String> {
 #[cfg(test)]
 #[path = "../../tests/src/mmdb.rs"]
 #[expect(unreachable_pub, reason = "scenarios use it too")]
-mod mmdb;
+pub(crate) mod mmdb;
 
 #[cfg(test)]
 mod tests {

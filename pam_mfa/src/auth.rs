@@ -54,6 +54,10 @@ fn conclude(
     flags: PamFlag,
 ) -> Outcome {
     let outcome = Outcome::of_auth(&verdict, &context);
+    if flags & PAM_SILENT == 0 {
+        say(&Conversation { handle, debug: false }, &verdict.ended);
+    }
+    // When all was said: in a conversation a host may change who it is for. (S24)
     if matches!(outcome, Outcome::Granted | Outcome::NotAsked) && !context.still_holds(handle) {
         let line = record::reasoned(Phase::Authentication, "failure", &context, "user_changed");
         log(handle, Phase::Authentication, Level::Error, &line);
@@ -74,24 +78,32 @@ fn conclude(
         _ => (Level::Notice, "failure"),
     };
     let line = record::verdict(Phase::Authentication, result, &context, &verdict);
-    match verdict.ended {
-        Ended::Proven(ticket) => {
-            // What cannot be kept can never be settled: then it is not proven either.
-            if keep::put(handle, Proof::new(context, ticket)).is_err() {
-                log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
-                return Outcome::Unavailable;
-            }
+    // What cannot be kept can never be settled: then it is not proven either.
+    let rest = match verdict.ended {
+        Ended::Proven(ticket) => Some(ticket),
+        // Where sshd names no method that passed, there is nothing to settle by.
+        Ended::Waived { ticket, .. } => {
+            Some(ticket).filter(|ticket| !ticket.is_empty() && outcome == Outcome::Granted)
         }
-        Ended::Waived(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
-            Conversation { handle, debug: false }.remind(&text);
-        }
-        Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() && flags & PAM_SILENT == 0 => {
-            Conversation { handle, debug: false }.tell(&text);
-        }
-        Ended::Refused(_) | Ended::OutOfTries(_) | Ended::Waived(_) => {}
+        Ended::Refused(_) | Ended::OutOfTries(_) => None,
+    };
+    if let Some(ticket) = rest
+        && keep::put(handle, Proof::new(context, ticket)).is_err()
+    {
+        log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
+        return Outcome::Unavailable;
     }
     log(handle, Phase::Authentication, level, &line);
     outcome
+}
+
+/// Tells the user what a verdict comes with.
+fn say(user: &Conversation<'_>, ended: &Ended) {
+    match ended {
+        Ended::Waived { text, .. } if !text.is_empty() => user.remind(text),
+        Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() => user.tell(text),
+        Ended::Proven(_) | Ended::Waived { .. } | Ended::Refused(_) | Ended::OutOfTries(_) => {}
+    }
 }
 
 fn fail(handle: &PamHandle, context: &Context, failed: &Failed) -> Outcome {

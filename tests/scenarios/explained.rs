@@ -60,9 +60,14 @@ fn people() -> (Machine, Presses) {
         .pam("sudo", stack())
         .pam("su", stack())
         .pam("strange", Stack::mfa_alone())
-        .sshd("AuthenticationMethods publickey,keyboard-interactive keyboard-interactive")
+        .sshd("AuthenticationMethods publickey,keyboard-interactive keyboard-interactive\nTrustedUserCAKeys /root/keys/ca.pub")
         .settings(OPTIONAL)
         .start();
+    // A certificate for the same key, which lies by another name, so that ssh does not take it for both.
+    machine.shell(
+        "cd /root/keys; ssh-keygen -q -t ed25519 -N '' -f ca; cp alice certified; cp alice.pub certified.pub
+         ssh-keygen -q -s ca -I alice -n alice certified.pub",
+    );
     machine.shell("groupadd ops && usermod -aG ops alice");
     let token = machine.begin_enrolment("alice", "--type hotp --label token", "");
     let _ = machine.confirm_enrolment("alice", &token, &token.code_of_counter(0));
@@ -71,9 +76,10 @@ fn people() -> (Machine, Presses) {
 }
 
 /// A kind of login: its name, and what of it `explain` is told. A space within an argument does not break.
-const LOGINS: [(&str, &str); 6] = [
+const LOGINS: [(&str, &str); 7] = [
     ("alice", "alice --address 127.0.0.1 --tty ssh"),
     ("alice by key", "alice --address 127.0.0.1 --tty ssh --key /root/keys/alice.pub"),
+    ("alice by certificate", "alice --address 127.0.0.1 --tty ssh --key /root/keys/certified-cert.pub"),
     ("bob", "bob --address 127.0.0.1 --tty ssh"),
     ("carol", "carol --address 127.0.0.1 --tty ssh"),
     ("sudo", "alice --service sudo --command /usr/bin/sh\u{a0}-c\u{a0}x"),
@@ -84,6 +90,7 @@ fn attempt(machine: &Machine, login: &str) -> Attempt {
     match login {
         "alice" | "bob" | "carol" => machine.ssh(login),
         "alice by key" => machine.ssh("alice").key("alice"),
+        "alice by certificate" => machine.ssh("alice").key("certified"),
         "sudo" => machine.sudo("alice"),
         "su" => machine.su("alice"),
         other => panic!("{other}"),
@@ -115,7 +122,7 @@ fn policies(key: &str) -> Vec<(String, &'static [&'static str])> {
                 "required",
                 &format!("[[rule]]\nname = \"key\"\nwhen = {{ key = \"{key}\" }}\nthen = \"skip\"\n{skips}"),
             ),
-            &["alice", "alice by key"],
+            &["alice", "alice by key", "alice by certificate"],
         ),
         (
             with(

@@ -7,6 +7,9 @@ use mfa_tests::{Machine, Stack};
 
 use crate::people::enrolled;
 
+/// What sshd tells of a login whose password it has checked.
+const PASSED: [&str; 4] = ["--as", "sshd", "--env", "SSH_AUTH_INFO_0=password"];
+
 /// A service of that stack, with alice and bob, and a module beside ours that names another user.
 fn machine(stack: &str) -> Machine {
     let machine = Machine::new()
@@ -93,4 +96,23 @@ fn a_waiver_of_nobody_is_no_waiver_of_somebody_else() {
         .with_pam_host();
     let report = machine.pam_host("door", "bob", &["--keep-going", "--change-user", "alice"]);
     assert!(!report.granted(), "alone in its stack a waiver lets nobody in: {report}");
+}
+
+// S24: what a user is told who is let in is a conversation too, and who comes out of it as another is not let in.
+#[test]
+fn a_user_that_is_changed_while_a_reminder_is_shown_is_refused() {
+    let machine = Machine::new()
+        .user(enrolled("alice"))
+        .user(crate::people::not_enrolled("bob"))
+        .pam("sshd", Stack::mfa_alone())
+        .start()
+        .with_pam_host();
+    let other = [&PASSED[..], &["--change-user", "alice", "--at-text"]].concat();
+    let report = machine.pam_host("sshd", "bob", &other);
+    assert_eq!(report.messages().len(), 1, "the reminder: {report}");
+    assert_eq!(report.phase("authenticate"), Some("PAM_AUTH_ERR"), "{report}");
+    machine.log().wait_for("reason=user_changed");
+    // Unchanged, bob is let in.
+    let unchanged = machine.pam_host("sshd", "bob", &PASSED);
+    assert_eq!(unchanged.phase("authenticate"), Some("PAM_SUCCESS"), "{unchanged}");
 }

@@ -194,6 +194,7 @@ fn day(days: u64) -> String {
 fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
     let settings = format!(
         "{REQUIRED}service_accounts = {{ uids = \"1-999\", users = [\"jobs\"] }}\n\
+         [group.ops]\nmode = \"off\"\n[group.admins]\nmode = \"required\"\n\
          [[exempt]]\nuser = \"ansible\"\nservice = [\"sshd\"]\nreason = \"CHG-118\"\nuntil = {}\n\
          [[exempt]]\nuser = \"backup\"\nreason = \"CHG-9\"\nuntil = 2020-01-01\n\
          [[rule]]\nname = \"from the office\"\nwhen = {{ address = \"192.0.2.0/24\" }}\nthen = \"skip\"\n\
@@ -223,6 +224,7 @@ fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
         [
             ["sshd", "deploy", "in_force"],
             ["service_accounts", "jobs, uid 1-999", "in_force"],
+            ["group", "group ops", "in_force"],
             ["rule", "everybody", "in_force"],
             ["exempt", "ansible", "ends_soon"],
             ["exempt", "backup", "over"],
@@ -237,10 +239,16 @@ fn one_list_has_every_exemption_and_what_needs_no_mfad_comes_first() {
         let written = machine.read(file);
         assert_eq!(written.lines().nth(number), Some(line), "the line after [[exempt]]");
     }
-    for exemption in &rows[glass + 2..] {
+    for exemption in &rows[glass + 1..] {
         assert_ne!(text(exemption, "reason"), "", "{exemption:#}");
-        assert_ne!(exemption["until"], 0, "{exemption:#}");
+        let endless = ["service_accounts", "group"].contains(&text(exemption, "kind"));
+        assert_eq!(exemption["until"] == 0, endless, "{exemption:#}");
     }
+    let group = rows.iter().find(|row| row["kind"] == "group").expect("it is listed");
+    assert!(
+        text(group, "reason").contains("mode off")
+            && text(group, "place").starts_with("/etc/mfad/mfad.toml:")
+    );
     let words = machine.mfactl("root", "exempt list").stdout_of_success();
     assert!(words.starts_with("break glass"), "{words}");
     assert!(words.contains("ENDS in 9 days") && words.contains("OVER since 2020-01-01"), "{words}");
@@ -331,9 +339,12 @@ fn reports_count_what_was_done() {
 
     // Other settings, another hash; a row that was altered, and it is said.
     machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, "[policy]\ngrace = \"30d\"\n");
+    let checked = machine.exec(&["mfad", "--check"]).stdout_of_success(); // asks no daemon
     machine.mfad().restart();
     let graced = report(&machine, "coverage");
     assert_ne!(text(&graced, "settings"), settings);
+    let told = format!("mode required, SHA-256 {}\n", text(&graced, "settings"));
+    assert!(checked.ends_with(&told), "{checked} is not {told}");
     sql(&machine, "UPDATE audit SET tag = zeroblob(length(tag)) WHERE seq = 3");
     let ran = machine.mfactl("root", "report coverage").assert_exit(1);
     assert!(ran.stdout.contains("Audit:     NOT INTACT from row 3 on"), "{ran}");

@@ -37,7 +37,7 @@ pub(crate) struct Explain {
     /// At sshd: the address that it comes from
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Option<std::net::IpAddr>,
-    /// At sshd: the key that passed before, as SHA256:... or by the file of its public half
+    /// At sshd: the key that passed before, as SHA256:... or by the file of its public half; a certificate by its file
     #[arg(long, value_name = "KEY", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<OsString>,
     /// At sudo: the whole command line, beginning with the program's path

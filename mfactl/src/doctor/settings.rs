@@ -61,7 +61,8 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
     enforced(host, report);
     let mode = host.setting("policy", "mode").and_then(toml::Value::as_str).unwrap_or_default();
-    if matches!(mode, "off" | "observe") && host.services.iter().any(Service::asks) {
+    let asks_nobody = matches!(mode, "off" | "observe") && !a_group_is_asked(host);
+    if asks_nobody && host.services.iter().any(Service::asks) {
         let spot = line_of_mode();
         let mend = match mend::on_line(&spot, "s/\"(off|observe)\"/\"optional\"/") {
             Mend::Run(command) => Mend::Run(format!("{command} && mfad --check && {}", reload())),
@@ -75,6 +76,13 @@ pub(super) fn look(host: &Host, report: &mut Report) {
             mend,
         });
     }
+}
+
+/// Whether a group is ahead of the others, as in the first stage of a rollout.
+fn a_group_is_asked(host: &Host) -> bool {
+    let groups = host.settings.as_ref().and_then(|settings| settings.get("group")?.as_table());
+    let modes = groups.into_iter().flat_map(Table::values).filter_map(|group| group.get("mode")?.as_str());
+    modes.into_iter().any(|mode| matches!(mode, "optional" | "required"))
 }
 
 /// What `mfad --check` warns of: settings by their old names, and what cannot be meant.

@@ -11,7 +11,7 @@ use crate::print::time::{iso, utc};
 /// A line of `mfactl exempt list --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Row {
-    /// `break_glass`, `sshd`, `service_accounts`, `rule`, `exempt` or `granted`.
+    /// `break_glass`, `sshd`, `service_accounts`, `group`, `rule`, `exempt` or `granted`.
     pub(crate) kind: String,
     /// `granted`: its ID. `rule`: its name.
     pub(crate) id: String,
@@ -93,7 +93,7 @@ impl Row {
             more(format!("ID {id}, given {}", utc(self.given)));
             more(format!("by {by}"));
         }
-        if kind != "break_glass" && kind != "sshd" && kind != "service_accounts" {
+        if !matches!(kind.as_str(), "break_glass" | "sshd") {
             more(until(self, now));
         }
         if !place.is_empty() {

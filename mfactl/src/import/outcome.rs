@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
     Ended,
     /// Its user has a factor of the user's own: nothing is put beside it.
     Enrolled,
+    /// Its user had a factor, which was ended: the next one is chosen by nobody else.
+    HadFactor,
     /// The account has as many factors as it may.
     Full,
     /// Anything else that stands against it.
@@ -45,6 +47,7 @@ impl Outcome {
             "weak" => Some(Self::Weak),
             "ended" => Some(Self::Ended),
             "enrolled" => Some(Self::Enrolled),
+            "had_factor" => Some(Self::HadFactor),
             "full" => Some(Self::Full),
             "nothing" => Some(Self::Nothing),
             _ => None,
@@ -74,6 +77,7 @@ impl Outcome {
             Self::Weak => "weak",
             Self::Ended => "ended",
             Self::Enrolled => "enrolled",
+            Self::HadFactor => "had_factor",
             Self::Full => "full",
             Self::Refused => "refused",
         }
@@ -96,6 +100,10 @@ impl Outcome {
             (Self::Weak, _) => "refused as weak; --allow-weak takes it",
             (Self::Ended, _) => "refused: the account had it, and it was ended",
             (Self::Enrolled, _) => "refused: the user has a factor of the user's own already",
+            (Self::HadFactor, _) => {
+                "refused: the user had a factor here, and nobody else chooses the next one; mfactl user invite \
+                 lets the user enrol"
+            }
             (Self::Full, _) => "refused: the account has no room for a further factor",
             (Self::Refused, _) => "refused",
         }
@@ -110,7 +118,13 @@ impl Outcome {
     pub(crate) fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::Unreadable | Self::Weak | Self::Ended | Self::Enrolled | Self::Full | Self::Refused
+            Self::Unreadable
+                | Self::Weak
+                | Self::Ended
+                | Self::Enrolled
+                | Self::HadFactor
+                | Self::Full
+                | Self::Refused
         )
     }
 
@@ -133,7 +147,9 @@ mod tests {
     fn every_answer_of_mfad_is_known_and_no_other() {
         let of =
             |word: &str| Outcome::of_answer(&Imported { outcome: word.into(), scratch_codes: 0, bits: 0 });
-        for word in ["imported", "known", "refreshed", "weak", "ended", "enrolled", "full", "nothing"] {
+        for word in
+            ["imported", "known", "refreshed", "weak", "ended", "enrolled", "had_factor", "full", "nothing"]
+        {
             assert_eq!(of(word).map(Outcome::word), Some(word));
         }
         assert_eq!(of("Imported"), None);

@@ -30,7 +30,7 @@ pub(super) fn supposed(asked: &Explain) -> Result<Supposed, Failure> {
         service,
         target: bytes(&asked.target),
         address: asked.address.map(|address| address.to_string()).unwrap_or_default(),
-        key: asked.key.as_deref().map(key::fingerprint).transpose()?.unwrap_or_default(),
+        key: asked.key.as_deref().map(key::named).transpose()?.unwrap_or_default(),
         command: bytes(&asked.command),
         tty: bytes(&asked.tty),
         time: asked.time.unwrap_or(0),

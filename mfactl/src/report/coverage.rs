@@ -30,14 +30,14 @@ struct PersonRow {
     groups: Vec<String>,
     /// The mode in force for this user.
     mode: String,
-    /// `enrolled`, `not_enrolled`, `exempt`, `service_account` or `unclear`.
+    /// `enrolled`, `not_enrolled`, `exempt`, `service_account`, `unusable` or `unclear`.
     standing: String,
     factors: u32,
     codes: u32,
     locked: bool,
     /// Unix seconds; 0: no grace.
     grace_ends: u64,
-    /// Whether an exemption or a rule that skips may be about this user somewhere.
+    /// Whether something lets this user in without a factor somewhere.
     exempt_somewhere: bool,
 }
 
@@ -89,6 +89,7 @@ impl PersonRow {
         let mut text = format!("{name:<20} {uid:>8}  {mode:<8}  ");
         match (standing.as_str(), self.grace_ends) {
             ("unclear", _) => text.push_str("the record does not verify"),
+            ("unusable", _) => text.push_str("no factor that the host takes"),
             (_, 0) => text.push_str("no factor"),
             (_, ends) => text.push_str(&format!("grace until {}", day(ends))),
         }
@@ -282,15 +283,17 @@ mod tests {
             person("cy", "exempt", &["cy"]),
             PersonRow { locked: true, ..person("dee", "unclear", &["web"]) },
             person("job", "service_account", &["job"]),
+            person("eve", "unusable", &["eve"]),
         ];
         assert_eq!(groups_of(&people), ["ops", "web"]);
         let all = GroupRow::count(ALL, &people);
-        assert_eq!((all.people, all.enrolled, all.not_enrolled, all.in_grace), (5, 1, 2, 1));
+        assert_eq!((all.people, all.enrolled, all.not_enrolled, all.in_grace), (6, 1, 3, 1));
         assert_eq!((all.exempt, all.service_accounts, all.locked, all.single), (1, 1, 1, 1));
         assert_eq!(all.people, all.enrolled + all.not_enrolled + all.exempt + all.service_accounts);
         let web = GroupRow::count("web", &people);
         assert_eq!((web.people, web.not_enrolled, web.enrolled), (2, 2, 0));
         assert!(people[1].line().ends_with("grace until 1970-01-01"));
+        assert!(people[5].line().ends_with("no factor that the host takes"));
         assert_eq!(HEAD.len(), all.line().len());
         assert_eq!(people[0].cells().len(), COLUMNS.len());
         let view = View { head: &head(), groups: vec![web], people: people[..1].to_vec() };

@@ -208,9 +208,10 @@ impl Doors {
         let state = self.at(door, now);
         state.last_used = state.last_used.max(now);
         let known = state.known || state.door.is_own();
-        let door = state.failures.of(shape).admit(DOOR, now)?;
-        let strangers = if known { None } else { Some(self.strangers.of(shape).admit(STRANGERS, now)?) };
-        Ok(Admitted { shape, door, strangers })
+        let door = state.failures.of(shape).admit(DOOR, now);
+        // Both are asked, whatever the first says: a wait that begins anew does so for both at one time.
+        let strangers = if known { None } else { Some(self.strangers.of(shape).admit(STRANGERS, now)) };
+        Ok(Admitted { shape, door: door?, strangers: strangers.transpose()? })
     }
 
     /// Counts a wrong guess from `door`: for the door, and for the strangers if it is one.
@@ -351,6 +352,18 @@ mod tests {
                 "{own}: a budget of its own"
             );
         }
+    }
+
+    // S6, S11: guesses under a clock that was a year ahead.
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_out_for_longer_than_the_wait() {
+        let (mut doors, year) = (Doors::default(), 365 * 86_400);
+        for n in 0..4 {
+            while guess(&mut doors, &address(n), year) {}
+        }
+        assert!(!guess(&mut doors, &address(1), 1000) && !guess(&mut doors, &Door::Console, 1000));
+        assert!(!guess(&mut doors, &address(1), 1299) && !guess(&mut doors, &Door::Console, 1299));
+        assert!(guess(&mut doors, &address(1), 1300) && guess(&mut doors, &Door::Console, 1300));
     }
 
     // S9, S12: what is counted first and turns out right is no failure.

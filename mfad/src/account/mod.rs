@@ -356,6 +356,13 @@ impl State {
         self.doors.unlock(now)
     }
 
+    /// Forgets what was seen of a factor that has ended: the key that it is opens nothing as a known device.
+    pub fn forget_device_of(&mut self, ended: &Factor) {
+        if let Some(signed) = ended.kind.ssh_sk().and_then(SshSk::signed) {
+            self.later.visits.forget_device(signed.key);
+        }
+    }
+
     /// When a factor was last accepted.
     pub fn last_used(&self) -> Option<UnixTime> {
         self.factors.iter().filter_map(|factor| factor.last_used).max()

@@ -2,7 +2,8 @@
 //!
 //! A *device* is a key of this user's; a *location* is the named network that holds the address, else
 //! its autonomous system and country. Each was *seen before* where it was part of a settled login within
-//! the time of `signals.seen_within`. What a login waived or refused came with is not learnt.
+//! the time of `signals.seen_within`. What a login came with that was refused, or let by, is not learnt, unless a
+//! security key let it by, which is a second factor. The key of a factor that ends is forgotten.
 
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,11 @@ impl Visits {
         if let Some(what) = visit.spot {
             self.spot = Some(At { what, last: now });
         }
+    }
+
+    /// Forgets a device.
+    pub fn forget_device(&mut self, device: Fingerprint) {
+        self.devices.retain(|known| known.what != device);
     }
 
     /// Whether learning that would change anything worth a transaction.

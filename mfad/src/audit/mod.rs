@@ -16,7 +16,7 @@ pub use event::{Act, Event, Forgot, RecordedReason};
 use crate::{
     account::{AccountId, Door},
     crypto::{Keys, Purpose, Tag},
-    policy::{Place, Signals},
+    policy::{Fingerprint, Place, Signals},
 };
 
 /// One row of the audit.
@@ -52,15 +52,19 @@ pub struct Judged {
     pub signals: Signals,
     /// What decided.
     pub because: String,
+    /// The security keys that opened it, which may count as factors. Written after the rest, likewise.
+    #[serde(skip)]
+    pub keys: Vec<Fingerprint>,
 }
 
 impl Judged {
     /// What of `signals` is to be recorded.
-    pub fn new(signals: &Signals, because: String) -> Self {
+    pub fn new(signals: &Signals, keys: &[Fingerprint], because: String) -> Self {
         let program = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
         let command = signals.command.as_ref().map(program);
         let place = signals.place.clone().map(|place| Place { coordinates: None, ..place });
-        Self { signals: Signals { command, groups: None, place, ..signals.clone() }, because }
+        let signals = Signals { command, groups: None, place, ..signals.clone() };
+        Self { signals, because, keys: keys.to_vec() }
     }
 }
 
@@ -68,17 +72,20 @@ impl Record {
     /// The bytes of its row.
     pub fn encode(&self) -> Option<Vec<u8>> {
         let body = postcard::to_allocvec(self).ok()?;
-        match &self.judged {
-            Some(judged) => postcard::to_extend(judged, body).ok(),
-            None => Some(body),
-        }
+        let Some(judged) = &self.judged else { return Some(body) };
+        let body = postcard::to_extend(judged, body).ok()?;
+        if judged.keys.is_empty() { Some(body) } else { postcard::to_extend(&judged.keys, body).ok() }
     }
 
     /// Reads [`Record::encode`].
     pub fn decode(body: &[u8]) -> Option<Self> {
         let (record, rest) = postcard::take_from_bytes::<Self>(body).ok()?;
-        let judged = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest).ok()?) };
-        Some(Self { judged, ..record })
+        if rest.is_empty() {
+            return Some(record);
+        }
+        let (judged, rest) = postcard::take_from_bytes::<Judged>(rest).ok()?;
+        let keys = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest).ok()? };
+        Some(Self { judged: Some(Judged { keys, ..judged }), ..record })
     }
 }
 

@@ -12,6 +12,7 @@ use mfa_proto::{
 use super::{
     Auth, Failure,
     decided::account_demands,
+    exempt::end_grants_of,
     judge::highest_now,
     own::{codes, describe},
     step_up::FreshProof,
@@ -153,9 +154,10 @@ impl Auth {
     ) -> Result<u32, Failure> {
         let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
-        let committed = self.store.write(move |records, _| {
+        let committed = self.store.write(move |records, now| {
             let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
             let factors = end_all(records, &mut account)?;
+            end_grants_of(records, &account, &authority.act(), now)?;
             records.keep(&mut account)?;
             let (name, act) = (name_of(&account), authority.act());
             records.audit(Some(&account), Event::Removed { act, factors }, Context::user(&name))?;

@@ -11,13 +11,14 @@ use super::{
     Auth, Failure,
     administer::audit_row,
     decided::{account_demands, grants},
-    grace,
-    own::codes,
+    grace, own,
 };
 use crate::{
+    account::Factor,
     audit::{Act, Event, Record},
-    policy::{Case, Effect, Exemption, Grant, Groups, History, Rules, Signals, Truth},
-    store::{Found, Sound, StoreError},
+    factor::ssh_sk::Signed,
+    policy::{Case, Effect, Exemption, Factors, Grant, Groups, History, Rule, Rules, Signals, Truth},
+    store::{Account, Found, Sound, StoreError},
     world::{Moment, Person},
 };
 
@@ -84,37 +85,55 @@ fn standing(
         Found::Nobody => None,
         Found::Ambiguous | Found::Unproven => return Ok(told),
     };
-    if let Some(account) = &account {
-        let state = &account.state;
-        told.factors = u32::try_from(state.factors.len()).unwrap_or(u32::MAX);
-        told.codes = codes(state.backup.as_ref()).left;
+    let mut has_app = false;
+    if let Some(Account { state, .. }) = &account {
+        let counting = state.factors.iter().filter(|factor| counts(&rules.factors, factor)).count();
+        told.factors = u32::try_from(counting).unwrap_or(u32::MAX);
+        let codes = state.backup.as_ref().filter(|_| rules.factors.allow("backup"));
+        told.codes = own::codes(codes).left;
         told.locked = state.locked.is_some();
+        // A security key opens ssh alone: who has nothing else is refused everywhere else.
+        has_app = state.usable().any(|factor| counts(&rules.factors, factor));
     }
     let signals = Signals { groups, ..Signals::default() };
     let history = History::default();
     let uid = Some(person.uid);
     let (service, target, for_dates) = (None, None, sound.time_for_dates(&now)?);
     let case = Case { subject, uid, service, target, now: now.wall, for_dates, signals: &signals, history };
-    let sight = rules.sight(case);
+    let sight = rules.sight_at_any_time(case);
     // Of a login of which nothing is known but whose it is: what is surely about it is about all of them.
-    let granted: Vec<Exemption> = grants(sound, now, subject)?.iter().map(Grant::exemption).collect();
+    let granted: Vec<Exemption> =
+        grants(sound, now, subject, Some(person.uid))?.iter().map(Grant::exemption).collect();
     let exemptions = rules.exemptions.iter().chain(&granted).map(|exemption| exemption.holds(&sight));
     let skips = rules.rules.iter().filter(|rule| rule.then == Effect::Skip).map(|rule| rule.holds(&sight));
     let mut holds: Vec<Truth> = exemptions.chain(skips).collect();
     holds.retain(|truth| *truth != Truth::No);
-    told.exempt_somewhere = !holds.is_empty();
-    told.standing = if account.is_some_and(|account| account.state.is_enrolled()) {
+    // A rule that asks wins over whatever exempts; where the mode only observes, it will.
+    let asks = |rule: &Rule| matches!(rule.then, Effect::Ask | Effect::AskFresh);
+    let asked_by_rule = rules.rules.iter().any(|rule| asks(rule) && rule.then.is_taken(rule.holds(&sight)));
+    let is_service = rules.service_accounts.holds(&sight) == Truth::Yes;
+    told.exempt_somewhere = !holds.is_empty() || is_service && asked_by_rule;
+    told.standing = if has_app {
         "enrolled"
-    } else if rules.service_accounts.holds(&sight) == Truth::Yes {
-        "service_account"
-    } else if holds.contains(&Truth::Yes) {
+    } else if holds.contains(&Truth::Yes) && !asked_by_rule {
         "exempt"
+    } else if account.is_some_and(|account| account.state.is_enrolled()) {
+        "unusable" // asked for what is not taken, a service account too
+    } else if is_service && !asked_by_rule {
+        "service_account"
     } else {
         told.grace_ends = grace::ends(sound, rules, &demands.demanding, uid, now)?.map_or(0, |ends| ends.0);
         "not_enrolled"
     }
     .into();
     Ok(told)
+}
+
+/// Whether that factor opens anything here, as far as it can be told before it is used.
+fn counts(factors: &Factors, factor: &Factor) -> bool {
+    let has_pin = |key: &Signed| key.pin || !factors.ssh_key_pin;
+    let key = factor.kind.ssh_sk().map(|key| key.signed().is_some_and(has_pin));
+    factors.allow(factor.kind.word()) && !factor.is_disabled() && key.unwrap_or(true)
 }
 
 fn entry(record: Record) -> AuditEntry {

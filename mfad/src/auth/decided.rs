@@ -110,7 +110,7 @@ pub(super) fn decided_as_if(
     AsIf { taken, by_program, tell }: AsIf<'_>,
 ) -> Result<Decided, StoreError> {
     let granted = match login.via {
-        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject)?,
+        Via::Login | Via::Locker(_) => grants(sound, now, &login.subject, target.uid())?,
         Via::OwnChange(_) | Via::AdminChange => Vec::new(),
     };
     let exemptions: Vec<Exemption> = granted.iter().map(Grant::exemption).collect();
@@ -180,9 +180,14 @@ pub(super) fn decided_now(
 }
 
 /// What was granted to that user from the command line, and holds now.
-pub(super) fn grants(sound: &mut Sound<'_>, now: Moment, user: &UserName) -> Result<Vec<Grant>, StoreError> {
+pub(super) fn grants(
+    sound: &mut Sound<'_>,
+    now: Moment,
+    user: &UserName,
+    uid: Option<u32>,
+) -> Result<Vec<Grant>, StoreError> {
     let (granted, ran_ms) = sound.granted(&now)?;
-    let holds = |grant: &Grant| grant.user == *user && !grant.is_over(now.wall, ran_ms);
+    let holds = |grant: &Grant| grant.is_of(user, uid) && !grant.is_over(now.wall, ran_ms);
     Ok(granted.all().into_iter().filter(holds).collect())
 }
 
@@ -241,8 +246,31 @@ pub(super) fn account_demands(
     for_dates: UnixTime,
 ) -> AccountDemands {
     let signals = Signals { groups, ..Signals::default() };
-    let history = History::default();
-    let (now, signals) = (now.wall, &signals);
+    demands(rules, subject, uid, &signals, now, for_dates)
+}
+
+/// The same for the account of a login, whoever it is by what was typed and by what a source of names makes of it.
+pub(super) fn demands_of(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    now: Moment,
+    for_dates: UnixTime,
+) -> AccountDemands {
+    let Signals { groups, name, .. } = login.signals.clone();
+    let signals = Signals { groups, name, ..Signals::default() };
+    demands(rules, &login.subject, uid, &signals, now, for_dates)
+}
+
+fn demands(
+    rules: &Rules,
+    subject: &UserName,
+    uid: Option<u32>,
+    signals: &Signals,
+    now: Moment,
+    for_dates: UnixTime,
+) -> AccountDemands {
+    let (now, history) = (now.wall, History::default());
     let case = Case { subject, uid, service: None, target: None, now, for_dates, signals, history };
     // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand_at_any_time(case);

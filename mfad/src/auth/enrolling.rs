@@ -23,7 +23,7 @@ use mfa_proto::{
 };
 
 use super::{
-    decided::{AccountDemands, account_demands, decided_now},
+    decided::{AccountDemands, decided_now, demands_of},
     grace::{self, is_to_be_offered},
     judge::{Ready, context, decide_now, ready, refuse, refuse_uncounted},
     news, pending,
@@ -120,8 +120,7 @@ pub(super) fn demands(
     target: &Target,
     now: Moment,
 ) -> Result<AccountDemands, StoreError> {
-    let (groups, for_dates) = (login.signals.groups.clone(), sound.time_for_dates(&now)?);
-    Ok(account_demands(rules, &login.subject, target.uid(), groups, now, for_dates))
+    Ok(demands_of(rules, login, target.uid(), now, sound.time_for_dates(&now)?))
 }
 
 /// The enrolment that a login showed, while it lasts.

@@ -10,9 +10,10 @@ use mfa_proto::{
 
 use super::{Auth, Failure, administer::Authority, step_up::FreshProof};
 use crate::{
-    audit::Event,
-    policy::{Conditions, Effect, Fingerprint, Grant, Network, Prefix, Rules, Seen, granted::LONGEST},
-    store::{Context, Granted, Records},
+    account::State,
+    audit::{Act, Event},
+    policy::{By, Conditions, Effect, Fingerprint, Grant, Network, Prefix, Rules, Seen, granted::LONGEST},
+    store::{Account, Context, Granted, Records, StoreError},
     world::{Moment, random},
 };
 
@@ -39,9 +40,9 @@ impl Auth {
         let authority = Authority::of(proven.as_ref(), why)?;
         let (service, address, key) = conditions(&wanted)?;
         let name = UserName::new(wanted.user);
-        if self.world().names.by_name(&name).await?.is_none() {
+        let Some(person) = self.world().names.by_name(&name).await? else {
             return Err(Failure::new(Fault::NotFound, format!("there is no user {name}")));
-        }
+        };
         let by = authority.act().by;
         let give = move |records: &mut Records<'_>, now: Moment| {
             let (granted, ran_ms) = records.read().granted(&now)?;
@@ -66,6 +67,7 @@ impl Auth {
                 given: now.wall,
                 until: now.wall.plus(wanted.seconds),
                 until_ran_ms: ran_ms.saturating_add(wanted.seconds * 1000),
+                uid: person.uid,
             };
             let event = Event::Exempted {
                 act: authority.act(),
@@ -116,6 +118,26 @@ impl Auth {
         let Exemptions { time: now, all, .. } = self.exempt_list().await?;
         Ok(all.iter().filter(|exemption| exemption.is_due(now)).map(|due| ending(due, now)).collect())
     }
+}
+
+/// Ends what was granted to the user of an account: of a user who is gone, before somebody else has name and uid.
+pub(super) fn end_grants_of(
+    records: &mut Records<'_>,
+    account: &Account,
+    act: &Act,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let (granted, ran_ms) = records.read().granted(&now)?;
+    let Granted::Intact(all) = granted else { return Ok(()) };
+    let State { names, uid, .. } = &account.state;
+    let is_ended =
+        |grant: &Grant| !grant.is_over(now.wall, ran_ms) && names.iter().any(|name| grant.is_of(name, *uid));
+    let (ended, kept): (Vec<Grant>, Vec<Grant>) = all.into_iter().partition(is_ended);
+    for grant in &ended {
+        let event = Event::ExemptionEnded { act: act.clone(), id: grant.id() };
+        records.audit(None, event, Context::user(&grant.user))?;
+    }
+    if ended.is_empty() { Ok(()) } else { records.grant(&kept) }
 }
 
 /// `the exemption of ansible (CHG-118, /etc/mfad/mfad.toml:12) ends in 9 days, on 2027-03-01 00:00:00 UTC`.
@@ -186,6 +208,20 @@ fn of_settings(rules: &Rules, now: Moment) -> Vec<Exemption> {
             only: uids.collect(),
             reason: "accounts of programs, as long as they have no factor".into(),
             defined_at: "policy.service_accounts".into(),
+            ..Exemption::default()
+        });
+    }
+    for (at, (group, mode)) in rules.group_modes.iter().enumerate().filter(|(_, (_, its))| *its < rules.mode)
+    {
+        all.push(Exemption {
+            kind: "group".into(),
+            groups: vec![group.clone()],
+            reason: format!(
+                "mode {} for its members, where the host's is {}",
+                mode.word(),
+                rules.mode.word()
+            ),
+            defined_at: rules.place(By::Group(at)).to_owned(),
             ..Exemption::default()
         });
     }

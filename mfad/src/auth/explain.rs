@@ -18,6 +18,7 @@ use super::{
     decided::{AsIf, Decided, decided_as_if},
     identify::target,
     judge::standing,
+    passed_key::fingerprint,
     path,
     question::Login,
 };
@@ -37,8 +38,9 @@ impl Auth {
         let now = self.moment_of(supposed.time);
         let (user, service, facts) = as_reported(&supposed)?;
         let (mut login, subject) = self.identify(&rules, user, service, &facts).await?;
-        if !supposed.key.is_empty() && facts::is_sshd(login.service.as_bytes()) {
-            let key = supposed.key.parse::<Fingerprint>().map_err(no_argument)?;
+        if let Some(key) = fingerprint_alone(&supposed)?
+            && facts::is_sshd(login.service.as_bytes())
+        {
             (login.signals.key, login.keys) = (Some(key), vec![key]);
         }
         let (store, asked) = (self.store.clone(), (Arc::clone(&rules), login.clone(), subject));
@@ -82,18 +84,33 @@ struct Judged {
     besides: Vec<String>,
 }
 
+/// The key, where its fingerprint alone is given: then it is taken for a key, and for no certificate.
+fn fingerprint_alone(Supposed { key, .. }: &Supposed) -> Result<Option<Fingerprint>, Failure> {
+    if key.is_empty() || key.contains(' ') {
+        return Ok(None);
+    }
+    key.parse().map(Some).map_err(no_argument)
+}
+
 /// What a login host would report of it, whose first factor passed.
 fn as_reported(supposed: &Supposed) -> Result<(UserName, ServiceName, Facts), Failure> {
-    let Supposed { user, service, target, address, command, tty, .. } = supposed;
+    let Supposed { user, service, target, address, key, command, tty, .. } = supposed;
     if service.is_empty() || [user, service, target, command, tty].iter().any(|text| text.len() > LONGEST) {
         return Err(no_argument("no service, or something of over 4 KiB"));
     }
     let mut facts = Facts::from([(facts::FIRST_FACTOR.into(), facts::REQUISITE.to_vec())]);
     let mut report = |name: &str, value: &[u8]| {
-        if !value.is_empty() {
+        // The module leaves out what is longer.
+        if (1..=facts::LONGEST).contains(&value.len()) {
             facts.insert(name.into(), value.to_vec());
         }
     };
+    if key.contains(' ') {
+        if key.contains('\n') || fingerprint(key.as_bytes()).is_none() {
+            return Err(no_argument("the key is no public key, and no certificate"));
+        }
+        report(facts::SSH_AUTH_INFO, format!("publickey {key}\n").as_bytes());
+    }
     if !address.is_empty() {
         let address: IpAddr =
             address.parse().map_err(|_| no_argument(format!("{address:?} is no address")))?;

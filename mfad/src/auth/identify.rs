@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Auth, Failure,
-    passed_key::{fingerprint, fingerprint_of_key},
+    passed_key::{fingerprint, fingerprint_of_key, is_security_key},
     question::{Login, NoAccount, Target, Via},
 };
 use crate::{
@@ -141,10 +141,11 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
     }
 }
 
-/// Every key that passed, where sshd says so.
+/// Every security key that passed, where sshd says so. A certificate for one is none: it has options of its own.
 fn keys(service: &ServiceName, facts: &Facts) -> Vec<Fingerprint> {
     let info = facts.get(facts::SSH_AUTH_INFO).filter(|_| facts::is_sshd(service.as_bytes()));
-    info.iter().flat_map(|info| facts::passed_keys(info)).filter_map(fingerprint).collect()
+    let passed = info.iter().flat_map(|info| facts::passed_keys(info));
+    passed.filter(|key| is_security_key(key)).filter_map(fingerprint).collect()
 }
 
 /// The record that stands for `subject` in the store.

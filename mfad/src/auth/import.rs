@@ -124,12 +124,15 @@ impl Wanted {
         // What its user enrolled, or has used, is the user's own: nothing is put beside it. (S17)
         let own =
             state.is_some_and(|state| state.factors.iter().any(|f| !f.imported || f.last_used.is_some()));
+        // Nor does an administrator end it, and choose the next one: that is the user's to choose again. (S17)
+        let had = state.is_some_and(|state| state.had_factor && state.factors.is_empty());
         match (is_a_factor, self.refresh) {
             (true, true) if same_kind => "refreshed",
             (true, _) => "known",
             (false, true) => "nothing",
             (false, false) if was => "ended",
             (false, false) if own => "enrolled",
+            (false, false) if had => "had_factor",
             (false, false) if self.seed.expose().len() < SHORTEST_SEED && !self.allow_weak => "weak",
             (false, false) if state.is_some_and(|state| !state.has_room_for(&self.kind, None)) => "full",
             (false, false) => "imported",

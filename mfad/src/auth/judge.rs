@@ -50,6 +50,7 @@ pub(super) fn context(login: &Login) -> Context<'_> {
         service: Some(&login.service),
         door: Some(&login.door),
         signals: Some(&login.signals),
+        keys: &login.keys,
     }
 }
 
@@ -330,7 +331,9 @@ pub(super) fn grant(
     match (binds, login.attested) {
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
-            account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
+            if !rules.learns_when_settled() {
+                account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
+            }
             if news::is_visit(account.state.uid, login) {
                 // The prompt told what there was when it was made.
                 let was_there = news::was_there(&account.state, factor);

@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::Fingerprint;
+use crate::{factor::ssh_sk::KeyType, policy::Fingerprint};
 
 /// What the names of certificates' types have, that those of their keys have not.
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
@@ -14,6 +14,12 @@ const CERTIFICATE: &str = "-cert-v01@openssh.com";
 /// Of the blob as it is, a certificate's included.
 pub(super) fn fingerprint(key: &[u8]) -> Option<Fingerprint> {
     blob(key).map(|blob| Fingerprint(Sha256::digest(blob).into()))
+}
+
+/// Whether it is a security key's own, and no certificate.
+pub(super) fn is_security_key(key: &[u8]) -> bool {
+    let kind = key.split(|byte| *byte == b' ').next();
+    [KeyType::Ed25519, KeyType::EcdsaP256].iter().any(|of| kind == Some(of.word().as_bytes()))
 }
 
 /// Of the key; of a certificate's the one that it is for. `None` where that cannot be told.

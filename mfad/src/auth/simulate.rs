@@ -231,14 +231,20 @@ impl Auth {
             }
             (Subject::Unknown | Subject::NoCaller, None) => None,
         };
-        let signals = record.judged.as_ref().map(|judged| judged.signals.clone()).unwrap_or_default();
-        let signals = Signals { groups, ..signals };
+        let judged = record.judged.as_ref();
+        let signals = judged.map(|judged| judged.signals.clone()).unwrap_or_default();
+        let own = match &subject {
+            Subject::Person(person) if person.name != name => Some(person.name.clone()),
+            _ => None,
+        };
+        let signals = Signals { groups, name: own, ..signals };
         let door = record.door.clone().unwrap_or_else(|| Door::Service(service.clone()));
         let via = match (&door, &subject) {
             (Door::Locker, Subject::Person(person)) => Via::Locker(person.uid),
             _ => Via::Login,
         };
-        let keys = signals.key.into_iter().collect();
+        // Not the key that rules are about: that one may have come as a certificate.
+        let keys = judged.map(|judged| judged.keys.clone()).unwrap_or_default();
         let anchor = Anchor { host: self.world().host, session: None };
         let login = Login { via, user, subject: name, service, door, attested: true, signals, keys, anchor };
         Ok(Again { login, subject })

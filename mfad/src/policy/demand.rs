@@ -79,7 +79,7 @@ impl Rules {
 
     /// The strictest that may be asked of that login at any time of the week.
     pub fn demand_at_any_time(&self, case: Case<'_>) -> Asked {
-        self.weigh_sight(&self.sight(case).at_any_time(), &[], &mut |_| {})
+        self.weigh_sight(&self.sight_at_any_time(case), &[], &mut |_| {})
     }
 
     /// The same as [`demand`](Self::demand), telling of all that was looked at, in order.
@@ -142,6 +142,11 @@ impl Rules {
     /// The login as rules see it.
     pub fn sight<'a>(&'a self, case: Case<'a>) -> Sight<'a> {
         Sight::new(case, &self.networks, self.mentioned)
+    }
+
+    /// The same where it may come at any time of the week.
+    pub fn sight_at_any_time<'a>(&'a self, case: Case<'a>) -> Sight<'a> {
+        self.sight(case).at_any_time()
     }
 
     /// The strictest mode of the subject's groups that have one, else the host's. Where the groups are not

@@ -34,12 +34,21 @@ pub struct Grant {
     pub until: UnixTime,
     /// and how long machines with this store will have run by then, in milliseconds.
     pub until_ran_ms: u64,
+    /// The uid that the user had: whoever has the name with another uid is somebody else. Written after the rest, where
+    /// who does not know of it does not look.
+    #[serde(skip)]
+    pub uid: u32,
 }
 
 impl Grant {
     /// Its ID: 8 hexadecimal digits.
     pub fn id(&self) -> String {
         data_encoding::HEXLOWER.encode(&self.id)
+    }
+
+    /// Whether it is that user's, and no other's of the same name.
+    pub fn is_of(&self, user: &UserName, uid: Option<u32>) -> bool {
+        self.user == *user && uid == Some(self.uid)
     }
 
     /// Whether its time is over, by either clock.

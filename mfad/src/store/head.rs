@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::{RosterEntry, Rows, StoreError, Txn, rows::MetaKey};
+use super::{
+    RosterEntry, Rows, StoreError, Txn,
+    ended::{Ended, Since},
+    rows::MetaKey,
+};
 use crate::{
     crypto::{Keys, Purpose, Tag},
     world::Moment,
@@ -44,10 +48,13 @@ pub struct Head {
     pub ran_ms: u64,
     /// Since when the host's own mode demands a factor, on the wall clock and in `ran_ms`; `None` where it does
     /// not.
-    pub required_since: Option<(UnixTime, u64)>,
+    pub required_since: Option<Since>,
     /// Written after the rest, where who does not know of it does not look.
     #[serde(skip)]
     pub later: Later,
+    /// Written after that, likewise.
+    #[serde(skip)]
+    ended: Ended,
 }
 
 /// What a later release of mfad added.
@@ -55,7 +62,7 @@ pub struct Head {
 pub struct Later {
     /// Since when every other part of the rules that demands a factor does, by its name, as in
     /// [`Head::required_since`].
-    others_since: BTreeMap<String, (UnixTime, u64)>,
+    others_since: BTreeMap<String, Since>,
     /// Of the exemptions that were granted from the command line, as they lie in their row; zeros where there is none.
     pub granted: Tag,
     /// Since when the wall clock has gone as the boot clock has.
@@ -89,6 +96,7 @@ impl Head {
             ran_ms: 0,
             required_since: None,
             later: Later::default(),
+            ended: Ended::default(),
         };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
@@ -114,7 +122,11 @@ impl Head {
         let malformed = |_| StoreError::Malformed("meta");
         let (mut head, rest) = postcard::take_from_bytes::<Self>(body).map_err(malformed)?;
         if !rest.is_empty() {
-            head.later = postcard::from_bytes(rest).map_err(malformed)?;
+            let (later, rest) = postcard::take_from_bytes(rest).map_err(malformed)?;
+            head.later = later;
+            if !rest.is_empty() {
+                head.ended = postcard::from_bytes(rest).map_err(malformed)?;
+            }
         }
         Ok(head)
     }
@@ -122,8 +134,12 @@ impl Head {
     /// The bytes of its row.
     pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, StoreError> {
         let mut body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
-        if self.later != Later::default() {
+        let has_ended = self.ended != Ended::default();
+        if has_ended || self.later != Later::default() {
             body = postcard::to_extend(&self.later, body).map_err(|_| StoreError::Malformed("meta"))?;
+        }
+        if has_ended {
+            body = postcard::to_extend(&self.ended, body).map_err(|_| StoreError::Malformed("meta"))?;
         }
         Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
     }
@@ -167,18 +183,53 @@ impl Head {
         policy.into_iter().chain(self.later.others_since.keys().map(String::as_str)).collect()
     }
 
-    /// Since when that part of the rules demands a factor, on the wall clock and in `ran_ms`.
-    pub fn demanded_since(&self, name: &str) -> Option<(UnixTime, u64)> {
+    /// Since when that part of the rules demands a factor.
+    pub fn demanded_since(&self, name: &str) -> Option<Since> {
         if name == POLICY { self.required_since } else { self.later.others_since.get(name).copied() }
     }
 
-    /// From now on these demand a factor, and no others. Those that did keep their date.
-    pub fn demand(&mut self, demanding: &[String], now: (UnixTime, u64)) {
-        let policy = demanding.iter().any(|name| name == POLICY);
-        self.required_since = policy.then(|| self.required_since.unwrap_or(now));
-        let others = demanding.iter().filter(|name| *name != POLICY);
-        let since = |name: &String| self.later.others_since.get(name).copied().unwrap_or(now);
-        self.later.others_since = others.map(|name| (name.clone(), since(name))).collect();
+    /// Whether that is what it has: these demand a factor, and the settings have modes do so from that date on.
+    pub fn has_taken(&self, demanding: &[String], from: Option<UnixTime>) -> bool {
+        self.demanding() == demanding.iter().map(String::as_str).collect()
+            && (demanding.is_empty() || self.ended.from == from)
+    }
+
+    /// Whether settings with that date begin anew: it is another one, and still ahead.
+    pub fn begins_anew(&self, from: Option<UnixTime>, now: UnixTime) -> bool {
+        self.ended.from != from && from.is_some_and(|from| from > now)
+    }
+
+    /// From now on these demand a factor, and no others. Those that did keep their date, and those that did once have
+    /// it again: gives these.
+    pub fn demand(
+        &mut self,
+        demanding: &[String],
+        from: Option<UnixTime>,
+        now: Since,
+    ) -> Vec<(String, UnixTime)> {
+        let mut before = std::mem::take(&mut self.later.others_since);
+        before.extend(self.required_since.take().map(|since| (POLICY.to_owned(), since)));
+        let mut again = Vec::new();
+        for name in demanding {
+            let since = before.remove(name).or_else(|| {
+                let since = self.ended.take(name)?;
+                again.push((name.clone(), since.0));
+                Some(since)
+            });
+            let since = since.unwrap_or(now);
+            if name == POLICY {
+                self.required_since = Some(since);
+            } else {
+                self.later.others_since.insert(name.clone(), since);
+            }
+        }
+        for (name, since) in before {
+            self.ended.put(&name, since);
+        }
+        if !demanding.is_empty() {
+            self.ended.from = from;
+        }
+        again
     }
 
     /// Takes the account with its state's version into the digest, or out of it again.
@@ -204,5 +255,65 @@ fn toggle(digest: &mut Tag, keys: &Keys, entry: &RosterEntry) {
     let tag = keys.tag(Purpose::Meta, &[b"roster", &entry.id.0, &uid, entry.name.as_bytes(), &version]);
     for (byte, other) in digest.iter_mut().zip(tag) {
         *byte ^= other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        let later = Later { latest: UnixTime(7), ..Later::default() };
+        Head {
+            audit_seq: 3,
+            audit_tag: [1; 32],
+            accounts: 2,
+            digest: [2; 32],
+            clock: None,
+            ran_ms: 9,
+            required_since: None,
+            later,
+            ended: Ended::default(),
+        }
+    }
+
+    fn body(head: &Head) -> Vec<u8> {
+        let keys = Keys::new(&mfa_proto::secret::Secret::new([1; crate::crypto::KEY_BYTES]));
+        head.encode(&keys).unwrap()[32..].to_vec()
+    }
+
+    // S19
+    #[test]
+    fn what_demands_again_has_the_date_that_it_had() {
+        let (mut head, day) = (head(), |n| (UnixTime(n), n));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let all = names(&["policy", "group ops", "rule r"]);
+        assert_eq!(head.demand(&all, None, day(1)), []);
+        assert_eq!(head.demand(&[], None, day(2)), []);
+        assert_eq!(head.demanded_since("rule r"), None);
+        let again = head.demand(&all, None, day(3));
+        assert_eq!(again.len(), 3);
+        assert!(all.iter().all(|name| head.demanded_since(name) == Some(day(1))), "{head:?}");
+        let _ = head.demand(&names(&["rule r", "rule s"]), None, day(4));
+        assert_eq!(
+            [head.demanded_since("rule r"), head.demanded_since("rule s")],
+            [Some(day(1)), Some(day(4))]
+        );
+    }
+
+    // What the release before reads of it, and writes again, lacks what that does not know.
+    #[test]
+    fn the_release_before_reads_this_head_and_this_one_its() {
+        let (mut new, demanding) = (head(), ["rule r".to_owned()]);
+        let _ = new.demand(&demanding, Some(UnixTime(5)), (UnixTime(1), 1));
+        let _ = new.demand(&["policy".to_owned()], Some(UnixTime(5)), (UnixTime(2), 2));
+        let bytes = body(&new);
+        let (mut old, rest) = postcard::take_from_bytes::<Head>(&bytes).unwrap();
+        old.later = postcard::from_bytes(rest).unwrap();
+        assert_eq!((old.required_since, old.later.latest), (Some((UnixTime(2), 2)), UnixTime(7)));
+        assert_eq!(Head { ended: new.ended.clone(), ..old.clone() }, new);
+        let mut written = postcard::to_allocvec(&old).unwrap();
+        written = postcard::to_extend(&old.later, written).unwrap();
+        assert_eq!(body(&old), written, "without anything that ended it is as it was");
     }
 }

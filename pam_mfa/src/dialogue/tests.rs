@@ -104,7 +104,11 @@ fn a_right_code_is_proven_in_two_calls() {
 #[test]
 fn where_nothing_is_asked_nothing_is_shown() {
     for (step, ended) in [
-        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived(String::new())),
+        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived { ticket: Vec::new(), text: String::new() }),
+        (
+            Ok(Step { token: b"ticket".to_vec(), ..Step::waived(Reason::SecurityKey) }),
+            Ended::Waived { ticket: b"ticket".to_vec(), text: String::new() },
+        ),
         (proven(""), Ended::Proven(Vec::new())),
         (refused(Reason::Limited), Ended::Refused("Not accepted.".into())),
     ] {

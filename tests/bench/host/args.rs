@@ -26,6 +26,7 @@ who and what
 a bad host or a bad moment
   --no-conversation | --failing-conversation | --null-replies
   --change-user NAME    sets PAM_USER between prompt and answer; --at-prompt N: at the Nth prompt only
+                        --at-text: at a text that asks nothing instead
   --hold FILE           makes FILE.asked at a prompt, and answers when FILE exists (60 s at most)
   --closed-stdio  --nofile N  --fsize N  --block-signals  --ignore-sigchld  --umask OCTAL
   --uid N               runs as this user and group
@@ -113,6 +114,8 @@ pub(crate) struct Args {
     pub(crate) change_user: Option<String>,
     /// The only prompt at which the user is changed, counted from one.
     pub(crate) at_prompt: Option<usize>,
+    /// Changes the user at a text that asks nothing, and at no prompt.
+    pub(crate) at_text: bool,
     pub(crate) hold: Option<PathBuf>,
     pub(crate) hostile: Hostile,
     pub(crate) uid: Option<u32>,
@@ -199,6 +202,7 @@ impl Args {
             one_answer: false,
             change_user: None,
             at_prompt: None,
+            at_text: false,
             hold: None,
             hostile: Hostile::default(),
             uid: None,
@@ -213,6 +217,7 @@ impl Args {
             "--keep-going" => self.course.keep_going = true,
             "--silent" => self.course.silent = true,
             "--one-answer" => self.one_answer = true,
+            "--at-text" => self.at_text = true,
             "--no-conversation" => self.talk = Talk::Absent,
             "--failing-conversation" => self.talk = Talk::Fails,
             "--null-replies" => self.talk = Talk::NullReplies,

@@ -175,6 +175,9 @@ fn conversation<'c>(
     Conversation::answering(move |prompt, items| {
         prompts.borrow_mut().push(prompt.clone());
         if !prompt.style.asks() {
+            if let Some(other) = args.change_user.as_ref().filter(|_| args.at_text) {
+                items.set(Item::User, Some(other.as_bytes()));
+            }
             return Ok(None);
         }
         if let Some(file) = &args.hold {
@@ -182,6 +185,7 @@ fn conversation<'c>(
         }
         asked += 1;
         if let Some(other) = &args.change_user
+            && !args.at_text
             && args.at_prompt.is_none_or(|only| only == asked)
         {
             items.set(Item::User, Some(other.as_bytes()));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use mfa_tests::{Suite, Totp, clock};
 
-use super::{By, doctor, each_is_found_and_mended, fault, found, set_up_right};
+use super::{By, ByDoctor, doctor, each_is_found_and_mended, fault, found, set_up_right};
 
 /// A source of names that reads its users from a file, as far as it may.
 const SOURCE: &str = r#"
@@ -60,6 +60,17 @@ fn doctor_finds_people_who_are_not_looked_after() {
     found(&machine, &["without-factor:carol", "grace-ends:grace"]);
     mode("\"required\"\\ngrace = \"30d\"");
     found(&machine, &["without-factor:carol"]);
+    // Root's own account is nobody else's: grace runs for carol, whatever root has.
+    machine.enrol("root", &Totp::sha1());
+    mode("\"required\"\\ngrace = \"12h\"");
+    found(&machine, &["without-factor:carol", "grace-ends:grace"]);
+    // Those who go first are asked, though the host looks on.
+    mode("\"observe\"");
+    found(&machine, &["mode-asks-nobody:observe", "without-factor:carol"]);
+    machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, "[group.sudo]\nmode = \"required\"\n");
+    machine.mfad().restart();
+    found(&machine, &["without-factor:carol"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
     mode("\"optional\"");
     machine.enrol("carol", &Totp::sha1());
     found(&machine, &[]);
@@ -124,6 +135,9 @@ fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_alt
     );
     machine.mfad().restart();
     found(&machine, &["setting-doubtful:networks.b"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
+    machine.mfad().restart();
+    found(&machine, &[]);
 }
 
 #[test]
@@ -141,9 +155,18 @@ fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
     each_is_found_and_mended(
         &machine,
         &[
+            // What it prints, nobody knows before it is asked for somebody's keys.
+            fault(
+                "key-touch-unasked:sshd",
+                "sed -i '1i AuthorizedKeysCommand /usr/bin/true\\nAuthorizedKeysCommandUser nobody' /etc/ssh/sshd_config",
+                "/etc/ssh/sshd_config",
+                "",
+                ByDoctor,
+            ),
             fault(
                 "key-without-touch:alice",
-                "sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
+                "sed -i '/^PubkeyAuthOptions/d; /^AuthorizedKeysCommand/d' /etc/ssh/sshd_config
+                 sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
                 KEYS,
                 "command",
                 By(

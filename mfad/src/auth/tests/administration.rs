@@ -141,13 +141,42 @@ fn an_imported_seed_revives_no_code_and_comes_once() {
     // Ended and brought in again, it stays ended.
     run(host.auth.user_reset(b"alice".to_vec(), glass("lost"), None)).unwrap();
     assert_eq!(take(import(&seed)).unwrap(), "ended");
+    let of_bob = |import| Import { user: b"bob".to_vec(), ..import };
     let weak = Import { secret: vec![9; 10], allow_weak: true, ..import(&seed) };
-    assert_eq!(take(weak).unwrap(), "imported");
-    let second = Import { secret: vec![8; 20], label: "token".into(), ..import(&seed) };
-    assert_eq!(take(second).unwrap(), "imported", "several of one user move in");
-    // S17: nothing is put beside what its user enrolled, or has used.
-    host.enrol(BOB);
-    assert_eq!(take(Import { user: b"bob".to_vec(), ..import(&[7; 20]) }).unwrap(), "enrolled");
+    assert_eq!(take(of_bob(weak)).unwrap(), "imported");
+    let second = Import { label: "token".into(), ..import(&[8; 20]) };
+    assert_eq!(take(of_bob(second)).unwrap(), "imported", "several of one user move in");
+}
+
+// S17: whoever chose the factors before, nobody but the user chooses the next one.
+#[test]
+fn an_administrator_ends_a_factor_and_chooses_no_other() {
+    let host = Host::new(Mode::Required);
+    let take = |import| run(host.auth.import(import, glass("moving in"), None)).map(|done| done.outcome);
+    let reset = |user: &str| run(host.auth.user_reset(user.into(), glass("lost"), None)).unwrap();
+    host.enrol(ALICE);
+    assert_eq!(take(import(&[7; 20])).unwrap(), "enrolled", "nor is one put beside it");
+    reset("alice");
+    for refresh in [false, true] {
+        let outcome = take(Import { refresh, ..import(&[7; 20]) }).unwrap();
+        assert_eq!(outcome, if refresh { "nothing" } else { "had_factor" });
+    }
+    let dry = Import { dry_run: true, ..import(&[7; 20]) };
+    assert_eq!(take(dry).unwrap(), "had_factor", "and it is told before");
+    assert!(host.factors(ALICE).is_empty());
+    // One that moved in and was used is the user's too.
+    let of_bob = |seed| Import { user: b"bob".to_vec(), ..import(seed) };
+    assert_eq!(take(of_bob(&[6; 20])).unwrap(), "imported");
+    reset("bob");
+    assert_eq!(take(of_bob(&[5; 20])).unwrap(), "had_factor");
+    // The user comes back by an invitation, and an account that was only invited may still move in.
+    let code = run(host.auth.user_invite(b"alice".to_vec(), 0, glass("lost"), None)).unwrap();
+    let request = EnrollRequest { code: code.into(), ..Default::default() };
+    assert!(run(host.auth.enroll_begin(ALICE, request, None)).is_ok());
+    let fresh = Host::new(Mode::Required);
+    run(fresh.auth.user_invite(b"alice".to_vec(), 0, glass("new"), None)).unwrap();
+    let moved = run(fresh.auth.import(import(&[7; 20]), glass("moving in"), None)).unwrap();
+    assert_eq!(moved.outcome, "imported");
 }
 
 // S30: an open question outlives its account.

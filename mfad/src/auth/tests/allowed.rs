@@ -112,6 +112,23 @@ fn where_no_administrator_recovers_no_recovery_code_is_given_nor_taken() {
     assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::Enrolling));
 }
 
+// What the manual says that it does not stop, and what it would be of no use to stop: removing the account and making
+// another comes to the same. Either is an administrator's act, in the audit with the reason.
+#[test]
+fn where_no_administrator_recovers_a_reset_and_an_invitation_are_on_record() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    host.rule(|rules| rules.recovery.by_administrator = false);
+    run(host.auth.user_reset(b"alice".to_vec(), glass("lost phone"), None)).unwrap();
+    let code = run(host.auth.user_invite(b"alice".to_vec(), 0, glass("saw her"), None)).unwrap();
+    assert_eq!(host.login("alice", &attested(HOME), &code).reason(), Some(Reason::Enrolling));
+    let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
+    for (event, why) in [("reset", "lost phone"), ("invited", "saw her")] {
+        let row = rows.iter().find(|row| row.event == event).unwrap();
+        assert!(row.detail.contains(why) && row.detail.contains("GLASS BROKEN"), "{}", row.detail);
+    }
+}
+
 // S19, S21
 #[test]
 fn who_has_no_factor_is_reminded_once_a_day_and_a_stranger_never() {

@@ -3,6 +3,7 @@
 use mfa_proto::rollout::{Exempt, Exemption};
 
 use super::{life::*, *};
+use crate::policy::{Conditions, Effect, Rule};
 
 const DAY: u64 = 86_400;
 
@@ -168,24 +169,93 @@ fn an_exemption_survives_a_restart_and_is_told_of_on_its_last_day() {
     );
 }
 
+/// How alice and bob stand to the policy, and whether something may exempt them somewhere.
+fn standings(host: &Host) -> Vec<(String, bool)> {
+    let users = ["alice", "bob", "nobody-there"].map(|name| name.as_bytes().to_vec()).to_vec();
+    let told = run(host.auth.coverage(users)).unwrap();
+    told.into_iter().map(|person| (person.standing, person.exempt_somewhere)).collect()
+}
+
+fn said(text: &str, somewhere: bool) -> (String, bool) {
+    (text.to_owned(), somewhere)
+}
+
 #[test]
 fn coverage_tells_who_is_ready() {
     let host = Host::new(Mode::Required);
     host.enrol_with_codes(ALICE);
-    let of_both = |host: &Host| {
-        let users = ["alice", "bob", "nobody-there"].map(|name| name.as_bytes().to_vec()).to_vec();
-        let told = run(host.auth.coverage(users)).unwrap();
-        told.into_iter().map(|person| (person.standing, person.exempt_somewhere)).collect::<Vec<_>>()
-    };
-    let said = |text: &str, somewhere| (text.to_owned(), somewhere);
-    assert_eq!(of_both(&host), [said("enrolled", false), said("not_enrolled", false)]);
+    assert_eq!(standings(&host), [said("enrolled", false), said("not_enrolled", false)]);
     host.exempt(Exempt { service: vec!["sshd".into()], ..of("bob", DAY) }).unwrap();
-    assert_eq!(of_both(&host), [said("enrolled", false), said("not_enrolled", true)], "at sshd alone");
+    assert_eq!(standings(&host), [said("enrolled", false), said("not_enrolled", true)], "at sshd alone");
     host.exempt(of("bob", DAY)).unwrap();
-    assert_eq!(of_both(&host), [said("enrolled", false), said("exempt", true)]);
+    assert_eq!(standings(&host), [said("enrolled", false), said("exempt", true)]);
     host.clock.pass(DAY);
     host.rule(|rules| rules.service_accounts.users.push("bob".into()));
-    assert_eq!(of_both(&host)[1], said("service_account", false));
+    assert_eq!(standings(&host)[1], said("service_account", false));
+}
+
+/// A rule for sudo alone.
+fn at_sudo(then: Effect) -> Rule {
+    let when = Conditions { service: vec!["sudo".into()], ..Conditions::default() };
+    let (name, defined_at) = ("at sudo".into(), "mfad.toml:9".into());
+    Rule { name, when, unless: Conditions::default(), then, reason: String::new(), until: None, defined_at }
+}
+
+// A rule asks them as it asks others: who has no factor is refused there.
+#[test]
+fn who_is_exempt_but_for_a_rule_that_asks_is_not_ready() {
+    for (then, ready) in [(Effect::Ask, false), (Effect::AskFresh, false), (Effect::Deny, true)] {
+        let host = Host::new(Mode::Required);
+        host.exempt(of("alice", DAY)).unwrap();
+        host.rule(|rules| {
+            rules.service_accounts.users.push("bob".into());
+            rules.rules.push(at_sudo(then));
+        });
+        let both = if ready {
+            [said("exempt", true), said("service_account", false)]
+        } else {
+            [said("not_enrolled", true), said("not_enrolled", true)]
+        };
+        for mode in [Mode::Observe, Mode::Required] {
+            host.rule(|rules| rules.mode = mode);
+            assert_eq!(standings(&host), both, "{then:?} {mode:?}");
+        }
+        for user in ["alice", "bob"] {
+            let let_in = host.begin(user, "sudo", &attested(HOME)).kind() == Kind::Waived;
+            assert!(!let_in, "{user} is not let in at sudo, where a rule says {then:?}");
+        }
+    }
+    // Nor who is exempt at some times of the week, and it is one of them.
+    let host = Host::new(Mode::Required);
+    let mut skips = at_sudo(Effect::Skip);
+    skips.when = Conditions { time: vec!["00:00-23:59".parse().unwrap()], ..Conditions::default() };
+    skips.until = Some(UnixTime(NOON + DAY));
+    host.rule(|rules| rules.rules.push(skips));
+    assert_eq!(standings(&host)[0], said("not_enrolled", true));
+}
+
+#[test]
+fn a_factor_that_the_host_does_not_take_makes_nobody_ready() {
+    let host = Host::new(Mode::Required);
+    let (seed, codes) = host.enrol_with_codes(ALICE);
+    host.rule(|rules| rules.factors.allowed = ["hotp".to_owned(), "backup".to_owned()].into());
+    let alice = || run(host.auth.coverage(vec![b"alice".to_vec()])).unwrap().remove(0);
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&seed, 0)).kind(), Kind::Ask);
+    let told = alice();
+    assert_eq!((told.standing.as_str(), told.factors), ("unusable", 0));
+    assert_eq!(told.codes, u32::try_from(codes.len()).unwrap(), "they get in some times more");
+    host.rule(|rules| rules.factors.allowed = ["totp".to_owned()].into());
+    let told = alice();
+    assert_eq!((told.standing.as_str(), told.factors, told.codes), ("enrolled", 1, 0));
+    // A hundred wrong codes after the right password switch it off.
+    for n in 0..100u32 {
+        host.clock.pass(86_400);
+        host.login("alice", &attested(&format!("192.0.2.{n}")), "000000");
+    }
+    let told = alice();
+    assert_eq!((told.standing.as_str(), told.factors), ("unusable", 0));
+    run(host.auth.user_unlock(b"alice".to_vec(), false, glass("back"), None)).unwrap();
+    assert_eq!(alice().standing, "enrolled");
 }
 
 #[test]
@@ -196,4 +266,39 @@ fn who_is_exempt_meets_no_offer_to_enrol() {
     assert_eq!(begun(&host, "bob", "sshd", HOME), (Kind::Ask, Some(Reason::Grace)), "the offer");
     host.exempt(of("alice", DAY)).unwrap();
     assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+}
+
+/// Makes alice a user of that uid.
+fn alice_is(host: &Host, uid: u32) {
+    let text = format!("root:x:0:\nalice:x:{uid}:\nbob:x:1001:\n");
+    std::fs::write(host.dir.path().join("passwd"), text).unwrap();
+}
+
+#[test]
+fn who_has_the_name_next_has_not_the_exemption() {
+    let host = Host::new(Mode::Required);
+    host.exempt(of("alice", 7 * DAY)).unwrap();
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+    alice_is(&host, 2000);
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    assert_eq!(standings(&host)[0], said("not_enrolled", false));
+    assert_eq!(run(host.auth.exempt_list()).unwrap().all.len(), 1, "until its end it is on record");
+    alice_is(&host, ALICE);
+    assert_eq!(begun(&host, "alice", "sshd", HOME), EXEMPT);
+}
+
+#[test]
+fn with_an_account_its_exemptions_are_removed() {
+    let host = Host::new(Mode::Required);
+    host.enrol(ALICE);
+    let ids = ["alice", "bob"].map(|user| host.exempt(of(user, DAY)).unwrap().id);
+    run(host.auth.user_remove(b"alice".to_vec(), glass("left"), None)).unwrap();
+    // Somebody else comes by the same name and uid.
+    assert_eq!(begun(&host, "alice", "sshd", HOME).0, Kind::Ask);
+    assert_eq!(begun(&host, "bob", "sshd", HOME), EXEMPT);
+    let left = run(host.auth.exempt_list()).unwrap();
+    assert_eq!(left.all.iter().map(|left| &left.id).collect::<Vec<_>>(), [&ids[1]]);
+    let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
+    let ended: Vec<_> = rows.iter().filter(|row| row.event == "exemption_ended").collect();
+    assert!(ended.len() == 1 && ended[0].detail.contains(&ids[0]), "{ended:?}");
 }

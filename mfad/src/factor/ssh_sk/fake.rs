@@ -47,6 +47,17 @@ impl Device {
         format!("publickey {} {}\n", self.kind.word(), BASE64.encode(&self.blob())).into_bytes()
     }
 
+    /// A certificate for it, as far as anybody reads here: type and blob.
+    pub(crate) fn certificate(&self) -> String {
+        let kind = self.kind.word().replace("@openssh.com", "-cert-v01@openssh.com");
+        let mut blob = Vec::new();
+        put(&mut blob, kind.as_bytes());
+        put(&mut blob, b"nonce");
+        blob.extend_from_slice(&self.blob()[4 + self.kind.word().len()..]);
+        put(&mut blob, b"serial and more");
+        format!("{kind} {}", BASE64.encode(&blob))
+    }
+
     pub(crate) fn print(&self) -> Fingerprint {
         Fingerprint(Sha256::digest(self.blob()).into())
     }

@@ -1,5 +1,8 @@
 //! Exemptions from the command line: one row for all of them, and the head holds its code. So an older row, a row
 //! of another store, one that was removed and one that was altered are seen; then none of them holds. (S30)
+//!
+//! The row is all of them, and then the uid of each. An mfad that knows of no uids writes none: whose those are that it
+//! wrote is not known for sure, and so they are left out. They were for some days, and can be given again.
 
 use subtle::ConstantTimeEq;
 
@@ -38,8 +41,20 @@ impl Granted {
         if !bool::from(tag(keys, &row).ct_eq(expected)) {
             return Self::Altered;
         }
-        postcard::from_bytes(&row).map_or(Self::Altered, Self::Intact)
+        read(&row).map_or(Self::Altered, Self::Intact)
     }
+}
+
+fn read(row: &[u8]) -> Option<Vec<Grant>> {
+    let (grants, rest) = postcard::take_from_bytes::<Vec<Grant>>(row).ok()?;
+    let uids: Vec<u32> = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest).ok()? };
+    Some(grants.into_iter().zip(uids).map(|(grant, uid)| Grant { uid, ..grant }).collect())
+}
+
+fn write(grants: &[Grant]) -> Result<Vec<u8>, StoreError> {
+    let uids: Vec<u32> = grants.iter().map(|grant| grant.uid).collect();
+    let written = postcard::to_allocvec(grants).and_then(|row| postcard::to_extend(&uids, row));
+    written.map_err(|_| StoreError::Malformed("meta"))
 }
 
 fn tag(keys: &Keys, row: &[u8]) -> Tag {
@@ -62,7 +77,7 @@ impl Sound<'_> {
 impl Records<'_> {
     /// Writes what is granted from now on.
     pub fn grant(&mut self, grants: &[Grant]) -> Result<(), StoreError> {
-        let row = postcard::to_allocvec(grants).map_err(|_| StoreError::Malformed("meta"))?;
+        let row = write(grants)?;
         self.head.later.granted = if grants.is_empty() { NONE } else { tag(self.keys, &row) };
         self.txn.set_meta(MetaKey::Granted, &row)
     }
@@ -78,5 +93,36 @@ impl Records<'_> {
         }
         self.grant(&[])?;
         self.audit(None, Event::ExemptionsAltered, Context::none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mfa_proto::identity::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn the_release_before_reads_what_is_written_and_what_it_writes_is_nobodys() {
+        let grant = Grant {
+            id: [1; 4],
+            user: "alice".into(),
+            service: vec!["sshd".into()],
+            address: Vec::new(),
+            key: None,
+            reason: "CHG-7".into(),
+            by: String::new(),
+            break_glass: String::new(),
+            given: UnixTime(1),
+            until: UnixTime(2),
+            until_ran_ms: 3,
+            uid: 1000,
+        };
+        let all = [grant.clone(), Grant { id: [2; 4], uid: 1001, ..grant.clone() }];
+        let row = write(&all).unwrap();
+        assert_eq!(read(&row).as_deref(), Some(&all[..]));
+        let before: Vec<Grant> = postcard::from_bytes(&row).unwrap();
+        assert_eq!(before.iter().map(|grant| grant.id).collect::<Vec<_>>(), [[1; 4], [2; 4]]);
+        assert_eq!(read(&postcard::to_allocvec(&before).unwrap()), Some(Vec::new()));
     }
 }

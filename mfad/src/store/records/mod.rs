@@ -17,7 +17,7 @@ use crate::{
     audit::{self, Event, Judged, Record},
     crypto::{Keys, Purpose},
     factor::backup::ForeignTag,
-    policy::Signals,
+    policy::{Fingerprint, Signals},
     world::{Entropy, Moment},
 };
 
@@ -220,9 +220,15 @@ impl<'a> Records<'a> {
         self.head.ran_ms
     }
 
-    /// From now on these parts of the rules demand a factor, and no others.
-    pub fn demand(&mut self, demanding: &[String]) {
-        self.head.demand(demanding, (self.now.wall, self.head.ran_ms));
+    /// From now on these parts of the rules demand a factor, modes from that date on, and no others. Gives those that
+    /// did once, and since when.
+    pub fn demand(&mut self, demanding: &[String], from: Option<UnixTime>) -> Vec<(String, UnixTime)> {
+        self.head.demand(demanding, from, (self.now.wall, self.head.ran_ms))
+    }
+
+    /// Whether settings with that date begin anew.
+    pub fn begins_anew(&self, from: Option<UnixTime>) -> bool {
+        self.head.begins_anew(from, self.now.wall)
     }
 
     /// Why is decided what is recorded from now on, where a login is concerned.
@@ -321,7 +327,7 @@ impl<'a> Records<'a> {
             subject: context.subject.filter(|subject| *subject != context.user).cloned(),
             service: context.service.cloned(),
             door: context.door.cloned(),
-            judged: context.signals.map(|signals| Judged::new(signals, self.because.clone())),
+            judged: context.signals.map(|signals| Judged::new(signals, context.keys, self.because.clone())),
         };
         let body = record.encode().ok_or(StoreError::Malformed("audit"))?;
         let tag = audit::link(self.keys, &self.head.audit_tag, &body);
@@ -368,19 +374,21 @@ pub struct Context<'a> {
     pub door: Option<&'a Door>,
     /// What else is known of it, for a login.
     pub signals: Option<&'a Signals>,
+    /// The security keys that opened it.
+    pub keys: &'a [Fingerprint],
 }
 
 impl Context<'static> {
     /// Nobody and nowhere: the daemon itself.
     pub fn none() -> Self {
         static NOBODY: std::sync::LazyLock<UserName> = std::sync::LazyLock::new(|| UserName::from(""));
-        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None }
+        Self { user: &NOBODY, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }
 
 impl<'a> Context<'a> {
     /// That user, no service.
     pub fn user(user: &'a UserName) -> Self {
-        Self { user, subject: None, service: None, door: None, signals: None }
+        Self { user, subject: None, service: None, door: None, signals: None, keys: &[] }
     }
 }

@@ -86,7 +86,6 @@ fn how_long_the_question_takes_does_not_tell_who_is_known() {
     machine.shell("sed -i 's/^group:.*/group: files source/' /etc/nsswitch.conf");
     name_services::add_source(&machine);
     machine.write("/etc/name-source", 0o644, "empty, 40 ms late");
-    machine.mfad().restart();
     let asked_within = |name: &str, facts: &Facts| {
         let mut wire = wire::connect(&machine).expect("mfad accepts");
         #[expect(clippy::disallowed_methods, reason = "a stranger has a clock of their own")]
@@ -94,12 +93,19 @@ fn how_long_the_question_takes_does_not_tell_who_is_known() {
         assert!(wire::begin(&mut wire, name, "sshd", facts).expect("an answer"), "{name} is asked");
         began.elapsed()
     };
-    // Asked for the first time, and when the answer is still known.
-    for round in ["first", "second"] {
-        let times = ["alice", "bob", "nobody-of-that-name"].map(|name| asked_within(name, &Facts::new()));
-        for time in times {
-            assert!(time.abs_diff(times[0]) < Duration::from_millis(30), "{round}: {times:?}");
+    // Asked for the first time, and when the answer is still known. The least of three: what comes on top is the
+    // machine's own business.
+    let mut least = [[Duration::MAX; 3]; 2];
+    for _ in 0..3 {
+        machine.mfad().restart();
+        for times in &mut least {
+            for (time, name) in times.iter_mut().zip(["alice", "bob", "nobody-of-that-name"]) {
+                *time = asked_within(name, &Facts::new()).min(*time);
+            }
         }
+    }
+    for times in least {
+        assert!(times.iter().all(|time| time.abs_diff(times[0]) < Duration::from_millis(30)), "{least:?}");
     }
     // Who has shown a password or a key waits for no beat.
     let attested = Facts::from([(facts::SSH_AUTH_INFO.to_owned(), b"password".to_vec())]);

@@ -146,11 +146,11 @@ fn besides(
     let mut besides = Vec::new();
     let state = &account.state;
     let is_taken = |kind: &str| rules.factors.allow(kind);
+    let takes_a_code = state.usable().any(|factor| is_taken(factor.kind.word()))
+        || state.backup.is_some() && is_taken("backup");
     if state.usable().next().is_none() && state.backup.is_none() {
         besides.push("every factor of the account is disabled, by 100 wrong codes".to_owned());
-    } else if !state.usable().any(|factor| is_taken(factor.kind.word()))
-        && !(state.backup.is_some() && is_taken("backup"))
-    {
+    } else if !takes_a_code {
         besides.push("the settings take no code of a factor of the account (factors.allowed)".to_owned());
     }
     if let Some(door) = account.state.doors.iter().find(|state| state.door == login.door) {

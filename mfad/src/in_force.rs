@@ -172,7 +172,7 @@ mod tests {
         let path = folder.join("db");
         let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
         Sqlite::create(&path, &keys).unwrap();
-        let disk = Disk(Sqlite::open(&path, &keys).unwrap().0, Arc::clone(full));
+        let disk = Disk(Sqlite::open(&path, &keys).unwrap(), Arc::clone(full));
         let clock = Arc::new(KernelClock::new().unwrap());
         let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
         Store::new(disk, keys, world, Arc::new(|_| {}))

@@ -17,7 +17,7 @@ pub struct Step {
     pub echo: bool,
     /// Ask: how long the question stays open. Refused: how long to wait. In seconds.
     pub seconds: u32,
-    /// Ask: to be sent back with the answer. Proven: the ticket to settle with; empty when
+    /// Ask: to be sent back with the answer. Proven and Waived: the ticket to settle with; empty when
     /// nothing is pending.
     pub token: Vec<u8>,
     /// Ask: the whole prompt, the question last. Proven: what the user must read now (backup codes),

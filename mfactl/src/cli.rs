@@ -217,8 +217,49 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The commands of mfactl in an example, without what a shell makes of the line around them. What would be put in
+    /// the place of a variable is a word as well.
+    fn asked_in(example: &str) -> Vec<Vec<String>> {
+        let words = shlex::split(example).unwrap_or_else(|| panic!("a quote is open: {example}"));
+        let ends = |word: &String| ["|", "||", "&&", ";"].contains(&word.as_str());
+        let is_redirected = |word: &String| word.starts_with(['<', '>']) && !word.starts_with("<(");
+        let commands = words.split(ends).map(|words| {
+            let words = words.iter().filter(|word| !is_redirected(word));
+            words.map(|word| word.trim_start_matches("<(").trim_end_matches(')').replace("$HASH", "00ff"))
+        });
+        let asks = commands.filter_map(|words| {
+            let asked: Vec<String> =
+                words.skip_while(|word| ["sudo", "source"].contains(&word.as_str())).collect();
+            (asked.first().map(String::as_str) == Some("mfactl")).then_some(asked)
+        });
+        asks.collect()
+    }
+
+    /// Every example below the help of a verb, and of those below it: they are those of its manual page.
+    fn examples(of: &clap::Command, found: &mut Vec<String>) {
+        let help = of.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        if let Some((_, examples)) = help.split_once("Examples:\n") {
+            found.extend(examples.lines().map_while(|line| line.strip_prefix("  ")).map(str::to_owned));
+        }
+        of.get_subcommands().for_each(|verb| examples(verb, found));
+    }
+
     #[test]
-    fn what_the_manual_shows_is_understood() {
+    fn every_example_of_the_manual_is_understood() {
+        let mut found = Vec::new();
+        examples(&Cli::command(), &mut found);
+        assert!(found.len() > 100, "{found:#?}");
+        for example in found {
+            let asked = asked_in(&example);
+            assert!(!asked.is_empty(), "nothing is asked of mfactl: {example}");
+            for words in asked {
+                Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{example}\n{words:?}\n{error}"));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_many_kinds_are_understood() {
         for line in [
             "enroll",
             "enroll --type totp --label phone --algorithm sha256 --digits 8 --period 60 --qr ascii",
@@ -281,6 +322,7 @@ mod tests {
             "policy simulate --since 2026-11-20 --with new.toml --all --csv",
             "pam plan sshd sudo",
             "pam plan sshd --first either --break-glass-from 192.0.2.0/24 --json",
+            "pam plan sshd --break-glass-from none",
             "pam apply sshd --replace pam_google_authenticator",
             "pam apply sshd sudo su login polkit cockpit --within 60",
             "pam apply sshd --no-confirm --proven 00ff",
@@ -354,6 +396,7 @@ mod tests {
             "pam plan sshd --replace pam_unix",
             "pam plan sshd --break-glass-from office",
             "pam plan sshd --break-glass-from 192.0.2.0/33",
+            "pam plan sshd --break-glass-from 0.0.0.0/0",
             "pam apply sshd --no-confirm",
             "pam apply sshd --proven 00ff",
             "pam apply sshd --within 5",

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Said {
     /// Whether it ended well.
     pub(crate) well: bool,
+    /// What it ended with; none: a signal.
+    pub(crate) code: Option<i32>,
     /// Its standard output.
     pub(crate) out: String,
     /// Its standard error.
@@ -47,7 +49,7 @@ pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
     };
     read(out.map(|pipe| Box::new(pipe) as _), true, send.clone());
     read(err.map(|pipe| Box::new(pipe) as _), false, send);
-    let mut said = Said { well: false, out: String::new(), err: String::new() };
+    let mut said = Said { well: false, code: None, out: String::new(), err: String::new() };
     for _ in 0..2 {
         match ended.recv_timeout(PATIENCE) {
             Ok((true, text)) => said.out = text,
@@ -59,6 +61,7 @@ pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
             }
         }
     }
-    said.well = child.wait().map_err(|error| format!("{name}: {error}"))?.success();
+    let ended = child.wait().map_err(|error| format!("{name}: {error}"))?;
+    (said.well, said.code) = (ended.success(), ended.code());
     Ok(said)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mfa_proto::time;
 use mfad::{
     auth::{File, Policy, Reader, Source, grace, last_good},
     deliver::{Log, Notice},
@@ -70,9 +71,21 @@ async fn put(
             for warning in &settings.warnings {
                 tell(Notice::SettingsRenamed, warning);
             }
-            if let Err(error) = grace::keep_dates(store, &settings.rules).await {
-                let text = format!("the date from which grace runs was not kept: {error}");
-                tell(Notice::SettingsNotKept, &text);
+            match grace::keep_dates(store, &settings.rules).await {
+                Ok(again) if settings.rules.grace > 0 => {
+                    for (name, since) in again {
+                        let day = time::utc(since.0);
+                        let text = format!(
+                            "{name} demands a factor again: grace goes on from {day}, and does not begin anew"
+                        );
+                        tell(Notice::GraceGoesOn, &text);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let text = format!("the date from which grace runs was not kept: {error}");
+                    tell(Notice::SettingsNotKept, &text);
+                }
             }
             if let Err(error) = last_good::keep(store, settings.text).await {
                 let text = format!("the settings are in force, but were not kept for a bad day: {error}");
@@ -154,18 +167,53 @@ mod tests {
         }
     }
 
+    /// A store on such a disk, in that folder.
+    fn store_in(folder: &Path, full: &Arc<AtomicBool>) -> Store {
+        let path = folder.join("db");
+        let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
+        Sqlite::create(&path, &keys).unwrap();
+        let disk = Disk(Sqlite::open(&path, &keys).unwrap(), Arc::clone(full));
+        let clock = Arc::new(KernelClock::new().unwrap());
+        let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
+        Store::new(disk, keys, world, Arc::new(|_| {}))
+    }
+
+    // S19
+    #[test]
+    fn it_is_told_where_grace_goes_on_from_an_earlier_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path(), &Arc::default());
+        let force = InForce::default();
+        let put = |mode: &str, rest: &str| {
+            let told = std::sync::Mutex::new(Vec::new());
+            let tell = |notice: Notice, text: &str| {
+                if notice == Notice::GraceGoesOn {
+                    told.lock().unwrap().push(text.to_owned());
+                }
+            };
+            let text = format!("[policy]\nmode = \"{mode}\"\n{rest}");
+            zbus::block_on(put(Settings::parse(&text, "host"), "host", &store, &force, &tell));
+            told.into_inner().unwrap()
+        };
+        let none: [String; 0] = [];
+        let grace = "grace = \"30d\"\n";
+        for mode in ["required", "required", "observe"] {
+            assert_eq!(put(mode, grace), none);
+        }
+        let told = put("required", grace);
+        assert!(told.len() == 1 && told[0].starts_with("policy demands a factor again: "), "{told:?}");
+        assert_eq!(put("required", grace), none);
+        assert_eq!((put("observe", ""), put("required", "")), (vec![], vec![]), "where there is no grace");
+        let anew = format!("required_from = 2999-01-01\n{grace}");
+        assert_eq!((put("observe", grace), put("required", &anew)), (vec![], vec![]), "where it begins anew");
+    }
+
     // S23
     #[test]
     fn broken_settings_leave_those_in_force_that_could_not_be_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("db");
-        let keys = Arc::new(Keys::new(&Secret::new([1; KEY_BYTES])));
-        Sqlite::create(&path, &keys).unwrap();
         let full = Arc::new(AtomicBool::new(false));
-        let disk = Disk(Sqlite::open(&path, &keys).unwrap(), Arc::clone(&full));
-        let clock = Arc::new(KernelClock::new().unwrap());
-        let world = World::new(clock.clone(), Arc::new(KernelEntropy), Names::of_host(clock));
-        let store = Store::new(disk, keys, world, Arc::new(|_| {}));
+        let store = store_in(folder.path(), &full);
         let put = |text: &str, force: &InForce| {
             let told = std::sync::Mutex::new(Vec::new());
             let tell = |notice: Notice, _: &str| told.lock().unwrap().push(notice);

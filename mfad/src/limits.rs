@@ -66,8 +66,10 @@ pub enum Limited {
 }
 
 impl Counter {
-    /// Whether a guess may be judged at `now`.
-    pub fn admit(&self, budget: Budget, now: UnixTime) -> Result<Reserved, Limited> {
+    /// Whether a guess may be judged at `now`. A wait that began later than that, by a clock that was ahead, begins
+    /// now: it is neither skipped nor longer than it was meant to be.
+    pub fn admit(&mut self, budget: Budget, now: UnixTime) -> Result<Reserved, Limited> {
+        self.wait_from = self.wait_from.min(now.0);
         if budget.closes.is_some_and(|most| self.consecutive >= most) {
             return Err(Limited::Closed);
         }
@@ -107,8 +109,7 @@ impl Counter {
         self.in_window = self.in_window.saturating_sub(1);
     }
 
-    /// Seconds to wait at `now`. A clock set back to before the wait began starts it again, so
-    /// that a wait is never longer than it was meant to be, nor skipped.
+    /// Seconds to wait at `now`; all of them where the clock was set back to before the wait began.
     pub fn wait_left(&self, now: UnixTime) -> u32 {
         match now.0.checked_sub(self.wait_from) {
             Some(gone) => self.wait.saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX)),
@@ -200,7 +201,10 @@ mod tests {
         for _ in 0..5 {
             fail_at(&mut counter, DOOR, 1_000_000);
         }
-        assert_eq!(counter.wait_left(UnixTime(10)), 300);
         assert_eq!(counter.wait_left(UnixTime(1_000_100)), 200);
+        assert_eq!(counter.wait_left(UnixTime(10)), 300);
+        assert_eq!(counter.admit(DOOR, UnixTime(10)).unwrap_err(), Limited::Wait(300));
+        assert_eq!(counter.admit(DOOR, UnixTime(309)).unwrap_err(), Limited::Wait(1));
+        assert!(counter.admit(DOOR, UnixTime(310)).is_ok(), "not when the clock has caught up");
     }
 }

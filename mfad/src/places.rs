@@ -16,7 +16,7 @@ use std::{
 use maxminddb::Reader;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::policy::{Coordinates, Place};
+use crate::policy::{self, Coordinates, Place};
 
 /// The largest database, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -93,6 +93,12 @@ impl Places {
         wrong
     }
 
+    /// Which of them are in use.
+    pub fn databases(&self) -> policy::Databases {
+        let opened = self.opened();
+        policy::Databases { country: opened.country.is_some(), asn: opened.asn.is_some() }
+    }
+
     fn opened(&self) -> Arc<Opened> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -140,7 +146,7 @@ fn open(path: &Path) -> Result<Reader<Vec<u8>>, String> {
 #[cfg(test)]
 #[path = "../../tests/src/mmdb.rs"]
 #[expect(unreachable_pub, reason = "scenarios use it too")]
-mod mmdb;
+pub(crate) mod mmdb;
 
 #[cfg(test)]
 mod tests {

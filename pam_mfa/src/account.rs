@@ -129,7 +129,11 @@ fn judge(
         Outcome::NotAsked => (Level::Info, "not asked"),
         _ => (Level::Notice, "failure"),
     };
-    let verdict = Verdict { ended: Ended::Waived(String::new()), reason: step.reason(), tries: 0 };
+    let verdict = Verdict {
+        ended: Ended::Waived { ticket: Vec::new(), text: String::new() },
+        reason: step.reason(),
+        tries: 0,
+    };
     log(handle, Phase::Account, level, &record::verdict(Phase::Account, result, context, &verdict));
     outcome
 }

@@ -152,6 +152,8 @@ fn prompt(word: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use super::*;
 
     #[test]
@@ -168,6 +170,24 @@ mod tests {
         assert_eq!(Args::parse(&[c"key-passed"]).unwrap().task, Task::KeyPassed);
         assert_eq!(Args::parse(&[c"account_enforce"]).unwrap().account, Account::Enforce);
         assert_eq!(Args::parse(&[]), Ok(Args::default()));
+    }
+
+    #[test]
+    fn every_line_of_the_manual_is_read() {
+        let page = include_str!("../../packaging/man/pam_mfa.8").replace("\\-", "-");
+        let (_, examples) = page.split_once("\n.SH EXAMPLES\n").unwrap();
+        let lines: Vec<&str> = examples
+            .lines()
+            .filter_map(|line| line.split_once(" pam_mfa.so"))
+            .map(|(_, rest)| rest)
+            .collect();
+        assert!(lines.len() > 6, "{lines:?}");
+        for line in lines {
+            let words: Vec<CString> =
+                line.split_whitespace().map(|word| CString::new(word).unwrap()).collect();
+            let words: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
+            assert!(Args::parse(&words).is_ok(), "{line}");
+        }
     }
 
     #[test]

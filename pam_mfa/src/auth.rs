@@ -79,7 +79,15 @@ fn conclude(
     };
     let line = record::verdict(Phase::Authentication, result, &context, &verdict);
     // What cannot be kept can never be settled: then it is not proven either.
-    if let Ended::Proven(ticket) = verdict.ended
+    let rest = match verdict.ended {
+        Ended::Proven(ticket) => Some(ticket),
+        // Where sshd names no method that passed, there is nothing to settle by.
+        Ended::Waived { ticket, .. } => {
+            Some(ticket).filter(|ticket| !ticket.is_empty() && outcome == Outcome::Granted)
+        }
+        Ended::Refused(_) | Ended::OutOfTries(_) => None,
+    };
+    if let Some(ticket) = rest
         && keep::put(handle, Proof::new(context, ticket)).is_err()
     {
         log(handle, Phase::Authentication, Level::Error, "a proof could not be kept: refused");
@@ -92,9 +100,9 @@ fn conclude(
 /// Tells the user what a verdict comes with.
 fn say(user: &Conversation<'_>, ended: &Ended) {
     match ended {
-        Ended::Waived(text) if !text.is_empty() => user.remind(text),
+        Ended::Waived { text, .. } if !text.is_empty() => user.remind(text),
         Ended::Refused(text) | Ended::OutOfTries(text) if !text.is_empty() => user.tell(text),
-        Ended::Proven(_) | Ended::Waived(_) | Ended::Refused(_) | Ended::OutOfTries(_) => {}
+        Ended::Proven(_) | Ended::Waived { .. } | Ended::Refused(_) | Ended::OutOfTries(_) => {}
     }
 }
 

@@ -74,8 +74,13 @@ pub(crate) struct Manner<'a> {
 pub(crate) enum Ended {
     /// The factor is proven; the ticket is to be settled, if it is not empty.
     Proven(Vec<u8>),
-    /// Policy does not ask here.
-    Waived(String),
+    /// Policy does not ask here; the ticket is to be settled, if it is not empty.
+    Waived {
+        /// What of this login is learnt once it is settled.
+        ticket: Vec<u8>,
+        /// For the user.
+        text: String,
+    },
     /// mfad said no.
     Refused(String),
     /// The user may not try any more.
@@ -110,7 +115,7 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
         if kind != Kind::Ask || tries >= TRIES || questions >= QUESTIONS {
             let ended = match kind {
                 Kind::Proven => Ended::Proven(step.token),
-                Kind::Waived => Ended::Waived(step.text),
+                Kind::Waived => Ended::Waived { ticket: step.token, text: step.text },
                 Kind::Refused if tries < TRIES => Ended::Refused(step.text),
                 Kind::Refused => Ended::OutOfTries(step.text),
                 Kind::Ask => Ended::OutOfTries(String::new()),
@@ -138,8 +143,11 @@ pub(crate) fn run(peer: &mut impl Peer, user: &mut impl User, manner: Manner<'_>
                 (peer.begin()?, AGAIN)
             }
             next => {
-                tries += u32::from(is_a_try(&answer));
-                (next?, "")
+                let next = next?;
+                // What mfad had no time to look at is no try, where a stranger learns nothing by it.
+                let looked_at = next.reason() != Some(Reason::Busy) || !manner.helpful;
+                tries += u32::from(looked_at && is_a_try(&answer));
+                (next, "")
             }
         };
     }

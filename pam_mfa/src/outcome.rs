@@ -68,7 +68,7 @@ impl Outcome {
     pub(crate) fn of_auth(verdict: &Verdict, context: &Context) -> Self {
         match (&verdict.ended, verdict.reason) {
             (Ended::Proven(_), _) => Self::Granted,
-            (Ended::Waived(_), _) => Self::of_waiver(context),
+            (Ended::Waived { .. }, _) => Self::of_waiver(context),
             (Ended::OutOfTries(_), _) | (Ended::Refused(_), Some(Reason::Limited | Reason::DoorClosed))
                 if context.is_attested() =>
             {
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_waiver_is_a_success_only_where_sshd_names_a_method() {
-        let waived = verdict(Ended::Waived(String::new()), Reason::PolicyOff);
+        let waived = verdict(Ended::Waived { ticket: Vec::new(), text: String::new() }, Reason::PolicyOff);
         assert_eq!(Outcome::of_auth(&waived, &attested()), Outcome::Granted);
         assert_eq!(Outcome::of_auth(&waived, &stranger()), Outcome::NotAsked);
         let sudo = Table::login("sudo", b"alice").env("SSH_AUTH_INFO_0", b"password\n").read();

@@ -90,6 +90,10 @@ fn a_clock_that_is_years_ahead_poisons_no_mark() {
     let of_then = code_at(&machine, 400 * DAY);
     let _ = machine.ssh("alice").password("pw").code(&of_then).assert_refused();
     machine.audit().assert_last("clock_suspect", "alice", "sshd");
+    // Nor does it when it is met again, by another's try or by an mfad that has just begun.
+    clock.restart();
+    let _ = machine.ssh("alice").password("pw").code(&code_at(&machine, 400 * DAY + 30)).assert_refused();
+    machine.audit().assert_last("clock_suspect", "alice", "sshd");
     clock.moved(0);
     let _ = machine.ssh("alice").password("pw").code(&code_at(&machine, 0)).assert_granted();
 }

@@ -80,7 +80,7 @@ fn fifty_spellings_of_a_right_code_are_right_and_fifty_of_a_spent_one_spent() {
     assert_eq!(let_in(&machine, &spent), Vec::<&(String, Vec<u8>)>::new());
     let rows = machine.audit();
     let reasons = rows.with(&[("user", "user49"), ("event", "refused")]);
-    assert_eq!(reasons.len(), 50);
+    assert!((1..5).contains(&reasons.len()), "one a minute: {}", rows.printed());
     assert!(reasons.iter().all(|row| row.text("reason") == "spent_code"), "{}", rows.printed());
 }
 

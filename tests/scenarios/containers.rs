@@ -7,10 +7,12 @@ use std::io::Write;
 
 use mfa_tests::Token;
 use mfa_tests::docker::Engine;
-use mfa_tests::document::{Page, repository};
+use mfa_tests::document::{Page, nobody, repository};
 use mfa_tests::package::{Version, deb};
 use mfa_tests::terminal::Terminal;
 use mfa_tests::transcript::Stage;
+
+use crate::rescue;
 
 const PAGE: &str = "packaging/docker/README.md";
 
@@ -52,7 +54,8 @@ fn the_containers_to_try_stacks_on_are_built_and_log_in() {
         fs::create_dir_all(&folder).and_then(|()| fs::copy(deb(Version::This), folder.join("mfad.deb")));
     package.expect("a package below target");
     let (mut phone, mut steps) = (None, [-1, 0].into_iter());
-    Page::of(PAGE, "containers").play_session(&host, &mut |prompt| {
+    let mut page = Page::of(PAGE, "containers");
+    page.play_session(&host, &mut |prompt| {
         if prompt.contains("assword") {
             return "swordfish".into();
         }
@@ -63,4 +66,9 @@ fn the_containers_to_try_stacks_on_are_built_and_log_in() {
         let phone = phone.get_or_insert_with(|| Token::of_secret(secret.expect("a secret first").trim()));
         phone.code_at(steps.next().expect("two questions"))
     });
+    // On the day on which nobody gets in, the engine's own way in needs none of it.
+    rescue::take_out_of_a_container(&host);
+    let asked = host.engine.run("docker exec mfad-host grep -r '^[^#].*pam_mfa' /etc/pam.d || true");
+    assert_eq!(asked.trim(), "", "it is taken out");
+    page.play_session(&host, &mut nobody);
 }

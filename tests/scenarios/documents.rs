@@ -1,13 +1,15 @@
 //! The documents say what is so: each command in them is run by a test, each test that they name is there, each page
 //! that they lead to exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mfa_tests::document::{Block, Kind, Place, blocks, commands, repository};
 use mfa_tests::product::built;
+use mfa_tests::{Suite, image};
 
 /// What people read who come from outside.
 fn documents() -> Vec<String> {
@@ -112,37 +114,143 @@ fn each_command_of_each_document_is_run_by_a_test() {
     }
 }
 
-/// What stands between single backquotes, with its place.
-fn named_in(document: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+/// What stands between backquotes, outside fenced blocks.
+fn named_in(document: &str) -> Vec<String> {
     let mut fenced = false;
     let text = text_of(document);
-    let mut prose = String::new();
-    for line in text.lines() {
-        fenced ^= line.trim_start().starts_with("```");
-        prose.push_str(if fenced { "" } else { line });
-        prose.push('\n');
-    }
-    for (number, span) in prose.split('`').enumerate() {
-        if number % 2 == 1 {
-            found.push((document.to_owned(), span.split_whitespace().collect::<Vec<_>>().join(" ")));
-        }
+    let prose = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fence && !fenced
+    });
+    let prose: Vec<&str> = prose.collect();
+    let mut rest = prose.join("\n");
+    let mut found = Vec::new();
+    while let Some(at) = rest.find('`') {
+        // As many as begin it end it.
+        let opened = rest[at..].chars().take_while(|c| *c == '`').count();
+        let inside = &rest[at + opened..];
+        let quotes = "`".repeat(opened);
+        let end = inside.find(&quotes).unwrap_or_else(|| panic!("{document}: not ended: {inside:.80}"));
+        found.push(inside[..end].split_whitespace().collect::<Vec<_>>().join(" "));
+        rest = inside[end + opened..].to_owned();
     }
     found
 }
 
+/// The commands of a page of section 8: its examples, and what stands in lines of its own.
+fn shown_in(page: &str) -> Vec<(String, String)> {
+    let text = text_of(page).replace("\\-", "-");
+    let (_, examples) = text.split_once("\n.SH EXAMPLES\n").expect("a page has examples");
+    let examples = examples.split("\n.SH ").next().unwrap_or_default();
+    let examples = examples.lines().filter_map(|line| line.strip_prefix(".B "));
+    let apart = text.split("\n.nf\n").skip(1).filter_map(|rest| rest.split("\n.fi\n").next());
+    let commands = examples.chain(apart.flat_map(str::lines));
+    commands.map(|command| (page.to_owned(), command.to_owned())).collect()
+}
+
+/// Commands that are named and not run, each with its reason.
+const NOT_RUN: [(&str, &str); 17] = [
+    ("tests/run", "it runs this test"),
+    ("packaging/demo --shell", "it waits for a person; without a person it is played"),
+    ("packaging/man/build DIR", "mfactl/tests/program/manual.rs runs it, with a folder of its own"),
+    ("cargo test", "it is what runs this test"),
+    ("cargo deny", "a test that reads the same list does without it"),
+    ("cargo build --release --workspace", "minutes, for figures"),
+    ("cargo run --release -p mfa_tests --bin bench", "minutes, for figures"),
+    ("tests/fuzz/run", "minutes, and another toolchain"),
+    ("git diff", "it looks at the repository"),
+    ("man", "mfactl/tests/program/manual.rs shows every page"),
+    ("chronyc makestep", "it would set the clock that all machines share with this host"),
+    ("docker compose", "the other spelling of what is played"),
+    ("apt install sqlite3", "it would need a network, and is there"),
+    (
+        "apt purge mfad",
+        "dpkg asks what it asks: what_was_removed_is_found_again_and_purging_keeps_it_unless_somebody_says_otherwise",
+    ),
+    ("ssh-keygen -t ed25519-sk", "a key of plastic; the tests make theirs of a file, with this program"),
+    ("loginctl terminate-user alice", "played for another user"),
+    ("rpm --upgrade --replacepkgs", "doctor prints it, and a scenario of packed.rs runs what doctor prints"),
+];
+
+/// The single commands of a line, without `sudo` and variables before them.
+fn single(line: &str) -> Vec<String> {
+    let line = line.replace("; ", " ; ");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let commands = words.split(|word| ["|", "||", "&&", ";"].contains(word));
+    let is_before = |word: &&&str| {
+        **word == "sudo" || word.starts_with(|c: char| c.is_ascii_uppercase()) && word.contains('=')
+    };
+    let bare =
+        commands.map(|words| words.iter().skip_while(is_before).copied().collect::<Vec<_>>().join(" "));
+    let bare = bare.map(|command| command.trim_start_matches("./").to_owned());
+    bare.filter(|command| !command.is_empty()).collect()
+}
+
+/// Whether `line` is `command`, or that with further words. A word in capitals stands for any.
+fn begins(line: &str, command: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let any = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
+    command.split_whitespace().all(|word| words.next().is_some_and(|there| there == word || any(word)))
+}
+
+/// Whether there is such a program: of ours, of the machines, or of the few that only people have.
+fn is_program(word: &str) -> bool {
+    let of_the_machines = |folder: &str| image::root(Suite::Usual).join(folder).join(word).exists();
+    let ours = repository().join(word);
+    ["mfactl", "mfad", "bench", "apt", "cargo", "chronyc", "docker", "git", "man"].contains(&word)
+        || ["usr/bin", "usr/sbin"].iter().any(|folder| !word.contains('/') && of_the_machines(folder))
+        || ours.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
+
+/// What the text names is run as well, if not in its place: in a block that is played, in a script that the tests run,
+/// or in a scenario. What our own programs are asked is at least understood by them.
 #[test]
 fn each_command_that_the_text_names_is_one() {
-    for (document, span) in documents().iter().flat_map(|document| named_in(document)) {
-        let line = span.trim_start_matches("sudo ");
-        let mut words = line.split_whitespace().take_while(|word| !["|", "&&", ";"].contains(word));
-        let program = words.next().map(|program| program.trim_start_matches("target/release/"));
-        let Some(program @ ("mfactl" | "mfad" | "bench")) = program else { continue };
-        let arguments: Vec<&str> = words.map(|word| word.trim_matches('\'')).collect();
-        let asked = Command::new(built(program)).args(&arguments).arg("--help").output().expect("it starts");
-        let said = String::from_utf8_lossy(&asked.stderr);
-        assert!(asked.status.success(), "{document}: there is no `{span}`: {said}");
+    let mut run: Vec<String> = Vec::new();
+    for block in documents().iter().flat_map(|document| blocks(document)) {
+        if let Kind::Session { .. } = block.kind {
+            run.extend(commands(&block).iter().flat_map(|command| single(command)));
+        }
     }
+    // A part of that script is `part "title" command`.
+    let script = text_of("tests/run");
+    run.extend(script.lines().map(|line| line.trim().rsplit("\" ").next().unwrap_or_default().to_owned()));
+    let of_scenarios = |path: &&PathBuf| {
+        path.starts_with(repository().join("tests/scenarios")) && !path.ends_with("documents.rs")
+    };
+    let scenarios: String = sources().iter().filter(of_scenarios).map(|path| code_of(path)).collect();
+    let named = documents()
+        .into_iter()
+        .flat_map(|document| named_in(&document).into_iter().map(move |span| (document.clone(), span)));
+    let (mut needed, mut not_run) = (BTreeSet::new(), Vec::new());
+    for (document, span) in named.chain(shown_in("packaging/man/mfad.8")) {
+        for command in single(&span) {
+            let (program, rest) = command.split_once(' ').unwrap_or((&command, ""));
+            if !is_program(program) || rest.is_empty() && !program.contains('/') {
+                continue; // the name of a program, or of something else
+            }
+            let program = program.trim_start_matches("target/release/");
+            if ["mfactl", "mfad", "bench"].contains(&program) {
+                let arguments = rest.split_whitespace().map(|word| word.trim_matches('\''));
+                let asked =
+                    Command::new(built(program)).args(arguments).arg("--help").output().expect("it starts");
+                let said = String::from_utf8_lossy(&asked.stderr);
+                assert!(asked.status.success(), "{document}: there is no `{span}`: {said}");
+                continue;
+            }
+            if run.iter().any(|line| begins(line, &command)) || scenarios.contains(&command) {
+                continue;
+            }
+            match NOT_RUN.iter().find(|(named, _)| begins(&command, named)) {
+                Some((named, _)) => drop(needed.insert(*named)),
+                None => not_run.push(format!("{document}: {command}")),
+            }
+        }
+    }
+    assert_eq!(not_run, [""; 0], "nothing runs these");
+    let excused: BTreeSet<&str> = NOT_RUN.iter().map(|(named, _)| *named).collect();
+    assert_eq!(needed, excused, "what is run, or not named any more, needs no excuse");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Users of the machine who would like to be somebody else.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
 use mfa_tests::{Machine, Stack};
-use zbus::{Message, message::Flags};
+
+use zbus::{Fd, Message, Type, Variant, message::Flags};
 
 use crate::people::{alice_at_sshd_and_sudo, enrolled, not_enrolled};
 
@@ -158,4 +160,75 @@ fn a_flood_of_calls_keeps_nobody_elses_waiting() {
         assert!(ran.status.success(), "{ran}");
     }
     flooding.kill().and_then(|()| flooding.wait()).expect("it is ours");
+}
+
+/// A call of one argument of the caller's own choice.
+fn with(argument: &(impl serde::Serialize + Type)) -> Vec<u8> {
+    let call = Message::method_call("/org/mfad1", "FactorRemove").destination("org.mfad1");
+    let call = call.interface("org.mfad1.Account").build(&(argument,)).expect("a message");
+    call.data().to_vec()
+}
+
+// S28
+#[test]
+fn huge_deep_fd_carrying_and_flooding_calls_are_the_callers_error_and_nobody_elses() {
+    let machine = Machine::new()
+        .users(["root", "alice"].map(enrolled))
+        .user(not_enrolled("mallory"))
+        .pam("sshd", Stack::password_then_mfa())
+        .start();
+    machine.start_sshd();
+    let mut deep = Variant::from(1u8);
+    for _ in 0..40 {
+        deep = Variant::Variant(Box::new(deep));
+    }
+    let null = std::fs::File::open("/dev/null").expect("a device");
+    let bus = "org.freedesktop.DBus";
+    let hello = call(bus, "/org/freedesktop/DBus", bus, "Hello", Flags::empty());
+    let status = call("org.mfad1", "/org/mfad1", "org.mfad1.Account", "Status", Flags::empty());
+    let calls = [
+        ("/flood/hello", hello),
+        ("/flood/status", status),
+        ("/flood/huge", with(&"x".repeat(17 << 10))),
+        ("/flood/deep", with(&deep)),
+        ("/flood/fd", with(&Fd::from(&null))),
+    ];
+    for (path, call) in &calls {
+        machine.write(path, 0o644, call);
+    }
+    machine.write("/flood/flood.py", 0o644, include_str!("flood.py"));
+    let mfad = || {
+        let pid = machine.mfad().pid().expect("mfad runs");
+        let open = machine.shell(&format!("ls /proc/{pid}/fd | wc -l"));
+        (open.trim().parse::<u32>().expect("a number"), machine.mfad().resident_kib())
+    };
+    let _ = machine.mfactl("alice", "status"); // all of it has been used once
+    let (descriptors, resident) = mfad();
+
+    let argv = [&["python3", "/flood/flood.py", "4"][..], &calls.each_ref().map(|(path, _)| *path)].concat();
+    let mut flooding =
+        machine.command("mallory", &argv).stdout(Stdio::piped()).spawn().expect("nsenter starts");
+    let mut said = BufReader::new(flooding.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let before: Vec<String> = said.by_ref().take_while(|line| line != "flooding").collect();
+    let invalid = |of: &str| format!("/flood/{of} org.mfad1.Error.InvalidArgument");
+    assert_eq!(before, ["/flood/status ok".into(), invalid("huge"), invalid("deep"), invalid("fd")]);
+    for user in ["root", "alice"] {
+        let outcome = machine.ssh(user).password("pw").code(&machine.token(user).code()).assert_granted();
+        let _ = outcome.assert_within(Duration::from_secs(2));
+    }
+    let _ = machine.mfactl("alice", "status").assert_exit(0);
+
+    let counts: Vec<String> = said.collect();
+    assert!(flooding.wait().expect("it is ours").success(), "{counts:?}");
+    let count = |of: &str| {
+        let line = counts.iter().find_map(|line| line.strip_prefix(&format!("{of}: ")));
+        line.map_or(0, |count| count.parse::<u32>().expect("a number"))
+    };
+    let (sent, limited) = (count("sent"), count("org.mfad1.Error.Limited"));
+    let served = count("ok") + count("org.mfad1.Error.InvalidArgument");
+    assert!(sent > 500 && served + limited == sent, "each has its answer: {counts:?}");
+    assert!(served <= 40, "thirty, and one more each second: {counts:?}");
+    let (descriptors_after, resident_after) = mfad();
+    assert!(descriptors_after <= descriptors + 4, "{descriptors_after} descriptors, {descriptors} before");
+    assert!(resident_after <= resident + (16 << 10), "{resident_after} KiB resident, {resident} before");
 }

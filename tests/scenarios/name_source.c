@@ -30,6 +30,12 @@ static enum nss_status answer(int *error)
         usleep(2500 * 1000);
         return NSS_STATUS_SUCCESS;
     }
+    unsigned late;
+    if (sscanf(state, "empty, %u ms late", &late) == 1) {
+        usleep(late * 1000);
+        *error = ENOENT;
+        return NSS_STATUS_NOTFOUND;
+    }
     if (!strcmp(state, "hangs"))
         sleep(60);
     *error = ECONNREFUSED;

@@ -35,7 +35,7 @@ fn installed(suite: Suite) -> Booted {
 }
 
 /// The same with alice enrolled, and sshd asking for her code.
-fn protected(suite: Suite) -> Booted {
+pub(crate) fn protected(suite: Suite) -> Booted {
     let machine = installed(suite);
     mfa_tests::clock::with_seconds_left(10);
     machine.enrol("alice", &Totp::sha1());

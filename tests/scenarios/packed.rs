@@ -158,6 +158,17 @@ fn the_scripts_of_rpm_install_upgrade_and_refuse_as_those_of_debian_do() {
     ));
     let spent = token.code();
     let _ = machine.ssh("alice").password("pw").code(&spent).assert_granted();
+
+    // What is gone of it comes back as doctor says, here as on a system of RPM's own.
+    machine.shell(&format!("mv /usr/bin/apt-get /root/; rm {MODULE}"));
+    let said: serde_json::Value =
+        serde_json::from_str(&machine.exec(&["mfactl", "doctor", "--json"]).stdout).expect("JSON");
+    let mut findings = said["findings"].as_array().expect("a list").iter();
+    let missing = findings.find(|finding| finding["id"] == "module-missing").expect("it is found");
+    let mend = missing["mend"].as_str().expect("a command").replace("rpm ", "rpm --nodeps ");
+    machine.shell(&format!("cd /root; {mend}"));
+    assert!(machine.exists(MODULE), "{mend}");
+
     let old = main_pid(&machine);
     let later = machine.take_in(&rpm(Version::Later));
 

@@ -93,7 +93,8 @@ fn a_stack_is_kept_when_a_login_through_each_service_was_seen() {
     for part in [
         "+auth     required   pam_mfa.so first_factor=requisite",
         "+++ /etc/ssh/sshd_config.d/00-mfad.conf",
-        "1 of 2 people asked, 1 let in without: they have no factor",
+        "Who (sshd):  1 of 2 people asked, 1 let in without: they have no factor\n",
+        "Who (sudo):  1 of 1 people asked\n",
         "Break-glass: root's password at the console",
         "sshd: alice refused: wrong_code",
         "sudo: proven by alice (sudo, ",
@@ -200,9 +201,13 @@ fn nothing_is_put_in_place_that_could_not_be_proven_or_would_lock_out() {
     }
     machine.write("/etc/mfad/mfad.toml", 0o644, "[policy]\nmode = \"observe\"\n");
     machine.mfad().restart();
-    refused(&machine, "alice", "sudo", "asks nobody");
-    machine.shell("usermod -p '!' root");
-    refused(&machine, "alice", "sudo", "there is no way in that needs no mfad");
+    refused(&machine, "alice", "sudo", "so nothing could be proven");
+    // A password is no way in where login would not let its account in.
+    machine.shell("chage --expiredate 1 root");
+    refused(&machine, "alice", "sudo", "root's password at the console: root's account has expired (chage ");
+    machine.shell("chage --expiredate -1 root; usermod -p '!' root");
+    refused(&machine, "alice", "sudo", "root's password at the console: root has no password");
+    refused(&machine, "alice", "sudo", "mfactl pam apply sshd --break-glass-from NETWORK");
     // A key of root's, where sshd looks for it, opens only where sshd lets root in by name.
     machine.shell(
         "mkdir -p /etc/keys; ssh-keygen -q -t ed25519 -N '' -f /root/key; cp /root/key.pub /etc/keys/root",
@@ -390,6 +395,8 @@ fn another_module_makes_way_in_its_own_place() {
     let token = machine.token("alice");
     let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_granted();
     assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    // Whoever puts the same in place again does not bring it back.
+    let _ = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(0);
     assert!(
         !machine
             .read("/etc/pam.d/sshd")
@@ -398,4 +405,29 @@ fn another_module_makes_way_in_its_own_place() {
     );
     let _ = machine.exec(&["mfactl", "pam", "remove", "--all"]).assert_exit(0);
     assert_eq!(machine.read("/etc/pam.d/sshd"), google);
+}
+
+/// The usual set-up with keys: the prompt is the old module's alone, and sshd sees to the key.
+#[test]
+fn behind_a_key_another_module_makes_way_and_the_key_is_asked_for_by_the_stack() {
+    let machine = Machine::new()
+        .user(enrolled("alice").ssh_key())
+        .user(root())
+        .sshd("AuthenticationMethods publickey,keyboard-interactive")
+        .start();
+    machine.shell(
+        "sed -i 's/^@include common-auth/#&\\nauth required pam_oath.so usersfile=\\/etc\\/users.oath window=20 digits=6/' /etc/pam.d/sshd
+         echo 'HOTP/T30/6 alice - 3132333435363738393031323334353637383930' >/etc/users.oath; chmod 600 /etc/users.oath",
+    );
+    machine.start_sshd();
+    let oath = machine.shell("oathtool --totp 3132333435363738393031323334353637383930");
+    let _ = machine.ssh("alice").key("alice").code(oath.trim()).assert_granted();
+    let mut terminal = apply(&machine, "sshd --replace pam_oath");
+    say_yes(&machine, &mut terminal);
+    let token = machine.token("alice");
+    let _ = machine.ssh("alice").password("pw").code(&code(&token)).assert_refused();
+    let login = machine.ssh("alice").key("alice").code(&code(&token)).assert_granted();
+    let _ = login.assert_not_shown("assword");
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let _ = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(0);
 }

@@ -75,6 +75,7 @@ fn a_later_loss_is_an_alarm_at_once() {
         let text = std::fs::read(files.join(&unit)).expect("the unit is there");
         machine.write(format!("/etc/systemd/system/{unit}"), 0o644, text);
     }
+    assert!(!machine.exists("/etc/authselect"));
     machine.shell("systemctl daemon-reload; systemctl start mfad-pam-status.path mfad-pam-status.timer");
     let mut terminal = apply(&machine, "sudo");
     say_yes(&machine, &mut terminal);
@@ -94,17 +95,33 @@ fn a_later_loss_is_an_alarm_at_once() {
     });
     let alarms = machine.journal(&["SYSLOG_IDENTIFIER=mfactl", "PRIORITY=1"]);
     assert!(alarms.is_empty(), "{alarms:?}");
-    // As a configuration tool does it, file by file.
-    for number in 0..10 {
+    let looks_after = |change: &dyn Fn(), what: &str| {
         let run = || machine.unit("mfad-pam-status.service", "InvocationID");
         let before = run();
-        machine.write(format!("/etc/pam.d/other{number}"), 0o644, "auth required pam_deny.so\n");
-        wait::for_condition("each file that is written is looked at", PATIENCE, || run() != before);
+        change();
+        wait::for_condition(&format!("{what} is looked at"), PATIENCE, || run() != before);
         wait::for_condition("it has looked", PATIENCE, || {
             machine.unit("mfad-pam-status.service", "ActiveState") == "inactive"
         });
+    };
+    // As a configuration tool does it, file by file.
+    for number in 0..10 {
+        let file = format!("/etc/pam.d/other{number}");
+        looks_after(&|| machine.write(&file, 0o644, "auth required pam_deny.so\n"), "each file");
     }
-    machine.write("/etc/pam.d/sudo", 0o644, &shipped);
+    // In the other folders too, of which the first was not there when the unit was started.
+    for folder in ["/etc/authselect", "/usr/etc/pam.d", "/usr/lib/pam.d"] {
+        if !machine.exists(folder) {
+            looks_after(&|| drop(machine.shell(&format!("mkdir -p {folder}"))), folder);
+        }
+        let file = format!("{folder}/other");
+        looks_after(&|| machine.write(&file, 0o644, "auth required pam_deny.so\n"), &file);
+    }
+    // What is only linked from where PAM looks.
+    let link = "cp -a /etc/pam.d/sudo /etc/authselect/; ln -s ../authselect/sudo /etc/pam.d/.sudo
+        mv -T /etc/pam.d/.sudo /etc/pam.d/sudo";
+    looks_after(&|| drop(machine.shell(link)), "a link");
+    machine.write("/etc/authselect/sudo", 0o644, &shipped);
     wait::for_condition("the loss is seen", PATIENCE, || {
         machine.unit("mfad-pam-status.service", "Result") == "exit-code"
     });

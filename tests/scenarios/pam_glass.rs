@@ -51,6 +51,92 @@ fn root_comes_in_by_key_from_the_named_network_with_mfad_and_its_module_gone() {
     assert!(!found.contains("account-line"), "{found}");
 }
 
+/// As the guide goes on, and as `mfactl pam status` and doctor say: `apply sshd` without another word.
+#[test]
+fn the_network_is_kept_by_whoever_applies_sshd_again_until_somebody_takes_it_away() {
+    let machine = host().start();
+    machine.start_sshd();
+    roll_out(&machine, GLASS);
+    // A root without a password, as cloud images have it, has no other way in.
+    machine.shell("usermod -p '!' root");
+    assert!(root_by_key(&machine, "127.0.0.2"), "as it was put in place");
+    // Nor does any other service need one: this is there. A visitor from anywhere is not let in by it.
+    let sudo = machine.exec(&["mfactl", "pam", "plan", "sudo"]).assert_exit(7);
+    assert!(sudo.stdout.contains("Break-glass: root's key over ssh, from 127.0.0.0/30\n"), "{sudo}");
+    let listed = machine.exec(&["mfactl", "exempt", "list"]).stdout_of_success();
+    assert!(listed.contains("needs no mfad: root's key over ssh, from 127.0.0.0/30"), "{listed}");
+    let kept = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(0);
+    assert_eq!(kept.stdout.trim(), "nothing would change");
+    roll_out(&machine, "sshd sudo");
+    roll_out(&machine, "sshd --first password");
+    assert!(machine.read("/etc/pam.d/sshd").contains("user = root"));
+    assert!(root_by_key(&machine, "127.0.0.2"), "after sshd was applied again");
+    assert!(!root_by_key(&machine, "127.0.0.9"), "from elsewhere");
+    // Somebody has widened it by hand: that is not taken over unsaid.
+    let told = machine.read("/etc/ssh/sshd_config.d/00-mfad.conf");
+    machine.shell("sed -i 's#Address 127.0.0.0/30#&,10.0.0.0/8#' /etc/ssh/sshd_config.d/00-mfad.conf");
+    let refused = machine.exec(&["mfactl", "pam", "plan", "sshd"]).assert_exit(1);
+    assert!(refused.stderr.contains("is not for one network"), "{refused}");
+    machine.write("/etc/ssh/sshd_config.d/00-mfad.conf", 0o644, told);
+    // Taken away, by that word alone, and where another way is left.
+    let away = "sshd --break-glass-from none";
+    let planned = machine.exec(&["sh", "-c", &format!("mfactl pam plan {away}")]).assert_exit(7);
+    assert!(planned.stdout.contains("-Match User root Address 127.0.0.0/30"), "{planned}");
+    assert!(planned.stdout.contains("Break-glass: NONE"), "{planned}");
+    machine.shell("echo root:rootpw | chpasswd");
+    roll_out(&machine, away);
+    assert!(!machine.read("/etc/pam.d/sshd").contains("user = root"));
+    assert!(!root_by_key(&machine, "127.0.0.2"), "taken away");
+}
+
+/// A key is not at hand to be tried, so all is looked at by which sshd would not take it: each of these was seen.
+#[test]
+fn a_key_that_sshd_does_not_take_is_no_way_in() {
+    let machine = host().start();
+    machine.start_sshd();
+    machine.shell("usermod -p '!' root; cp /etc/ssh/sshd_config /root/sshd_config");
+    let reload = "kill -HUP $(cat /run/sshd.pid); sleep 0.3";
+    let apply = |says: &str| {
+        let line = format!("SUDO_USER=alice mfactl pam apply {GLASS}");
+        let mut terminal = Terminal::open(machine.inside(), "root", &line);
+        terminal.shows(says, PATIENCE);
+        terminal
+    };
+    for (breaks, mends, why) in [
+        ("chmod 0777 /root/.ssh", "chmod 0700 /root/.ssh", "others than root may write to /root/.ssh"),
+        ("chown alice /root/.ssh/authorized_keys", "chown root /root/.ssh/authorized_keys", "StrictModes"),
+        ("chage --expiredate 1 root", "chage --expiredate -1 root", "root's account has expired"),
+        (
+            "sed -i '/^root:/s/[^:]*$/\\/usr\\/sbin\\/nologin/' /etc/passwd",
+            "sed -i '/^root:/s/[^:]*$/\\/bin\\/bash/' /etc/passwd",
+            "root's shell, /usr/sbin/nologin, lets nobody in",
+        ),
+        (
+            &format!("sed -i '1i PubkeyAcceptedAlgorithms rsa-sha2-512' /etc/ssh/sshd_config; {reload}"),
+            &format!("cp /root/sshd_config /etc/ssh/sshd_config; {reload}"),
+            "PubkeyAcceptedAlgorithms",
+        ),
+        (
+            "sed -i 's/^/cert-authority /' /root/.ssh/authorized_keys",
+            "sed -i 's/^cert-authority //' /root/.ssh/authorized_keys",
+            "no key of /root/.ssh/authorized_keys",
+        ),
+    ] {
+        assert!(root_by_key(&machine, "127.0.0.2"), "before {breaks}");
+        machine.shell(breaks);
+        assert!(!root_by_key(&machine, "127.0.0.2"), "{breaks}");
+        let mut terminal = apply("there is no way in that needs no mfad");
+        assert_eq!(ended(&mut terminal), Some(1), "{}", terminal.transcript());
+        assert!(terminal.transcript().contains(why), "{why}: {}", terminal.transcript());
+        machine.shell(mends);
+    }
+    // What nobody has tried is not called so.
+    let mut terminal = apply("Looked at, not tried: root's key over ssh, from 127.0.0.0/30.");
+    terminal.shows("Type yes: ", PATIENCE);
+    assert!(!terminal.transcript().contains("Tried:"), "{}", terminal.transcript());
+    terminal.give_up();
+}
+
 /// Where root's own line goes past ours, root's login is still settled by ours.
 #[test]
 fn a_login_of_roots_with_a_code_proves_such_a_stack_as_anybodys_does() {
@@ -112,7 +198,7 @@ fn lines_placed_by_hand_have_to_let_root_by_too() {
     );
     let plan = format!("mfactl pam plan {GLASS}");
     let planned = machine.exec(&["sh", "-c", &plan]).assert_exit(7);
-    assert!(!planned.stdout.contains("root's key over ssh"), "{planned}");
+    assert!(planned.stdout.contains("Break-glass: root's password at the console\nNOTE: "), "{planned}");
     let lines: Vec<&str> = planned.stdout.lines().filter_map(|line| line.strip_prefix("  account")).collect();
     assert_eq!(lines.len(), 2, "{planned}");
     // Without another way in, that is why nothing is done.

@@ -88,9 +88,9 @@ impl After<'_> {
                     let attested = Facts::from([(facts::FIRST_FACTOR.into(), facts::REQUISITE.to_vec())]);
                     let asked = zruntime::block_on(mfad.begin((*user).into(), "door".into(), &attested));
                     let asked = asked.expect("a question");
-                    assert_eq!(asked.kind(), Kind::Ask, "{answer:?}");
+                    assert_eq!(asked.step.kind(), Kind::Ask, "{answer:?}");
                     let typed = Answer::parse(code.as_bytes());
-                    let again = zruntime::block_on(mfad.answer(Via::Login, &asked.token, typed));
+                    let again = zruntime::block_on(mfad.answer(Via::Login, &asked.step.token, typed));
                     assert_eq!(again.expect("a verdict").reason(), Some(Reason::Spent), "{answer:?}");
                 }
             }

@@ -180,6 +180,26 @@ fn a_code_of_a_login_that_fails_after_it_is_not_remembered() {
     assert!(!asks(&machine, alice(&machine)), "a key attests, whatever the line of the stack says");
 }
 
+// S24
+#[test]
+fn a_device_of_a_login_that_fails_after_its_code_is_not_known() {
+    let machine = host("[policy]\nmode = \"optional\"\n").start();
+    let button = with_a_button(&machine, "alice");
+    set(
+        &machine,
+        "[policy]\nmode = \"optional\"\n[[rule]]\nname = \"known\"\nwhen = { device = \"known\" }\n\
+         then = \"skip\"\nuntil = 2100-01-01\nreason = \"test\"\n",
+    );
+    let is_asked = || !alice(&machine).run().code_prompts().is_empty();
+    machine.shell("chage --expiredate 1 alice");
+    let _ = alice(&machine).code(&button.code()).assert_refused();
+    machine.audited("the code was right", |row| row.text("event") == "granted");
+    machine.shell("chage --expiredate -1 alice");
+    assert!(is_asked());
+    let _ = alice(&machine).code(&button.code()).assert_granted();
+    assert!(!is_asked(), "that one was settled");
+}
+
 /// A shell of a user's at a terminal, the first that is free.
 struct Session(Terminal);
 

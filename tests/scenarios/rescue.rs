@@ -3,14 +3,19 @@
 //! Every machine of that page is made here. Before its steps alice is refused, or something worse; after them she
 //! logs in. The machines boot, as the usual host does, but where systemd would be in the way of the fault itself: a
 //! disk that is read-only, a clock of mfad's own, and no systemd.
+//!
+//! Two steps of the page nobody can play here: a boot loader's prompt, where a machine of the tests has none, and setting
+//! the clock, which all machines share with this host. What comes after each of them is played.
 
 use std::time::Duration;
 
 use mfa_tests::document::{Page, nobody};
 use mfa_tests::terminal::{Next, Terminal};
-use mfa_tests::{Blueprint, Booted, Machine, Stack, User, wait};
+use mfa_tests::{Blueprint, Booted, Machine, Stack, Suite, Totp, User, wait};
 
 use crate::administration::{self, apply_on_trial};
+use crate::packages;
+use crate::pam_proof::roll_out;
 use crate::people::{REQUIRED, alice_at_sshd_and_sudo, enrolled};
 
 const PAGE: &str = "packaging/doc/rescue.md";
@@ -46,7 +51,7 @@ pub(crate) fn sshd_listens(machine: &Machine) {
     wait::for_condition("sshd listens", SOON, || machine.exec(&connect).status.success());
 }
 
-/// The module's file is taken away, as when its package is removed.
+/// The module's file is taken away.
 pub(crate) fn remove_module(machine: &Machine) {
     machine.shell("file=$(ls /usr/lib/*/security/pam_mfa.so); umount --lazy $file; rm $file");
 }
@@ -177,12 +182,53 @@ fn taken_out_of_pam_by_hand_the_password_alone_logs_in() {
     page.play_next(&machine, &mut nobody);
     machine.shell("rm /home/alice/.ssh/id_ed25519"); // neither a key nor a code
     sshd_listens(&machine);
-    page.play(&machine, &mut |_| "pw".into());
+    page.play_next(&machine, &mut |_| "pw".into());
     let _ = machine.ssh("alice").password("wrong").assert_refused();
+    page.play(&machine, &mut nobody); // and back
+    sshd_listens(&machine);
+    let _ = machine.ssh("alice").key("alice").password("pw").assert_refused();
 }
 
+/// The lines of `mfactl pam apply` have a jump that leads root past ours. What it would jump over when ours are gone is
+/// the host's own: nobody comes in by that whom the host keeps out.
 #[test]
-fn a_module_that_is_gone_is_seen_and_mfactl_takes_out_what_it_put_in_without_it() {
+fn what_apply_put_in_is_taken_out_by_hand_with_its_jump_and_comes_back() {
+    let machine = booted(
+        Machine::new()
+            .user(User::named("root").password("root's"))
+            .user(enrolled("alice").ssh_key())
+            // As elsewhere than on Debian, where one of the host's lines makes way for ours.
+            .file(
+                "/etc/pam.d/system-auth",
+                0o644,
+                "auth sufficient pam_unix.so nodelay\nauth required pam_deny.so\n",
+            )
+            .pam("sudo", Stack::raw("auth include system-auth\naccount required pam_unix.so\n")),
+    );
+    machine.shell("install -D -m 600 /root/keys/alice.pub /root/.ssh/authorized_keys; cp -a /etc/pam.d /root/as-shipped");
+    roll_out(&machine, "sshd sudo --break-glass-from 192.0.2.0/24");
+    assert!(machine.read("/etc/pam.d/sshd").contains("[success=ignore default=1]   pam_succeed_if.so"));
+    assert!(machine.read("/etc/pam.d/sudo").contains("#was: auth include system-auth"), "a line makes way");
+    machine.shell("systemctl mask --quiet --runtime --now mfad.socket mfad.service");
+    refused(&machine);
+    let mut page = Page::of(PAGE, "taken-out");
+    page.play_next(&machine, &mut nobody);
+    assert_eq!(machine.shell("diff -r /root/as-shipped /etc/pam.d || true"), "", "as it was before");
+    page.play_next(&machine, &mut nobody);
+    sshd_listens(&machine);
+    machine.shell("echo 'closed for the night' >/etc/nologin");
+    let _ = machine.ssh("alice").password("pw").assert_refused();
+    machine.shell("rm /etc/nologin");
+    page.play_next(&machine, &mut |_| "pw".into());
+    page.play(&machine, &mut nobody);
+    sshd_listens(&machine);
+    machine.shell("systemctl unmask --quiet --runtime mfad.socket mfad.service; systemctl start mfad.socket mfad.service");
+    machine.exec(&["mfactl", "pam", "status"]).stdout_of_success();
+    logs_in(&machine);
+}
+
+/// Alice, before an sshd that `mfactl pam apply` has protected.
+fn applied() -> Booted {
     let machine = booted(Machine::new().user(enrolled("alice")).user(User::named("root").password("root's")));
     let token = machine.token("alice");
     apply_on_trial(
@@ -191,13 +237,72 @@ fn a_module_that_is_gone_is_seen_and_mfactl_takes_out_what_it_put_in_without_it(
         vec![machine.ssh("alice").option("-oConnectionAttempts=10").password("pw").code(&token.code())],
         |_| "pw".into(),
     );
+    machine
+}
+
+#[test]
+fn with_the_module_gone_mfactl_takes_out_what_it_put_in() {
+    let machine = applied();
     machine.mfad().remove();
     remove_module(&machine);
-    let _ = machine.ssh("alice").password("pw").code(&token.code_at(1)).assert_refused();
+    let _ = machine.ssh("alice").password("pw").code(&machine.token("alice").code_at(1)).assert_refused();
     machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
-    Page::of(PAGE, "module-gone").play(&machine, &mut nobody);
     Page::of(PAGE, "applied").play(&machine, &mut nobody);
     let _ = machine.ssh("alice").password("pw").assert_granted();
+}
+
+/// The disk as another system has it mounted: its files, and neither /proc nor /run nor anything that runs.
+#[test]
+fn on_a_disk_that_is_mounted_elsewhere_the_lines_are_taken_out() {
+    let machine = applied();
+    machine.mfad().remove();
+    // The program of the tests is bound in from outside, and is no part of the disk.
+    machine.shell("mount --bind / /mnt; cp /usr/bin/mfactl /mnt/usr/bin/; chmod 755 /mnt/usr/bin/mfactl");
+    Page::of(PAGE, "from-outside").play(&machine, &mut nobody);
+    let _ = machine.ssh("alice").password("pw").assert_granted();
+}
+
+/// The host of `packaging/docker`, from its engine's side.
+pub(crate) fn take_out_of_a_container(engine: &dyn mfa_tests::transcript::Stage) {
+    Page::of(PAGE, "container").play_session(engine, &mut nobody);
+}
+
+#[test]
+fn a_package_that_was_forced_out_is_installed_again_from_its_file() {
+    let machine = packages::protected(Suite::Usual);
+    let _ = machine.dpkg(&["--force-all", "--remove", "mfad"]).assert_exit(1); // nor does this
+    machine.shell("rm /var/lib/dpkg/info/mfad.prerm");
+    machine.dpkg(&["--remove", "mfad"]).stdout_of_success();
+    assert!(!machine.exists("/usr/bin/mfactl"), "mfactl is gone with it");
+    refused(&machine);
+    machine.log().wait_for("PAM unable to dlopen(pam_mfa.so)");
+    Page::of(PAGE, "module-gone").play(&machine, &mut nobody);
+    logs_in(&machine);
+}
+
+#[test]
+fn the_log_has_the_module_s_own_words_on_either_release() {
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let machine = booted(alice_at_sshd_and_sudo().suite(suite));
+        machine.mfad().remove();
+        refused(&machine);
+        machine.shell("journalctl --sync");
+        Page::of(PAGE, "log").play(&machine, &mut nobody);
+    }
+}
+
+#[test]
+fn a_unit_that_was_added_to_is_shown_and_put_back() {
+    let machine = booted(alice_at_sshd_and_sudo());
+    machine.write(
+        "/etc/systemd/system/mfad.service.d/override.conf",
+        0o644,
+        "[Service]\nExecStart=\nExecStart=/bin/false\n",
+    );
+    machine.shell("systemctl daemon-reload; systemctl restart --no-block mfad");
+    refused(&machine);
+    Page::of(PAGE, "unit-broken").play(&machine, &mut nobody);
+    logs_in(&machine);
 }
 
 #[test]
@@ -255,16 +360,28 @@ fn a_credential_that_does_not_open_here_is_sealed_again() {
     logs_in(&machine);
 }
 
+/// Nothing of before opens any more: all enrol again, who is invited first.
+fn begins_anew(machine: &Machine) {
+    refused(machine);
+    Page::of(PAGE, "begin-anew").play(machine, &mut nobody);
+    refused(machine); // the old factor
+    machine.enrol_invited("alice", &Totp::sha1());
+    logs_in(machine);
+}
+
 #[test]
 fn with_a_key_that_is_lost_for_good_all_begin_anew() {
     let machine = booted(alice_at_sshd_and_sudo().settings(REQUIRED));
     machine.shell("rm /etc/credstore.encrypted/mfad.key");
     let _ = machine.systemctl("restart --no-block mfad.service");
-    refused(&machine);
-    Page::of(PAGE, "key-gone-for-good").play(&machine, &mut nobody);
-    refused(&machine); // the old factor
-    machine.enrol_invited("alice", &mfa_tests::Totp::sha1());
-    logs_in(&machine);
+    begins_anew(&machine);
+}
+
+#[test]
+fn with_a_damaged_store_and_no_copy_of_it_all_begin_anew() {
+    let machine = booted(alice_at_sshd_and_sudo().settings(REQUIRED));
+    damage_store(&machine);
+    begins_anew(&machine);
 }
 
 #[test]
@@ -285,7 +402,7 @@ fn an_account_that_was_altered_is_ended_and_enrolled_again() {
     refused(&machine);
     machine.audit().assert_last("altered_record", "alice", "sshd");
     Page::of(PAGE, "account-altered").play(&machine, &mut nobody);
-    machine.enrol_invited("alice", &mfa_tests::Totp::sha1());
+    machine.enrol_invited("alice", &Totp::sha1());
     logs_in(&machine);
 }
 
@@ -344,10 +461,8 @@ fn who_is_locked_out_by_wrong_codes_is_let_in_again() {
     }
     refused(&machine);
     machine.audit().assert_last("limited", "alice", "sshd");
-    let mut page = Page::of(PAGE, "limited");
-    page.play_next(&machine, &mut nobody);
+    Page::of(PAGE, "limited").play(&machine, &mut nobody);
     logs_in(&machine);
-    page.play(&machine, &mut nobody);
     let code = machine.token("bob").code();
     let _ = machine.ssh("bob").password("pw").code(&code).assert_granted();
 }

@@ -339,9 +339,12 @@ fn reports_count_what_was_done() {
 
     // Other settings, another hash; a row that was altered, and it is said.
     machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, "[policy]\ngrace = \"30d\"\n");
+    let checked = machine.exec(&["mfad", "--check"]).stdout_of_success(); // asks no daemon
     machine.mfad().restart();
     let graced = report(&machine, "coverage");
     assert_ne!(text(&graced, "settings"), settings);
+    let told = format!("mode required, SHA-256 {}\n", text(&graced, "settings"));
+    assert!(checked.ends_with(&told), "{checked} is not {told}");
     sql(&machine, "UPDATE audit SET tag = zeroblob(length(tag)) WHERE seq = 3");
     let ran = machine.mfactl("root", "report coverage").assert_exit(1);
     assert!(ran.stdout.contains("Audit:     NOT INTACT from row 3 on"), "{ran}");

@@ -116,6 +116,33 @@ fn a_security_key_that_was_removed_or_is_another_s_or_whose_owner_is_locked_is_a
     assert_not_asked(&machine, &key, "bob");
 }
 
+// S24: as a device it is known by the logins that it has opened, and by none that failed after it.
+#[test]
+fn a_security_key_is_a_known_device_once_a_login_that_it_opened_is_settled() {
+    let machine = key_then_factor().start();
+    let codes = machine.backup_codes("alice");
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    key.authorize("alice", "");
+    enrol(&machine, "alice", &key, "yubikey", &codes[0]);
+    let new_devices = |then: &str| {
+        let rule = "[[rule]]\nname = \"r\"\nwhen = { service = \"sshd\", device = \"new\" }\nthen =";
+        machine.write("/etc/mfad/mfad.toml", 0o644, format!("{REQUIRED}{rule} \"{then}\"\n"));
+        machine.mfad().reload();
+    };
+    new_devices("ask");
+    machine.shell("chage --expiredate 1 alice");
+    assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
+    machine.audit().assert_last("security_key", "alice", "sshd");
+    machine.shell("chage --expiredate -1 alice");
+    new_devices("deny");
+    assert_ne!(key.ssh("alice").run().verdict, Verdict::Granted);
+    machine.audit().assert_last("denied", "alice", "sshd");
+    new_devices("ask");
+    assert_not_asked(&machine, &key, "alice");
+    new_devices("deny");
+    assert_not_asked(&machine, &key, "alice");
+}
+
 // A certificate speaks for whoever signed it, and lives on when the key is taken out.
 #[test]
 fn a_certificate_for_an_enrolled_security_key_is_asked() {
@@ -133,6 +160,32 @@ fn a_certificate_for_an_enrolled_security_key_is_asked() {
     let outcome = key.ssh("alice").code(&machine.token("alice").code()).assert_granted();
     assert_eq!(outcome.code_prompts().len(), 1, "{outcome}");
     assert!(!machine.log().matching("ED25519-SK-CERT").is_empty(), "it was the certificate that passed");
+}
+
+// What doctor tells of as `key-touch-unasked`.
+#[test]
+fn an_untouched_key_is_taken_on_the_word_of_a_program_but_not_where_sshd_asks_for_a_touch() {
+    let machine = key_then_factor()
+        .sshd("AuthorizedKeysCommand /usr/local/bin/keys\nAuthorizedKeysCommandUser nobody")
+        .file("/usr/local/bin/keys", 0o755, "#!/bin/sh\ncat /etc/keys\n")
+        .start();
+    let key = machine.security_key("yubikey", "ed25519-sk", "");
+    enrol(&machine, "alice", &key, "yubikey", &machine.backup_codes("alice")[0]);
+    let says = |options: &str| {
+        machine.shell(&format!("{{ printf '{options}'; cat {}.pub; }} >/etc/keys", key.path()));
+    };
+    let untouched = || key.ssh("alice").environment(&["SK_PROVIDER_FLAGS=4".to_owned()]);
+    says("");
+    assert_not_asked(&machine, &key, "alice");
+    let _ = untouched().assert_refused();
+    says("no-touch-required ");
+    granted_unasked(&machine, untouched(), "alice");
+    machine.shell("sed -i '1i PubkeyAuthOptions touch-required' /etc/ssh/sshd_config");
+    machine.shell(
+        "kill -HUP \"$(cat /run/sshd.pid)\"; sleep 0.1; until ss -ltn | grep -q ':22 '; do sleep 0.05; done",
+    );
+    let _ = untouched().assert_refused();
+    assert_not_asked(&machine, &key, "alice");
 }
 
 #[test]

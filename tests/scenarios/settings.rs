@@ -142,7 +142,7 @@ fn a_check_says_what_cannot_be_meant_with_file_and_line_and_what_is_an_error() {
     machine.write(FILE, 0o644, "[policy]\nmode = \"required\"\n[networks]\noffice = \"192.0.2.0/24\"\n");
     let rules = "[networks]\n\
         vpn = \"192.0.2.128/25\"\n\
-        [[rule]]\nname = \"shells\"\nwhen = { service = \"sudo\", command = \"/bin/bash\" }\nthen = \"ask\"\n\
+        [[rule]]\nname = \"shells\"\nwhen = { service = [\"sudo\", \"sudo-i\"], command = \"/bin/bash\" }\nthen = \"ask\"\n\
         [[exempt]]\nuser = \"bob\"\nreason = \"CHG-1\"\nuntil = 2020-01-01\n";
     let said = check(rules, 0);
     let lines: Vec<&str> = said.lines().collect();

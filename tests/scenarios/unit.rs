@@ -73,6 +73,7 @@ fn the_unit_is_safe_by_systemd_s_own_measure_and_really_runs_so() {
         let limits = machine.read(format!("/proc/{pid}/limits"));
         let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("a limit");
         assert_eq!(core.split_whitespace().collect::<Vec<_>>()[..2], ["0", "0"]);
+        assert_eq!(machine.unit(UNIT, "MemorySwapMax"), "0"); // S35
 
         // In its own view of the machine not even root writes elsewhere, or sees a network.
         let inside = |script: &str| {

@@ -1,8 +1,8 @@
-//! The product's packages, as `packaging/build --quick` makes them, and dpkg in a machine.
+//! The product's packages, as `packaging/build` makes them, and dpkg in a machine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use std::{env, fs};
 
 use crate::inside::{Inside, Ran};
 use crate::product::{built, target};
@@ -38,8 +38,11 @@ pub fn rpm(version: Version) -> PathBuf {
 
 /// A package that was built after the programs were.
 fn find(start: &str, end: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/packages/quick");
-    let how = "packaging/build --quick, and again with --version 9.0.0";
+    let (quick, how) = match env::var("MFA_PROFILE").as_deref() {
+        Ok("release") => ("", "packaging/build, and again with --version 9.0.0"),
+        _ => ("quick", "packaging/build --quick, and again with --version 9.0.0"),
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/packages").join(quick);
     let names = fs::read_dir(&folder).unwrap_or_else(|_| panic!("{} is missing: {how}", folder.display()));
     let names = names.flatten().map(|entry| entry.path());
     let wanted = |path: &PathBuf| {

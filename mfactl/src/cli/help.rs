@@ -342,7 +342,8 @@ Examples:
   mfactl pam plan sshd
   mfactl pam plan sshd --first key
   mfactl pam plan sshd --replace pam_google_authenticator
-  mfactl pam plan sshd --break-glass-from 192.0.2.0/24";
+  mfactl pam plan sshd --break-glass-from 192.0.2.0/24
+  mfactl pam plan sshd --break-glass-from none   # take that way in away again";
 
 pub(super) const PAM_APPLY: &str = "\
 Examples:
@@ -351,8 +352,8 @@ Examples:
 
 A fleet:
 Keep it on one host with a trial; `mfactl pam status --json` there tells the hash of what it came to. \
-With --no-confirm --proven HASH other hosts take it over, without a terminal: exit code 0 where it is \
-in place or was already, 7 where this host would come to something else, and then nothing was changed.";
+With the same --first, --replace and --break-glass-from, and --no-confirm --proven HASH, other hosts take it over, \
+without a terminal: exit code 0 where it is in place or was already, 7 where this host would come to something else, and then nothing was changed.";
 
 pub(super) const PAM_REMOVE: &str = "\
 Examples:

@@ -5,14 +5,16 @@ use std::ffi::OsString;
 use clap::{Args, Subcommand};
 
 use super::{Shape, help};
-use crate::pam::First;
+use crate::pam::{First, KeyFrom, PEERS};
 
 /// The second factor in front of a service.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Pam {
     /// Show what would change, and whom it would ask; changes nothing
     ///
-    /// Ends with exit code 7 where something would change, 0 where it is so already.
+    /// What a login there would come to is asked of the policy in force for each of the people: modes of groups, rules,
+    /// exemptions and grace count, and who would be refused is named. Ends with exit code 7 where something would
+    /// change, 0 where it is so already.
     #[command(after_long_help = help::PAM_PLAN)]
     Plan {
         #[command(flatten)]
@@ -22,9 +24,10 @@ pub(crate) enum Pam {
     },
     /// Put the second factor in front of services, on trial until a login through each was seen
     ///
+    /// Whoever runs it must be one whom the policy asks for a code there, and have a factor.
     /// The rollback is armed before anything changes. Then you log in, in another terminal, once through each
     /// service; whatever was not proven in time is put back, and so is everything at Ctrl-C, when this
-    /// terminal goes, and at the next boot. Sessions that are open stay open.
+    /// terminal goes, and, with systemd, at the next boot. Sessions that are open stay open.
     #[command(after_long_help = help::PAM_APPLY)]
     Apply {
         #[command(flatten)]
@@ -53,7 +56,7 @@ pub(crate) enum Pam {
     ///
     /// Where a file still is what the trial left, it gets the bytes back that it had before; where somebody has
     /// changed it since, only the lines of mfactl are taken out, and that is said. The timer of a trial, and
-    /// the next boot after one that was cut short, run this too.
+    /// the next boot after one that was cut short, run this too; without systemd no boot does.
     Rollback {
         /// Only that trial
         #[arg(long, hide = true, value_name = "ID")]
@@ -83,21 +86,11 @@ pub(crate) struct PamWish {
     /// What comes before the code at sshd [default: either; key, where sshd takes no passwords]
     #[arg(long)]
     pub(crate) first: Option<First>,
-    /// The module that makes way, in its own place
-    #[arg(long, value_name = "MODULE", value_parser = ["pam_google_authenticator", "pam_oath"])]
+    /// The module that makes way, in its own place [default: the one that has made way already]
+    #[arg(long, value_name = "MODULE", value_parser = PEERS)]
     pub(crate) replace: Option<String>,
-    /// Let root in by key alone from this network: the way in that needs neither mfad nor its module
-    #[arg(long, value_name = "NETWORK", value_parser = network)]
-    pub(crate) break_glass_from: Option<String>,
-}
-
-/// An address, or one with a prefix length; not everything there is.
-fn network(text: &str) -> Result<String, &'static str> {
-    let (address, length) =
-        text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
-    let address: std::net::IpAddr =
-        address.parse().map_err(|_| "an address, or a network as 192.0.2.0/24")?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let is_network = |length: &str| length.parse::<u8>().is_ok_and(|length| (1..=most).contains(&length));
-    if length.is_none_or(is_network) { Ok(text.to_owned()) } else { Err("a network as 192.0.2.0/24") }
+    /// Let root in by key alone from this network, or from `none`: the way in that needs neither mfad nor its module
+    /// [default: as it was put in place]
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) break_glass_from: Option<KeyFrom>,
 }

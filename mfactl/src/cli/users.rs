@@ -63,7 +63,7 @@ pub(crate) enum User {
     Unlock {
         #[command(flatten)]
         change: Change,
-        /// Also forget codes that a wrong clock let the account see from the future
+        /// Also forget codes that a wrong clock let the account see from the future, and believe the clock as it is
         #[arg(long)]
         clock: bool,
     },

@@ -7,7 +7,7 @@ use super::host::{Host, Service};
 use super::kind::Kind;
 use super::mend::Mend;
 use super::sshd::Sshd;
-use crate::pam::glass::{console, roots_password};
+use crate::pam::glass::{account, console, roots_password};
 use crate::pam::root::is_for_root_alone;
 
 /// Looks for one.
@@ -19,7 +19,9 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let lets_root = |service: &Service| service.account.first().is_some_and(is_for_root_alone);
     let closed = host.enforced_at_sshd() && !host.service("sshd").is_some_and(lets_root);
     let by_key = sshd.is_some_and(|sshd| sshd.root_by_key() && sshd.root_has_key()) && !closed;
-    if by_key {
+    // Whether root's account has expired is for root to ask.
+    let account = if geteuid().is_root() { account::is_open() } else { Ok(()) };
+    if by_key && account.is_ok() {
         return;
     }
     if !geteuid().is_root() {
@@ -29,23 +31,22 @@ pub(super) fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
             Mend::ByHand("sudo mfactl doctor".into()),
         );
     }
-    if console(&host.files) {
+    if console(&host.files).is_ok() {
         return;
     }
-    let (detail, spot, mend) = if roots_password() {
-        (
-            "the console asks mfad, and root has no key that is enough",
-            "/etc/pam.d/login",
-            "mfactl pam remove login",
-        )
+    let (detail, file, mend) = if let Err(shut) = account {
+        (shut.why, shut.file, shut.mend)
+    } else if roots_password() {
+        let detail = "the console asks mfad, and root has no key that is enough";
+        (detail.to_owned(), "/etc/pam.d/login", "mfactl pam remove login")
     } else {
-        ("root has no password, and no key that is enough", "/etc/shadow", "passwd root")
+        ("root has no password, and no key that is enough".to_owned(), "/etc/shadow", "passwd root")
     };
     report.found(Finding {
         kind: Kind::NoBreakGlass,
         subject: "root".into(),
-        spot: Some(Spot::file(spot)),
-        detail: detail.into(),
+        spot: Some(Spot::file(file)),
+        detail,
         mend: Mend::ByHand(mend.into()),
     });
 }

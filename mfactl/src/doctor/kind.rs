@@ -91,12 +91,15 @@ kinds! {
     MaxAuthTriesLow "max-auth-tries-low" Warning "sshd hangs up before the question" "Each key that a client offers is a try of MaxAuthTries.";
     UseDns "use-dns" Info "sshd looks up the names of its clients" "What logs show is a name that the other side chose, and a slow name server delays every login.";
     KeyWithoutTouch "key-without-touch" Warning "a security key that counts as a factor signs without a touch" "no-touch-required: whoever gets at the machine that it is plugged into logs in here, and mfad cannot tell.";
+    KeyTouchUnasked "key-touch-unasked" Info "a program may have sshd take security keys without a touch" "Where AuthorizedKeysCommand says no-touch-required, an enrolled key logs in untouched, and neither mfad nor doctor can tell.";
     KeyPinUnasked "key-pin-unasked" Warning "sshd asks security keys for no PIN, and the policy does" "A key whose user gave a PIN when it was enrolled may log in without one: sshd tells nobody what it was told.";
     OldKeyword "old-keyword" Info "a setting of sshd's has an old name" "ChallengeResponseAuthentication may be gone in a next release, and what it says with it.";
     // sudo.
     SudoersBroken "sudoers-broken" Critical "sudo does not take its settings" "Nobody can use sudo, or a file of it has no effect.";
     SudoersNopasswd "sudoers-nopasswd" Warning "NOPASSWD: sudo asks nothing" "Whoever has a session there runs these commands without a code.";
     SudoersNoAuthenticate "sudoers-no-authenticate" Critical "!authenticate: sudo asks nobody" "PAM's auth phase is left out: no password and no code.";
+    SudoersExemptGroup "sudoers-exempt-group" Critical "exempt_group: sudo asks the members of a group nothing" "PAM's auth phase is left out for them: no password and no code.";
+    SudoOtherService "sudo-other-service" Critical "sudo uses another PAM service, which asks for no code" "The stack that is looked after is not the one that is used.";
     SudoersOtherPassword "sudoers-other-password" Warning "sudo asks for another's password" "Then it asks for that one's code as well, which is not the code of who sits there.";
     SudoersLongTimestamp "sudoers-long-timestamp" Warning "sudo remembers for long" "Whoever comes to an open session runs commands as root without a code.";
     // mfad.
@@ -104,7 +107,8 @@ kinds! {
     SettingsBroken "settings-broken" Critical "mfad's settings are broken" "The last good ones are in force, or everybody is refused.";
     SettingRenamed "setting-renamed" Info "a setting of mfad's has an old name" "The old name is accepted for two releases, and then the settings are broken.";
     SettingDoubtful "setting-doubtful" Info "what a setting says cannot be meant" "It does nothing, or not what it seems to: `mfad --check` says the same of it.";
-    ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe: stacks ask mfad, and mfad lets everybody through.";
+    NameOfNobody "name-of-nobody" Warning "the settings name somebody who is not there" "What they say of that user, or of that group, is about nobody: whoever was meant is asked like everybody else.";
+    ModeAsksNobody "mode-asks-nobody" Warning "the policy asks nobody" "Its mode is off or observe, and no group's is another: stacks ask mfad, and mfad lets everybody through.";
     SettingsModes "settings-modes" Critical "others than root can change mfad's settings" "mfad does not take them; who can write them decides who is asked.";
     KeyMissing "key-missing" Critical "the key is not there" "mfad does not start without, and no factor can be read.";
     KeyModes "key-modes" Critical "others than mfad can read the key" "With it and the store, every seed can be read. mfad does not start with such a key.";

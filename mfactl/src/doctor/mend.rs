@@ -40,16 +40,24 @@ impl Mend {
         Self::ByHand(format!("mfactl pam apply {}", quoted(service)))
     }
 
-    /// The package's own file put back.
+    /// The package's own files put back, out of the file that it was installed from: it is in no repository.
     pub(super) fn reinstall() -> Self {
-        let command = if Path::new("/usr/bin/apt-get").exists() {
-            "apt-get install --reinstall mfad"
-        } else if Path::new("/usr/bin/dnf").exists() {
-            "dnf reinstall mfad"
+        let (version, machine) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+        Self::ByHand(if Path::new("/usr/bin/apt-get").exists() {
+            format!("apt-get install --reinstall ./mfad_{version}-1_{}.deb", debians(machine))
         } else {
-            "zypper install --force mfad"
-        };
-        Self::ByHand(command.into())
+            format!("rpm --upgrade --replacepkgs ./mfad-{version}-1.{machine}.rpm")
+        })
+    }
+}
+
+/// What Debian calls a kind of machine.
+fn debians(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "i386",
+        other => other,
     }
 }
 

@@ -61,7 +61,8 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
     enforced(host, report);
     let mode = host.setting("policy", "mode").and_then(toml::Value::as_str).unwrap_or_default();
-    if matches!(mode, "off" | "observe") && host.services.iter().any(Service::asks) {
+    let asks_nobody = matches!(mode, "off" | "observe") && !a_group_is_asked(host);
+    if asks_nobody && host.services.iter().any(Service::asks) {
         let spot = line_of_mode();
         let mend = match mend::on_line(&spot, "s/\"(off|observe)\"/\"optional\"/") {
             Mend::Run(command) => Mend::Run(format!("{command} && mfad --check && {}", reload())),
@@ -77,11 +78,20 @@ pub(super) fn look(host: &Host, report: &mut Report) {
     }
 }
 
+/// Whether a group is ahead of the others, as in the first stage of a rollout.
+fn a_group_is_asked(host: &Host) -> bool {
+    let groups = host.settings.as_ref().and_then(|settings| settings.get("group")?.as_table());
+    let modes = groups.into_iter().flat_map(Table::values).filter_map(|group| group.get("mode")?.as_str());
+    modes.into_iter().any(|mode| matches!(mode, "optional" | "required"))
+}
+
 /// What `mfad --check` warns of: settings by their old names, and what cannot be meant.
 fn warned(said: &str, report: &mut Report) {
     for warning in said.lines().filter_map(|line| line.strip_prefix("mfad: warning: ")) {
         if warning.contains("is called ") {
             renamed(warning, report);
+        } else if warning.contains(": a name service fails: ") {
+            report.cannot_look("names-of-settings", warning, Mend::ByHand("mfad --check".into()));
         } else if !warning.contains(": ended on ") {
             doubtful(warning, report); // of what is over, `exemptions` tells
         }
@@ -95,13 +105,24 @@ fn doubtful(warning: &str, report: &mut Report) {
     let file = if file.starts_with('/') { file } else { FILE };
     let spot = Spot { file: file.into(), line: line.parse().ok() };
     let (subject, detail) = said.split_once(": ").or_else(|| said.split_once(' ')).unwrap_or((at, said));
+    let (kind, subject, detail) = match nobody(detail) {
+        Some(name) => (Kind::NameOfNobody, name, said),
+        None => (Kind::SettingDoubtful, subject, detail),
+    };
     report.found(Finding {
-        kind: Kind::SettingDoubtful,
+        kind,
         subject: subject.into(),
         mend: Mend::edit(&spot),
         spot: Some(spot),
         detail: detail.into(),
     });
+}
+
+/// `there is no group "opps" on this host`: whom there is not.
+fn nobody(said: &str) -> Option<&str> {
+    let rest =
+        said.strip_prefix("there is no user \"").or_else(|| said.strip_prefix("there is no group \""))?;
+    rest.strip_suffix("\" on this host")
 }
 
 /// `FILE: policy.account_enforce: is called …`.

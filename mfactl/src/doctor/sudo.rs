@@ -39,7 +39,7 @@ pub(super) fn look(host: &Host, report: &mut Report) {
         let why = format!("rules of a directory ({source}) are not read");
         report.cannot_look("sudoers-directory", why, Mend::ByHand("sudo -l -U root".into()));
     }
-    if let Err(error) = file(Path::new(FILE), 0, report) {
+    if let Err(error) = file(host, Path::new(FILE), 0, report) {
         let show = Mend::ByHand("sudo -l -U root".into());
         report.cannot_look("sudoers", error, show);
     }
@@ -70,7 +70,7 @@ fn broken(said: &str, report: &mut Report) {
     });
 }
 
-fn file(path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
+fn file(host: &Host, path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
     for line in lines(&text) {
@@ -85,11 +85,11 @@ fn file(path: &Path, depth: usize, report: &mut Report) -> std::io::Result<()> {
             Some(files) if depth < DEPTH => {
                 for inner in files {
                     let inner = path.parent().unwrap_or(Path::new("/etc")).join(inner);
-                    file(&inner, depth + 1, report)?;
+                    file(host, &inner, depth + 1, report)?;
                 }
             }
             Some(_) => {}
-            None => rule(path, &line, report),
+            None => rule(path, &line, &|service| host.asks(service), report),
         }
     }
     Ok(())
@@ -141,8 +141,11 @@ fn folder(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What one line takes away.
-fn rule(path: &Path, whole: &Line, report: &mut Report) {
+/// What a setting may be given, in quotes or without.
+const VALUE: &str = "(\"[^\"]*\"|[^,[:space:]]+)";
+
+/// What one line takes away. `asks`: whether a PAM service of that name asks for a factor.
+fn rule(path: &Path, whole: &Line, asks: &dyn Fn(&str) -> bool, report: &mut Report) {
     let line = whole.text.split(" #").next().unwrap_or_default().trim();
     let spot = Spot { file: path.to_owned(), line: Some(whole.number) };
     let mut found = |kind: Kind, subject: &str, script: &str| {
@@ -170,6 +173,12 @@ fn rule(path: &Path, whole: &Line, report: &mut Report) {
             "targetpw" | "rootpw" | "runaspw" => {
                 found(Kind::SudoersOtherPassword, name, &format!("s/\\b{name}\\b/!{name}/"));
             }
+            "exempt_group" => found(Kind::SudoersExemptGroup, unquoted(value), &left_out(name)),
+            "pam_service" | "pam_login_service" | "pam_askpass_service" if !asks(unquoted(value)) => {
+                let right = if name == "pam_login_service" && asks("sudo-i") { "sudo-i" } else { "sudo" };
+                let script = format!("s/(\\b{name}[[:space:]]*=[[:space:]]*){VALUE}/\\1{right}/");
+                found(Kind::SudoOtherService, name, &script);
+            }
             // Negative: for ever.
             "timestamp_timeout"
                 if value.parse::<f64>().is_ok_and(|minutes| !(0.0..=LONG).contains(&minutes)) =>
@@ -185,13 +194,24 @@ fn rule(path: &Path, whole: &Line, report: &mut Report) {
     }
 }
 
+fn unquoted(value: &str) -> &str {
+    value.trim_matches('"')
+}
+
+/// Takes a setting out of its list; the line with it, where it stands alone: an empty list is an error.
+fn left_out(name: &str) -> String {
+    let setting = format!("\\b{name}[[:space:]]*=[[:space:]]*{VALUE}");
+    format!("{{s/,[[:space:]]*{setting}//;t;s/{setting}[[:space:]]*,[[:space:]]*//;t;d}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn kinds(line: &str) -> Vec<Kind> {
         let mut report = Report::default();
-        rule(Path::new(FILE), &Line { number: 7, lines: 1, text: line.to_owned() }, &mut report);
+        let asks = |service: &str| matches!(service, "sudo" | "sudo-i" | "doas");
+        rule(Path::new(FILE), &Line { number: 7, lines: 1, text: line.to_owned() }, &asks, &mut report);
         report.findings.iter().map(|finding| finding.kind).collect()
     }
 
@@ -203,7 +223,16 @@ mod tests {
         assert_eq!(kinds("Defaults env_reset, targetpw"), [Kind::SudoersOtherPassword]);
         assert_eq!(kinds("Defaults timestamp_timeout=-1"), [Kind::SudoersLongTimestamp]);
         assert_eq!(kinds("Defaults timestamp_timeout = 120"), [Kind::SudoersLongTimestamp]);
-        for fine in ["al ALL=(ALL) ALL", "Defaults !targetpw,timestamp_timeout=0", "Defaults authenticate"] {
+        assert_eq!(kinds("Defaults exempt_group = \"wheel\""), [Kind::SudoersExemptGroup]);
+        assert_eq!(kinds("Defaults:al pam_service=other"), [Kind::SudoOtherService]);
+        assert_eq!(kinds("Defaults env_reset, pam_login_service = \"login\""), [Kind::SudoOtherService]);
+        assert_eq!(kinds("Defaults pam_askpass_service=x"), [Kind::SudoOtherService]);
+        for fine in [
+            "al ALL=(ALL) ALL",
+            "Defaults !targetpw,timestamp_timeout=0",
+            "Defaults authenticate",
+            "Defaults pam_service=doas, pam_login_service=\"sudo-i\"",
+        ] {
             assert_eq!(kinds(fine), [], "{fine}");
         }
     }

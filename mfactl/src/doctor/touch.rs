@@ -1,23 +1,23 @@
 //! Security keys that count as a factor, and that sshd lets sign without a touch: `no-touch-required` before them
-//! in `authorized_keys`. sshd hands over no touch at a login, so mfad cannot see the difference.
+//! in `authorized_keys`, or in what a program says in its place. sshd hands over no touch at a login, so mfad cannot
+//! see the difference. Of certificates nothing is looked for: none counts as a factor.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use data_encoding::{BASE64, BASE64_NOPAD};
 use mfa_proto::admin::UserRow;
 use mfa_proto::identity::escaped;
 use nix::unistd::User;
-use sha2::{Digest, Sha256};
 
 use super::finding::{Finding, Report, Spot};
 use super::host::Host;
 use super::kind::Kind;
 use super::mend::{self, Mend};
 use super::sshd::Sshd;
+use crate::bus::Bus;
+use crate::pam::sshd::{Key, place};
 use crate::run;
 
-/// The option, which sshd takes in any case of letters.
+/// The option.
 const OPTION: &str = "no-touch-required";
 /// What takes it out of a line, whatever stands beside it.
 const TAKEN_OUT: &str = "s/,no-touch-required|no-touch-required,?//I";
@@ -27,6 +27,7 @@ const LONGEST: &str = "1048576";
 /// Looks at the keys of all who have more than one factor: a security key comes after an app.
 pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) {
     let (Some(bus), Some(sshd)) = (&host.bus, sshd) else { return };
+    by_command(host, bus, sshd, report).await;
     let Some(files) = sshd.key_files() else { return };
     for row in host.accounts.iter().filter(|row| row.factors > 1) {
         let name = escaped(&row.name);
@@ -63,6 +64,28 @@ pub(super) async fn look(host: &Host, sshd: Option<&Sshd>, report: &mut Report) 
     }
 }
 
+/// Looks whether a program may say of an enrolled key that it needs no touch. Whoever holds one is enough.
+async fn by_command(host: &Host, bus: &Bus, sshd: &Sshd, report: &mut Report) {
+    let Some((program, spot, mend)) = sshd.keys_by_command() else { return };
+    for row in host.accounts.iter().filter(|row| row.factors > 1) {
+        let factors = match bus.user_show(&row.name).await {
+            Ok(shown) => shown.factors,
+            Err(failure) => {
+                let whose = mend::quoted(&escaped(&row.name));
+                return report.cannot_look(
+                    "security-keys",
+                    failure,
+                    Mend::ByHand(format!("mfactl user show {whose}")),
+                );
+            }
+        };
+        if factors.iter().any(|factor| !factor.key.is_empty()) {
+            let (kind, subject) = (Kind::KeyTouchUnasked, "sshd".into());
+            return report.found(Finding { kind, subject, spot: Some(spot), detail: program, mend });
+        }
+    }
+}
+
 /// A key that signs without a touch.
 struct Untouched {
     spot: Spot,
@@ -88,22 +111,6 @@ fn untouched(row: &UserRow, patterns: &str) -> Result<Vec<Untouched>, String> {
     Ok(found)
 }
 
-/// The file that a pattern of sshd's means for that user (`sshd_config(5)`, TOKENS).
-fn place(pattern: &str, user: &User) -> PathBuf {
-    let mut path = Vec::new();
-    let mut rest = pattern.bytes();
-    while let Some(byte) = rest.next() {
-        match (byte, if byte == b'%' { rest.next() } else { None }) {
-            (b'%', Some(b'h')) => path.extend_from_slice(user.dir.as_os_str().as_bytes()),
-            (b'%', Some(b'u')) => path.extend_from_slice(user.name.as_bytes()),
-            (b'%', Some(b'U')) => path.extend_from_slice(user.uid.to_string().as_bytes()),
-            (b'%', Some(other)) => path.push(other),
-            (byte, _) => path.push(byte),
-        }
-    }
-    user.dir.join(std::ffi::OsStr::from_bytes(&path))
-}
-
 /// A file as that user can read it, and sshd does: never with root's rights, since a link may lead anywhere.
 /// What reads it has no terminal, which the user's processes could type into. `None`: there is none to read.
 fn read(path: &Path, user: &User) -> Result<Option<String>, String> {
@@ -120,48 +127,7 @@ fn read(path: &Path, user: &User) -> Result<Option<String>, String> {
 
 /// The fingerprint of the security key of a line of `authorized_keys` that takes it without a touch.
 fn without_touch(line: &str) -> Option<String> {
-    let line = line.trim_start();
-    if line.starts_with('#') {
-        return None;
-    }
-    let (options, rest) = line.split_at(end_of_options(line));
-    let mut rest = rest.split_whitespace();
-    let (kind, blob) = (rest.next()?, rest.next()?);
-    let is_it = |option: &str| option.eq_ignore_ascii_case(OPTION);
-    if !kind.starts_with("sk-") || !outside_quotes(options).split(',').any(is_it) {
-        return None;
-    }
-    let blob = BASE64.decode(blob.as_bytes()).ok()?;
-    Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob))))
-}
-
-/// Where the options end: at the first white space that is not in quotes (`sshd(8)`, the format of `authorized_keys`).
-fn end_of_options(line: &str) -> usize {
-    let (mut quoted, mut before) = (false, ' ');
-    for (at, c) in line.char_indices() {
-        match c {
-            '"' if before != '\\' => quoted = !quoted,
-            ' ' | '\t' if !quoted => return at,
-            _ => {}
-        }
-        before = c;
-    }
-    line.len()
-}
-
-/// The options without what stands in quotes: a command may hold any word.
-fn outside_quotes(options: &str) -> String {
-    let (mut quoted, mut before) = (false, ' ');
-    let mut kept = String::new();
-    for c in options.chars() {
-        match c {
-            '"' if before != '\\' => quoted = !quoted,
-            c if !quoted => kept.push(c),
-            _ => {}
-        }
-        before = c;
-    }
-    kept
+    Key::of(line).filter(|key| key.kind.starts_with("sk-") && key.has(OPTION))?.fingerprint()
 }
 
 #[cfg(test)]
@@ -195,20 +161,6 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(without_touch(&line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_of_sshd_means_a_file_of_the_user() {
-        let mut user = User::from_uid(0.into()).unwrap().unwrap();
-        user.dir = "/home/al".into();
-        user.name = "al".into();
-        for (pattern, path) in [
-            (".ssh/authorized_keys", "/home/al/.ssh/authorized_keys"),
-            ("%h/keys", "/home/al/keys"),
-            ("/etc/keys/%u.%U%%", "/etc/keys/al.0%"),
-        ] {
-            assert_eq!(place(pattern, &user), Path::new(path));
         }
     }
 

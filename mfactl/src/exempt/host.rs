@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::row::Row;
 use crate::pam::family::Family;
-use crate::pam::glass::ways;
+use crate::pam::glass::Ways;
 use crate::pam::line::Facility;
 use crate::pam::root::is_for_root_alone;
 use crate::pam::sshd::{Block, CONFIG, blocks};
@@ -16,7 +16,6 @@ use crate::pam::walk::OURS;
 pub(super) fn rows() -> Vec<Row> {
     let files = Files::of_this_host();
     let mut rows = Vec::new();
-    let mut protects_sshd = false;
     for service in files.services() {
         if Family::of(service.as_ref()).is_err() {
             continue;
@@ -24,11 +23,10 @@ pub(super) fn rows() -> Vec<Row> {
         for facility in [Facility::Auth, Facility::Account] {
             let steps = files.stack(&service, facility).unwrap_or_default();
             let Some(ours) = steps.iter().position(|step| step.asks(OURS)) else { continue };
-            protects_sshd |= service == "sshd";
             rows.extend(steps[..ours].iter().filter_map(|step| of_line(step, &service, facility)));
         }
     }
-    for way in ways(&files, protects_sshd, None) {
+    for way in Ways::now(&files).open {
         rows.push(Row { reason: format!("needs no mfad: {way}"), ..glass() });
     }
     let found = blocks(Path::new(CONFIG), Path::new("")).unwrap_or_default();

@@ -34,22 +34,31 @@ pub(crate) fn block(takes_out: &str, was: &[&str], lines: &[String]) -> String {
 /// The text without our blocks, with what stood in their places. A block that does not end is left as it
 /// is: somebody has changed it.
 pub(crate) fn without_blocks(text: &str) -> String {
+    parts(text).into_iter().map(|(line, _)| line).collect()
+}
+
+/// The lines that our blocks stand for.
+pub(crate) fn made_way(text: &str) -> String {
+    parts(text).into_iter().filter(|(_, stands)| !stands).map(|(line, _)| line).collect()
+}
+
+/// Every line but those of ours, and whether it stands there: what a block stands for does not.
+fn parts(text: &str) -> Vec<(&str, bool)> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut kept = String::with_capacity(text.len());
+    let mut parts = Vec::with_capacity(lines.len());
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         let end = line.starts_with(BEGINS).then(|| ends(&lines[at + 1..])).flatten();
         let Some(length) = end else {
-            kept.push_str(line);
+            parts.push((*line, true));
             at += 1;
             continue;
         };
-        for was in lines[at + 1..][..length].iter().filter_map(|line| line.strip_prefix(WAS)) {
-            kept.push_str(was);
-        }
+        let was = lines[at + 1..][..length].iter().filter_map(|line| line.strip_prefix(WAS));
+        parts.extend(was.map(|line| (line, false)));
         at += length + 2;
     }
-    kept
+    parts
 }
 
 /// How many lines stand before the mark at the end.
@@ -71,6 +80,7 @@ mod tests {
         assert!(with.contains("\n#was: auth include x\nauth substack x\n# mfad ends\n"), "{with}");
         assert_eq!(without_blocks(&with), before);
         assert_eq!(without_blocks(before), before);
+        assert_eq!(made_way(&with), "auth include x\n");
     }
 
     #[test]

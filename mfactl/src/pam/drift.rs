@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::gate::{OURS, exceptions};
+use super::glass;
 use super::sshd::{Block, CONFIG, blocks};
 
 /// A block that stands on one side only.
@@ -33,7 +34,10 @@ pub(crate) fn drift() -> Result<Vec<Drift>, String> {
     if !Path::new(OURS).exists() {
         return Ok(Vec::new());
     }
-    let ours = blocks(Path::new(OURS), Path::new(CONFIG))?;
+    // The way in that needs no mfad is of our file alone.
+    let glass = glass::block()?.map(|block| block.place);
+    let mut ours = blocks(Path::new(OURS), Path::new(CONFIG))?;
+    ours.retain(|block| Some(&block.place) != glass.as_ref());
     Ok(between(&ours, &exceptions()?))
 }
 
@@ -42,13 +46,8 @@ fn between(ours: &[Block], others: &[Block]) -> Vec<Drift> {
         blocks.iter().any(|other| (&other.criteria, &other.methods) == (&block.criteria, &block.methods))
     };
     let unheard = others.iter().filter(|block| !has(ours, block)).cloned().map(Drift::Unheard);
-    let stays = |block: &&Block| block.excepts() && !is_break_glass(block) && !has(others, block);
+    let stays = |block: &&Block| block.excepts() && !has(others, block);
     unheard.chain(ours.iter().filter(stays).cloned().map(Drift::Stays)).collect()
-}
-
-/// The way in that needs no mfad is of our file alone.
-fn is_break_glass(block: &Block) -> bool {
-    block.criteria.starts_with("User root Address ")
 }
 
 #[cfg(test)]
@@ -65,13 +64,15 @@ mod tests {
     fn a_block_on_one_side_only_is_found_with_its_side() {
         let (deploy, git) = (block("User deploy", "publickey"), block("User git", "publickey"));
         let all = block("all", "keyboard-interactive");
-        let glass = block("User root Address 192.0.2.0/24", "publickey");
-        let ours = [glass, deploy.clone(), all];
+        let ours = [deploy.clone(), all];
         assert_eq!(between(&ours, std::slice::from_ref(&deploy)), []);
         assert_eq!(
             between(&ours, std::slice::from_ref(&git)),
             [Drift::Unheard(git.clone()), Drift::Stays(deploy.clone())]
         );
+        // One for root that was copied is like any other.
+        let root = block("User root Address 192.0.2.0/24", "publickey");
+        assert_eq!(between(std::slice::from_ref(&root), &[]), [Drift::Stays(root.clone())]);
         // Of the same name with other methods, it is another.
         let either = block("User deploy", "any");
         assert_eq!(

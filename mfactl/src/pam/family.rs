@@ -55,6 +55,11 @@ impl Family {
     }
 }
 
+/// What they are called, for people.
+pub(crate) fn names(families: &[Family]) -> String {
+    families.iter().map(|family| family.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Letters, digits and `-_.`, not hidden. In lower case: libpam makes it so, whatever the host says.
 fn is_service_name(name: &str) -> bool {
     !name.is_empty()

@@ -9,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::block::block;
-use super::glass::lets_root_in;
+use super::glass::{self, lets_root_in};
 use super::place::{Change, First};
 use super::sshd::{Block, CONFIG, Effective, Visitor, begins_with_include_of, blocks, in_network};
 
@@ -160,8 +160,10 @@ fn ours(first: First, glass_from: Option<&str>, exceptions: &[Block]) -> String 
     );
     if let Some(network) = glass_from {
         text.push_str(&format!(
-            "# The way in that needs no mfad: root by key, from here only.\nMatch User root Address {network}\n    \
-             AuthenticationMethods publickey\n    PermitRootLogin prohibit-password\n"
+            "# The way in that needs no mfad: root by key, from here only.\nMatch {}{network}\n    \
+             AuthenticationMethods publickey\n    {} prohibit-password\n",
+            glass::WHOM,
+            glass::ROOT
         ));
     }
     for block in exceptions {
@@ -203,10 +205,7 @@ impl Copy {
         let root = effective.value("permitrootlogin");
         let lets_in = matches!(root, "yes" | "prohibit-password" | "without-password");
         if !lets_root_in(&effective) {
-            return Err(format!(
-                "root would not come in by key from {network}: AllowUsers, DenyUsers, AllowGroups and DenyGroups must \
-                 let root in by name"
-            ));
+            return Err(format!("root would not come in by key from {network}: {}", glass::NOT_BY_NAME));
         }
         if effective.methods() == "publickey" && lets_in && effective.is("pubkeyauthentication") {
             return Ok(());

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::family::Family;
 use super::fingerprint::{Gatekeeper, fingerprint};
 use super::gate::{self, Gate, gate};
-use super::glass::{Way, needs_no_module, ways};
-use super::place::{Change, First, Glass, ROOTS, Wanted, place};
+use super::glass::{self, KeyFrom, Ways};
+use super::place::{Change, First, Glass, Wanted, place};
 use super::proof::Proof;
 use super::stack::Files;
 use crate::failure::Failure;
@@ -18,10 +18,10 @@ pub(crate) struct Wish {
     pub(crate) families: Vec<Family>,
     /// What comes before the code; none: what the service has.
     pub(crate) first: Option<First>,
-    /// Which other module makes way.
+    /// Which other module makes way; none: the one that has, if any.
     pub(crate) replace: Option<String>,
-    /// From which network root's key lets in, whatever happens.
-    pub(crate) glass_from: Option<String>,
+    /// From which network root's key lets in, whatever happens; none: from the one that it has.
+    pub(crate) glass_from: Option<KeyFrom>,
 }
 
 /// One service, proved.
@@ -45,9 +45,7 @@ pub(crate) struct Plan {
     /// What sshd is told, where it is one of them.
     pub(crate) gate: Option<Gate>,
     /// The ways in as root that need no mfad, then.
-    pub(crate) glass: Vec<Way>,
-    /// What root's key lacks where it was to be one, for people; none: nothing.
-    pub(crate) lacks: Option<String>,
+    pub(crate) glass: Ways,
     /// Of the effective result: equal on hosts that let in alike.
     pub(crate) hash: String,
 }
@@ -55,6 +53,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// Works it out over the files of this host.
     pub(crate) fn of(wish: &Wish) -> Result<Self, Failure> {
+        let sshd = wish.families.iter().find(|family| family.name == "sshd");
+        let glass_from = if sshd.is_some() { glass_from(wish)? } else { None };
         let mut files = Files::of_this_host();
         let (mut changes, mut services) = (Vec::new(), Vec::new());
         for family in &wish.families {
@@ -68,7 +68,7 @@ impl Plan {
                 }
                 let refuse = |why| Failure::GivenUp(format!("{name}: {why}; nothing was changed"));
                 let glass =
-                    if name == "sshd" && wish.glass_from.is_some() { Glass::RootsKey } else { Glass::Whole };
+                    if name == "sshd" && glass_from.is_some() { Glass::RootsKey } else { Glass::Whole };
                 let wanted = Wanted { first, replace: wish.replace.as_deref(), glass };
                 let placed = place(&files, name, wanted).map_err(refuse)?;
                 if let Some(change) = placed.change {
@@ -79,21 +79,21 @@ impl Plan {
             }
             debug_assert!(services.len() > before);
         }
-        let sshd = wish.families.iter().find(|family| family.name == "sshd");
         let gate = sshd.map(|family| {
-            gate(first_of(wish, family), wish.glass_from.as_deref())
+            gate(first_of(wish, family), glass_from.as_deref())
                 .map_err(|why| Failure::GivenUp(format!("sshd: {why}; nothing was changed")))
         });
         let gate = gate.transpose()?;
         changes.extend(gate.iter().flat_map(|gate| gate.changes.iter().cloned()));
-        let glass = ways(&files, sshd.is_some(), wish.glass_from.as_deref());
-        let by_roots_key = sshd.is_some() && wish.glass_from.is_some();
-        let lacks = (by_roots_key && !needs_no_module(&files)).then(roots_lines);
+        let glass = match sshd {
+            Some(_) => Ways::planned(&files, glass_from.as_deref()),
+            None => Ways::now(&files),
+        };
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let keeper =
             gate.as_ref().map(|gate| Gatekeeper { methods: gate.methods.into(), told: gate.told.clone() });
         let hash = fingerprint(&files, &names, keeper.as_ref());
-        Ok(Self { families: wish.families.clone(), changes, services, gate, glass, lacks, hash })
+        Ok(Self { families: wish.families.clone(), changes, services, gate, glass, hash })
     }
 
     /// The files that sshd reads itself.
@@ -102,17 +102,18 @@ impl Plan {
     }
 }
 
-/// The lines that are not there because ours were placed by hand.
-fn roots_lines() -> String {
-    format!(
-        "root's key needs the file of pam_mfa.so, whose account line was placed by hand; before it belong:\n  {}\n",
-        ROOTS.join("\n  ")
-    )
-}
-
 /// What comes first at a family: at sshd what is wished, or what it asks for now; a password elsewhere.
 fn first_of(wish: &Wish, family: &Family) -> First {
     if family.name == "sshd" { wish.first.unwrap_or_else(gate::usual) } else { First::Password }
+}
+
+/// From which network root's key lets in: what is wished, or what our own file has.
+fn glass_from(wish: &Wish) -> Result<Option<String>, Failure> {
+    match &wish.glass_from {
+        Some(KeyFrom::Network(network)) => Ok(Some(network.clone())),
+        Some(KeyFrom::Nowhere) => Ok(None),
+        None => glass::kept().map_err(|why| Failure::GivenUp(format!("{why}; nothing was changed"))),
+    }
 }
 
 fn unread(name: &str, error: std::io::Error) -> Failure {

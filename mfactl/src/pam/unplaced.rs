@@ -22,6 +22,8 @@ pub(crate) enum Unplaced {
     NotThere(String),
     /// The module to replace takes password and code in one field.
     OneField(String),
+    /// This line of it would make way for the key, and brings more than what asks for a password.
+    BringsMore(usize),
     /// No place is proved to protect; what is wrong with the best one.
     NotProved(Vec<Flaw>),
 }
@@ -48,6 +50,11 @@ impl fmt::Display for Unplaced {
             Self::OneField(module) => {
                 write!(f, "{module} takes password and code in one field here (forward_pass); {by_hand}")
             }
+            Self::BringsMore(line) => write!(
+                f,
+                "line {line} brings more than auth lines, so it cannot make way for the key; put one include a kind of \
+                 lines there (auth include ..., account include ...)"
+            ),
             Self::NotProved(flaws) => write!(f, "no place is proved to protect:{}\n{by_hand}", list(flaws)),
         }
     }

@@ -9,7 +9,6 @@ mod not_enrolled;
 mod show;
 
 pub(crate) use self::host::{Person, who_log_in};
-pub(crate) use self::not_enrolled::Enrolled;
 
 use std::os::unix::ffi::OsStrExt;
 

@@ -39,14 +39,14 @@ pub(super) async fn list(bus: &Bus, shape: Shape) -> Result<Exit, Failure> {
 
 /// Who has a factor: by name or by uid, as mfad finds an account.
 #[derive(Default)]
-pub(crate) struct Enrolled {
+struct Enrolled {
     names: HashSet<Vec<u8>>,
     uids: HashSet<u32>,
 }
 
 impl Enrolled {
     /// Reads every account.
-    pub(crate) async fn of(bus: &Bus) -> Result<Self, Failure> {
+    async fn of(bus: &Bus) -> Result<Self, Failure> {
         let mut enrolled = Self::default();
         each(bus, |row| {
             enrolled.note(row);
@@ -64,7 +64,7 @@ impl Enrolled {
     }
 
     /// Whether that person has one.
-    pub(crate) fn has(&self, person: &Person) -> bool {
+    fn has(&self, person: &Person) -> bool {
         self.names.contains(&person.name) || self.uids.contains(&person.uid)
     }
 }

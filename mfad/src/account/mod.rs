@@ -8,6 +8,7 @@
 pub mod doors;
 mod news;
 mod open;
+mod refusals;
 mod remembered;
 mod visits;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use doors::{Admitted, Door, DoorState, Doors, Network, Shape};
 pub use news::{Change, ChangeKind, News, Used, Worry};
 pub use open::{OpenVoucher, Origin, Pending, Voucher};
+pub use refusals::{Refusals, Run};
 pub use remembered::{Anchor, Coming, MEMORIES, Memory, MemoryId, Place, Remembered, Session, Times};
 pub use visits::{Visit, Visits};
 
@@ -163,6 +165,8 @@ pub struct Later {
     pub visits: Visits,
     /// Proofs that count again for a time.
     pub remembered: Remembered,
+    /// What cost no try and was refused lately.
+    pub refusals: Refusals,
 }
 
 impl State {
@@ -350,6 +354,13 @@ impl State {
         }
         self.locked = None;
         self.doors.unlock(now)
+    }
+
+    /// Forgets what was seen of a factor that has ended: the key that it is opens nothing as a known device.
+    pub fn forget_device_of(&mut self, ended: &Factor) {
+        if let Some(signed) = ended.kind.ssh_sk().and_then(SshSk::signed) {
+            self.later.visits.forget_device(signed.key);
+        }
     }
 
     /// When a factor was last accepted.

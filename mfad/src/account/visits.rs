@@ -1,13 +1,15 @@
 //! What settled logins came with, and from where: the account's own past, as rules ask for it.
 //!
-//! A *device* is a key of this user's; a *location* is the named network that holds the address, else
-//! its autonomous system and country. Each was *seen before* where it was part of a settled login within
-//! the time of `signals.seen_within`. What a login waived or refused came with is not learnt.
+//! A *device* is a key of this user's; a *location* is the named network that holds the address (of several the one
+//! with the longest prefix, then the first by its name), else its autonomous system and country. Each was *seen before*
+//! where it was part of a settled login within the time of `signals.seen_within`. What a login came with that was
+//! refused, or let by, is not learnt, unless a security key let it by, which is a second factor. The key of a factor
+//! that ends is forgotten.
 
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{Coordinates, Fingerprint, History, Place, Rules, Seen, Signals};
+use crate::policy::{Coordinates, Fingerprint, History, Network, Place, Rules, Seen, Signals};
 
 /// The most devices, and the most locations, that an account is known by.
 pub(super) const KEPT: usize = 8;
@@ -72,7 +74,7 @@ impl Visit {
     /// Of a login with these signals, where these rules name the networks.
     pub fn of(signals: &Signals, rules: &Rules) -> Self {
         let network = signals.address.and_then(|address| {
-            let network = rules.networks.iter().find(|network| network.contains(address))?;
+            let network = Network::closest(&rules.networks, address)?;
             Some(Location::Network(network.name.clone()))
         });
         let place = signals.place.as_ref().filter(|_| signals.address.is_some());
@@ -132,6 +134,11 @@ impl Visits {
         }
     }
 
+    /// Forgets a device.
+    pub fn forget_device(&mut self, device: Fingerprint) {
+        self.devices.retain(|known| known.what != device);
+    }
+
     /// Whether learning that would change anything worth a transaction.
     pub fn learning_matters(&self, visit: &Visit, now: UnixTime) -> bool {
         let spot = visit.spot.as_ref();
@@ -179,12 +186,16 @@ mod tests {
     const SYDNEY: Coordinates = Coordinates { latitude: -3387, longitude: 15121 };
 
     fn rules() -> Rules {
-        let office = crate::policy::Network {
-            name: "office".into(),
-            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+        networks(&[("office", &["192.0.2.0/24"])])
+    }
+
+    fn networks(named: &[(&str, &[&str])]) -> Rules {
+        let network = |(name, prefixes): &(&str, &[&str])| Network {
+            name: (*name).to_owned(),
+            prefixes: prefixes.iter().map(|prefix| prefix.parse().unwrap()).collect(),
             defined_at: String::new(),
         };
-        Rules { networks: vec![office], ..Rules::default() }
+        Rules { networks: named.iter().map(network).collect(), ..Rules::default() }
     }
 
     fn signals(address: &str, country: Option<&str>, coordinates: Option<Coordinates>) -> Signals {
@@ -211,6 +222,22 @@ mod tests {
         assert_eq!(location("nowhere", Some("DE")), None, "an address that is not known is nowhere");
         let nothing = Signals { address: "203.0.113.1".parse().ok(), ..Signals::default() };
         assert_eq!(Visit::of(&nothing, &rules()), Visit::default());
+        // Of networks that overlap, the one that says most of the address; in the order of their names.
+        let overlapping = networks(&[
+            ("all", &["0.0.0.0/0", "::/0"]),
+            ("b", &["192.0.2.0/24", "10.0.0.0/8"]),
+            ("c", &["192.0.2.0/24", "10.1.0.0/16"]),
+        ]);
+        for (address, name) in [
+            ("198.51.100.1", "all"),
+            ("2001:db8::1", "all"),
+            ("192.0.2.9", "b"),
+            ("10.1.2.3", "c"),
+            ("10.2.2.3", "b"),
+        ] {
+            let location = Visit::of(&signals(address, Some("DE"), None), &overlapping).location;
+            assert_eq!(location, Some(Location::Network(name.into())), "{address}");
+        }
     }
 
     // S6

@@ -123,7 +123,7 @@ impl Auth {
     }
 
     /// Unlocks an account, opens every door and forgets its failures; with `clock`, also lowers
-    /// replay marks of the future to what the window allows now.
+    /// replay marks of the future to what the window allows now: who says so says that the clock is right now.
     pub async fn user_unlock(
         &self,
         user: Vec<u8>,
@@ -133,10 +133,11 @@ impl Auth {
     ) -> Result<u32, Failure> {
         let authority = Authority::of(proven.as_ref(), why)?;
         let id = self.account_id(user).await?;
-        self.change(id, move |_, account, now| {
+        self.change(id, move |records, account, now| {
             let doors = account.state.unlock(now);
             if clock {
                 mend_marks(account, now);
+                records.trust_clock();
             }
             Ok((Event::Unlocked { act: authority.act(), doors, clock }, doors))
         })

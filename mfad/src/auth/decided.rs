@@ -246,8 +246,31 @@ pub(super) fn account_demands(
     for_dates: UnixTime,
 ) -> AccountDemands {
     let signals = Signals { groups, ..Signals::default() };
-    let history = History::default();
-    let (now, signals) = (now.wall, &signals);
+    demands(rules, subject, uid, &signals, now, for_dates)
+}
+
+/// The same for the account of a login, whoever it is by what was typed and by what a source of names makes of it.
+pub(super) fn demands_of(
+    rules: &Rules,
+    login: &Login,
+    uid: Option<u32>,
+    now: Moment,
+    for_dates: UnixTime,
+) -> AccountDemands {
+    let Signals { groups, name, .. } = login.signals.clone();
+    let signals = Signals { groups, name, ..Signals::default() };
+    demands(rules, &login.subject, uid, &signals, now, for_dates)
+}
+
+fn demands(
+    rules: &Rules,
+    subject: &UserName,
+    uid: Option<u32>,
+    signals: &Signals,
+    now: Moment,
+    for_dates: UnixTime,
+) -> AccountDemands {
+    let (now, history) = (now.wall, History::default());
     let case = Case { subject, uid, service: None, target: None, now, for_dates, signals, history };
     // What was granted is over in some days, and lifts no demand: it only answers it for a while.
     let asked = rules.demand_at_any_time(case);

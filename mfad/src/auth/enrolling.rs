@@ -23,9 +23,9 @@ use mfa_proto::{
 };
 
 use super::{
-    decided::{AccountDemands, account_demands, decided_now},
+    decided::{AccountDemands, decided_now, demands_of},
     grace::{self, is_to_be_offered},
-    judge::{Ready, context, decide_now, ready, refuse},
+    judge::{Ready, context, decide_now, ready, refuse, refuse_uncounted},
     news, pending,
     question::{Login, Question, Stage, Target, Via},
     verdict::{Binds, Refusal, Ruling},
@@ -120,8 +120,7 @@ pub(super) fn demands(
     target: &Target,
     now: Moment,
 ) -> Result<AccountDemands, StoreError> {
-    let (groups, for_dates) = (login.signals.groups.clone(), sound.time_for_dates(&now)?);
-    Ok(account_demands(rules, &login.subject, target.uid(), groups, now, for_dates))
+    Ok(demands_of(rules, login, target.uid(), now, sound.time_for_dates(&now)?))
 }
 
 /// The enrolment that a login showed, while it lasts.
@@ -153,8 +152,7 @@ pub(super) fn begin(
     let permitted = permitted(records, now, rules, question, &account, by)?;
     let enrolled = account.state.is_enrolled() && by != Some(Voucher::Recovery);
     if enrolled || !login.attested || permitted.is_none() {
-        records.keep(&mut account)?;
-        return refuse(records, Some(&account), login, Refusal::new(Reason::MayNotEnrol), 0);
+        return refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::MayNotEnrol));
     }
     let kind = FactorKind::Totp(Totp::default());
     let pending = Pending {
@@ -232,7 +230,7 @@ pub(super) fn rule_offer(
             Ok(Ruling::Waived(permitted, why))
         }
         Decision::Ask(_) | Decision::AskAndRefuse | Decision::Deny => {
-            refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)
+            refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::Expired))
         }
     }
 }
@@ -259,7 +257,7 @@ pub(super) fn rule_shown(
     let open = shown(&account, now).filter(|pending| Some(pending.id) == id);
     let open = open.filter(|pending| pending::still_allowed(&account, pending));
     let Some(pending) = open.cloned() else {
-        return refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0);
+        return refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::Expired));
     };
     match answer {
         Answer::Code(code) => confirm(records, now, rules, account, question, pending, code),
@@ -284,10 +282,10 @@ pub(super) fn rule_shown(
                     records.audit(Some(&account), event, context(login))?;
                     Ok(Ruling::Waived(permitted, why))
                 }
-                _ => refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0),
+                _ => refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::NoCode)),
             }
         }
-        _ => refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0),
+        _ => refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::NoCode)),
     }
 }
 

@@ -56,7 +56,7 @@ impl Auth {
             let as_if = AsIf { taken: None, by_program: false, tell: &mut |this| weighed.push(this) };
             let of = (standing, account.as_ref());
             let decided = decided_as_if(sound, &rules, &login, &target, of, now, as_if)?;
-            let besides = besides(&login, standing, account.as_ref(), now);
+            let besides = besides(&rules, &login, standing, account.as_ref(), now);
             Ok(Judged { standing, uid: target.uid(), decided, weighed, besides })
         };
         let judged = self.store.read(judge).await?;
@@ -135,11 +135,23 @@ fn no_argument(said: impl Into<String>) -> Failure {
 }
 
 /// What policy does not decide, and hinders the login all the same.
-fn besides(login: &Login, standing: Standing, account: Option<&Account>, now: Moment) -> Vec<String> {
+fn besides(
+    rules: &Rules,
+    login: &Login,
+    standing: Standing,
+    account: Option<&Account>,
+    now: Moment,
+) -> Vec<String> {
     let Some(account) = account.filter(|_| standing == Standing::Enrolled) else { return Vec::new() };
     let mut besides = Vec::new();
-    if account.state.usable().next().is_none() && account.state.backup.is_none() {
+    let state = &account.state;
+    let is_taken = |kind: &str| rules.factors.allow(kind);
+    let takes_a_code = state.usable().any(|factor| is_taken(factor.kind.word()))
+        || state.backup.is_some() && is_taken("backup");
+    if state.usable().next().is_none() && state.backup.is_none() {
         besides.push("every factor of the account is disabled, by 100 wrong codes".to_owned());
+    } else if !takes_a_code {
+        besides.push("the settings take no code of a factor of the account (factors.allowed)".to_owned());
     }
     if let Some(door) = account.state.doors.iter().find(|state| state.door == login.door) {
         match door.failures.wait_left(now.wall) {

@@ -66,8 +66,9 @@ impl Auth {
                 }
             }
             records.end(id.0)?;
-            let label = account.state.factors.remove(at).label;
-            Ok(Ok(vec![Event::Ended { label }]))
+            let factor = account.state.factors.remove(at);
+            account.state.forget_device_of(&factor);
+            Ok(Ok(vec![Event::Ended { label: factor.label }]))
         })
         .await
     }

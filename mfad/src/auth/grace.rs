@@ -69,11 +69,13 @@ pub(super) fn would_end(
     }
     let (mut head, Some(uid)) = (sound.head()?, uid) else { return Ok(None) };
     let mut seen = sound.seen(uid)?;
-    let demands = rules.demanding();
-    if head.demanding() != demands.iter().map(String::as_str).collect() {
-        head.demand(&demands, (taking.at.wall, head.ran_ms_at(&taking.at)));
-        let last = taking.people.get(&uid);
-        seen = seen.or(last.map(|last| Seen { first: taking.at.wall, time: *last, offered: UnixTime(0) }));
+    let (demands, from) = (rules.demanding(), rules.required_from);
+    if !head.has_taken(&demands, from) {
+        let anew = head.begins_anew(from, taking.at.wall);
+        head.demand(&demands, from, (taking.at.wall, head.ran_ms_at(&taking.at)));
+        if let Some(last) = taking.people.get(&uid) {
+            seen = Some(there(seen, *last, taking.at.wall, anew));
+        }
     }
     ends_by(sound, rules, demanding, (uid, seen), &head, now)
 }
@@ -98,9 +100,7 @@ fn ends_by(
     let ran_ms = head.ran_ms_at(&now);
     let end = |by: &By| {
         let (since, since_ran_ms) = head.demanded_since(&rules.name(*by))?;
-        // A date that is set is for modes: a rule asks from the day it is there.
-        let from = rules.required_from.filter(|_| !matches!(by, By::Rule(_)));
-        let begins = from.map_or(since, |from| from.max(since));
+        let begins = rules.grace_begins(*by, since);
         if seen.first > begins {
             return None; // who came later was never without
         }
@@ -129,30 +129,44 @@ pub(super) fn see(
     records.see(uid, Seen { time: now, offered: if offered { now } else { before.offered }, ..before })
 }
 
-/// Stores from which date on each part of the rules demands a factor, and who was there; and forgets the dates of
-/// those that demand none any more.
-pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<(), StoreError> {
-    let demanding = rules.demanding();
+/// What is on record of a user of `/etc/passwd`, who last logged in then, once settings are taken. Those that begin
+/// `anew` ask again who is there.
+fn there(seen: Option<Seen>, last: UnixTime, now: UnixTime, anew: bool) -> Seen {
+    match seen {
+        None => Seen { first: now, time: last, offered: UnixTime(0) },
+        Some(seen) if anew => Seen { time: seen.time.max(last), ..seen },
+        Some(seen) => seen,
+    }
+}
+
+/// Stores from which date on each part of the rules demands a factor, and who was there. Gives those that demanded one
+/// before and do again, where grace goes on from that day.
+pub async fn keep_dates(store: &Store, rules: &Rules) -> Result<Vec<(String, UnixTime)>, StoreError> {
+    let (demanding, from) = (rules.demanding(), rules.required_from);
     let wanted = demanding.clone();
-    let same = move |sound: &mut Sound<'_>| {
-        Ok(sound.head()?.demanding() == wanted.iter().map(String::as_str).collect())
-    };
-    if store.read(same).await? {
-        return Ok(());
+    if store.read(move |sound| Ok(sound.head()?.has_taken(&wanted, from))).await? {
+        return Ok(Vec::new());
     }
     let names = &store.world().names;
     let last: Vec<_> = if demanding.is_empty() { Vec::new() } else { last_logins(names).collect() };
     let keep = store.write(move |records: &mut Records<'_>, now: Moment| {
-        records.demand(&demanding);
+        let anew = records.begins_anew(from);
+        let again = records.demand(&demanding, from);
         for (uid, last) in &last {
-            if records.read().seen(*uid)?.is_none() {
-                let time = last.unwrap_or(now.wall).min(now.wall);
-                records.see(*uid, Seen { first: now.wall, time, offered: UnixTime(0) })?;
+            let before = records.read().seen(*uid)?;
+            let seen = there(before, last.unwrap_or(now.wall).min(now.wall), now.wall, anew);
+            if before != Some(seen) {
+                records.see(*uid, seen)?;
             }
         }
-        Ok(())
+        Ok(again)
     });
-    keep.await.map(crate::store::Committed::into_inner)
+    let again = keep.await?.into_inner().into_iter();
+    let goes_on = |(name, since): &(String, UnixTime)| {
+        let mut parts = rules.all_demanding();
+        parts.any(|by| rules.name(by) == *name && rules.grace_begins(by, *since) == *since)
+    };
+    Ok(again.filter(goes_on).collect())
 }
 
 /// The users of `/etc/passwd`, and when each last logged in. Who has logged in before was there then, who never did is

@@ -69,9 +69,13 @@ impl Auth {
         let anchor = Anchor { host: self.world().host, session: self.session(&service, facts) };
         let mut signals = signals(&service, facts);
         signals.place = signals.address.and_then(|address| self.places.of(address));
-        if let Subject::Person(person) = &subject {
-            signals.groups = groups(&names, rules, person).await;
-            signals.name = (person.name != subject_name).then(|| person.name.clone());
+        match &subject {
+            Subject::Person(person) => {
+                signals.groups = groups(&names, rules, person).await;
+                signals.name = (person.name != subject_name).then(|| person.name.clone());
+            }
+            Subject::Unknown if !attested => names.groups_of_nobody(&subject_name, asked(rules)).await,
+            Subject::Unknown | Subject::NoCaller => {}
         }
         let (via, keys) = (Via::Login, keys(&service, facts));
         let login =
@@ -93,9 +97,14 @@ impl Auth {
     }
 }
 
+/// The groups that the rules name.
+fn asked(rules: &Rules) -> Vec<String> {
+    rules.groups().into_iter().map(str::to_owned).collect()
+}
+
 /// The same, by `names`.
 pub(super) async fn groups(names: &Names, rules: &Rules, person: &Person) -> Option<Groups> {
-    let asked: Vec<String> = rules.groups().into_iter().map(str::to_owned).collect();
+    let asked = asked(rules);
     if asked.is_empty() {
         return Some(Groups { among: rules.mentioned, of: asked });
     }
@@ -123,13 +132,20 @@ fn signals(service: &ServiceName, facts: &Facts) -> Signals {
     let ssh = |name: &str| facts.get(name).filter(|_| is_sshd);
     Signals {
         address: ssh(facts::SSH_CONNECTION).and_then(|text| peer(text)).map(|address| address.to_canonical()),
-        key: ssh(facts::SSH_AUTH_INFO).and_then(|info| facts::passed_key(info)).and_then(fingerprint_of_key),
+        key: ssh(facts::SSH_AUTH_INFO).and_then(|info| the_key(info)),
         command: text(facts::SUDO_COMMAND, LONGEST_COMMAND).filter(|_| facts::is_sudo(service.as_bytes())),
         tty: text(facts::TTY, LONGEST_TTY).filter(|tty| !tty.is_empty()),
         groups: None,
         place: None,
         name: None,
     }
+}
+
+/// The key that passed. Where there are several, it is the client that chose their order, so none of them is it.
+fn the_key(info: &[u8]) -> Option<Fingerprint> {
+    let mut keys = facts::passed_keys(info).map(fingerprint_of_key);
+    let first = keys.next()?;
+    first.filter(|_| keys.all(|key| key == first))
 }
 
 /// Every security key that passed, where sshd says so. A certificate for one is none: it has options of its own.
@@ -225,6 +241,29 @@ mod tests {
             of("sshd", &[(facts::SSH_CONNECTION, "example.org 1 2 3")], None).to_string(),
             "service sshd"
         );
+    }
+
+    #[test]
+    fn of_several_keys_none_is_the_key_whatever_their_order() {
+        let key = |info: &str| {
+            let facts = Facts::from([(facts::SSH_AUTH_INFO.to_owned(), info.as_bytes().to_vec())]);
+            let login = (signals(&"sshd".into(), &facts).key, keys(&"sshd".into(), &facts).len());
+            assert_eq!(signals(&"sudo".into(), &facts).key, None, "sshd alone tells of keys");
+            login
+        };
+        let [a, b] = ["AAAA", "BBBB"].map(|key| format!("publickey sk-ssh-ed25519@openssh.com {key}\n"));
+        let of_a = fingerprint_of_key(b"sk-ssh-ed25519@openssh.com AAAA");
+        assert!(of_a.is_some());
+        assert_eq!(key(&a), (of_a, 1));
+        assert_eq!(key(&format!("password\n{a}")), (of_a, 1));
+        assert_eq!(key(&format!("{a}{b}")), (None, 2));
+        assert_eq!(key(&format!("{b}{a}")), (None, 2));
+        assert_eq!(key(&format!("{a}{a}")), (of_a, 2), "one key, shown twice");
+        // One that cannot be read is another.
+        for odd in ["publickey ssh-ed25519 *\n", "publickey \n", "publickey x-cert-v01@openssh.com AAAA\n"] {
+            assert_eq!(key(&format!("{odd}{a}")).0, None, "{odd}");
+            assert_eq!(key(&format!("{a}{odd}")).0, None, "{odd}");
+        }
     }
 
     #[test]

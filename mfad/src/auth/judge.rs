@@ -26,8 +26,6 @@ use crate::{
 
 /// How far a code's time may be ahead of what the stored clocks allow, in seconds.
 const CLOCK_SLACK: u64 = 86_400;
-/// Refusals of a door that has no tries left are recorded once in so many seconds.
-const COLLAPSE: u64 = 60;
 /// Matched against where there is no factor, so that the work is the same.
 const NO_SEED: [u8; 20] = [0; 20];
 
@@ -69,6 +67,22 @@ pub(super) fn refuse(
     Ok(Ruling::Refused(refusal))
 }
 
+/// A refusal that costs no try: kept, and recorded once a minute for its door and reason.
+pub(super) fn refuse_uncounted(
+    records: &mut Records<'_>,
+    now: UnixTime,
+    mut account: Account,
+    login: &Login,
+    refusal: Refusal,
+) -> Result<Ruling, StoreError> {
+    let more = account.state.later.refusals.one_more(&login.door, refusal.reason, now);
+    records.keep(&mut account)?;
+    match more {
+        Some(more) => refuse(records, Some(&account), login, refusal, more),
+        None => Ok(Ruling::Refused(refusal)),
+    }
+}
+
 /// A question that may be answered now, and whose account was read.
 pub(super) struct Ready {
     pub(super) account: Account,
@@ -89,8 +103,12 @@ pub(super) fn ready(
         Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
         Target::Dummy { id, .. } => Some(records.dummy(id)?),
     };
+    let refused = |records: &mut Records<'_>, account: Option<Account>, reason| match account {
+        Some(account) => refuse_uncounted(records, now.wall, account, login, Refusal::new(reason)).map(Err),
+        None => refuse(records, None, login, Refusal::new(reason), 0).map(Err),
+    };
     if !fresh || !question.is_good(&now) {
-        return refuse(records, account.as_ref(), login, Refusal::new(Reason::Expired), 0).map(Err);
+        return refused(records, account, Reason::Expired);
     }
     let standing = standing(&question.target, account.as_ref());
     // Somebody who had no account may have one by now: what was true when asked is true no more.
@@ -101,12 +119,12 @@ pub(super) fn ready(
             Found::Ambiguous | Found::Unproven => Some(Reason::Altered),
         };
         if let Some(reason) = reason {
-            return refuse(records, account.as_ref(), login, Refusal::new(reason), 0).map(Err);
+            return refused(records, account, reason);
         }
     }
     match account {
         Some(account) => Ok(Ok(Ready { account, standing })),
-        None => refuse(records, None, login, Refusal::new(Reason::Altered), 0).map(Err),
+        None => refused(records, None, Reason::Altered),
     }
 }
 
@@ -142,7 +160,7 @@ pub(super) fn rule(
         Answer::Help => return Ok(Ruling::Refused(Refusal::new(Reason::Help))),
         Answer::Visible => return Ok(Ruling::Refused(Refusal::new(Reason::Visible))),
         Answer::OneTime(_) | Answer::Enrol | Answer::Nothing | Answer::NoCode => {
-            return refuse(records, Some(&account), login, Refusal::new(Reason::NoCode), 0);
+            return refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::NoCode));
         }
     };
     let permitted = match decision {
@@ -173,8 +191,7 @@ fn judge(
         Err(limited) => return limit(records, now.wall, account, login, limited),
     };
     let Some(found) = matching(records, rules, &account, code, now.wall)? else {
-        records.keep(&mut account)?;
-        return refuse(records, Some(&account), login, Refusal::new(Reason::Altered), 0);
+        return refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::Altered));
     };
     // What the host does not take is compared all the same, so that its owner can be told why it opens nothing.
     let allowed = found.is_allowed(rules, &account);
@@ -182,7 +199,7 @@ fn judge(
     let mut heard = false;
     let reason = match (found.best, permitted) {
         (Match::Fresh(matched), Some(permitted)) => {
-            if clock_allows(records, now, &account, found.at, matched) {
+            if clock_allows(records, &account, found.at, matched) {
                 return grant(records, now, rules, account, question, (found.at, matched), permitted);
             }
             Reason::Clock // neither stored nor counted: the clock is at fault, not the user
@@ -201,12 +218,16 @@ fn judge(
             }
         }
     };
-    records.keep(&mut account)?;
     let seconds = match (reason, found.at) {
         (Reason::Spent, Some(at)) => account.state.factors[at].kind.seconds_left(now.wall),
         _ => 0,
     };
-    refuse(records, Some(&account), login, Refusal { reason, seconds, heard }, 0)
+    let refusal = Refusal { reason, seconds, heard };
+    if matches!(reason, Reason::Spent | Reason::Clock) {
+        return refuse_uncounted(records, now.wall, account, login, refusal);
+    }
+    records.keep(&mut account)?;
+    refuse(records, Some(&account), login, refusal, 0)
 }
 
 /// An answer where a rule lets nobody in: not judged, so that nobody learns by it which codes are right. It counts for
@@ -274,20 +295,12 @@ fn matching(
     Ok(Some(found))
 }
 
-/// Whether the step's time is at most a day ahead of what the stored clocks allow. Over a reboot
-/// they allow anything.
-fn clock_allows(
-    records: &Records<'_>,
-    now: Moment,
-    account: &Account,
-    at: Option<usize>,
-    matched: Matched,
-) -> bool {
-    let Some(before) = records.clock_before() else { return true };
-    let Some(gone_ms) = now.boot_ms_since(&before) else { return true };
+/// Whether the step's time is at most a day ahead of what the clock that is trusted allows.
+fn clock_allows(records: &Records<'_>, account: &Account, at: Option<usize>, matched: Matched) -> bool {
+    let Some(trusted) = records.trusted_now() else { return true };
     let (Some(at), Some(moving)) = (at, matched.moving_factor()) else { return true };
     let begins = account.state.factors[at].kind.begins(moving);
-    begins.is_none_or(|begins| begins <= before.wall.plus(gone_ms / 1000).plus(CLOCK_SLACK))
+    begins.is_none_or(|begins| begins <= trusted.plus(CLOCK_SLACK))
 }
 
 /// Grants: marks what matched as accepted, binds what may be bound now, and records it.
@@ -305,8 +318,7 @@ pub(super) fn grant(
     let news = news::of(&account.state, &rules.factors, login, now.wall).is_some();
     let seed: Option<SeedPrint> = at.map(|at| account.state.factors[at].seed);
     if !account.state.spend(seed, matched, now.wall) {
-        records.keep(&mut account)?;
-        return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
+        return refuse_uncounted(records, now.wall, account, login, Refusal::new(Reason::Spent));
     }
     let with = with_what(&account, at, matched);
     let factor = at.map(|at| account.state.factors[at].id);
@@ -319,7 +331,9 @@ pub(super) fn grant(
     match (binds, login.attested) {
         (true, true) => {
             account.state.settle(&login.door, shape, now.wall);
-            account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
+            if !rules.learns_when_settled() {
+                account.state.later.visits.learn(visit.clone(), rules.seen_within, now.wall);
+            }
             if news::is_visit(account.state.uid, login) {
                 // The prompt told what there was when it was made.
                 let was_there = news::was_there(&account.state, factor);
@@ -364,15 +378,12 @@ pub(super) fn limit(
         Limited::Wait(seconds) => Refusal { seconds, ..Refusal::new(Reason::Limited) },
         Limited::Closed => Refusal::new(Reason::DoorClosed),
     };
-    let state = account.state.doors.at(&login.door, now);
-    let (recorded, collapsed) = state.collapsed;
-    let quiet = now >= recorded && now.since(recorded) < COLLAPSE;
-    state.collapsed = if quiet { (recorded, collapsed.saturating_add(1)) } else { (now, 0) };
+    let more = account.state.doors.at(&login.door, now).limited.one_more(now);
     records.keep(&mut account)?;
-    if quiet {
-        return Ok(Ruling::Refused(refusal));
+    match more {
+        Some(more) => refuse(records, Some(&account), login, refusal, more),
+        None => Ok(Ruling::Refused(refusal)),
     }
-    refuse(records, Some(&account), login, refusal, collapsed)
 }
 
 /// Why a wrong answer was wrong.

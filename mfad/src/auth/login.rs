@@ -24,7 +24,7 @@ use super::{
     enrolling::{self, Opening, Showing, opening, rule_offer, rule_shown},
     grace,
     identify::{Subject, groups, target},
-    judge::{context, refuse, rule, standing},
+    judge::{context, refuse, refuse_uncounted, rule, standing},
     news,
     question::{Login, Question, SoFar, Stage, Target, Ticket, Token, Via, nonce},
     show,
@@ -42,6 +42,38 @@ use crate::{
 /// Answers of one login, asking for help included.
 const ROUNDS: u8 = 8;
 
+/// Where a login is that is let by, or denied, unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before the account phase, which may refuse it yet.
+    Auth {
+        /// Whether its user is told of what is missing.
+        reminds: bool,
+    },
+    /// In it: the whole auth stack has passed.
+    Account,
+}
+
+/// Where a login comes from, as far as it is counted before it is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Whence {
+    /// The door.
+    pub door: Door,
+    /// Whether the first factor is known to be right.
+    pub attested: bool,
+}
+
+/// How a login begins.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// What its host is told.
+    pub step: Step,
+    /// Where it comes from; `None` where nobody is looked at.
+    pub from: Option<Whence>,
+    /// Whether name services were asked for the groups of somebody whose first factor is not known to be right.
+    pub asked_groups: bool,
+}
+
 /// What a first look found.
 pub(super) struct Looked {
     pub(super) target: Target,
@@ -54,20 +86,24 @@ pub(super) struct Looked {
     news: Option<String>,
     /// The number of the next of the news, where they are read.
     heard: u64,
+    /// Whether a security key lets it by, whose device or place is to be learnt when it is settled.
+    teaches: bool,
 }
 
 impl Auth {
     /// A login begins: asks for a code, or says that none is asked.
-    pub async fn begin(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Step, Failure> {
+    pub async fn begin(&self, user: UserName, service: ServiceName, facts: &Facts) -> Result<Begun, Failure> {
         let rules = self.rules()?;
         if rules.is_off() {
-            return Ok(Step::waived(Reason::PolicyOff));
+            return Ok(Begun { step: Step::waived(Reason::PolicyOff), from: None, asked_groups: false });
         }
         // When the stack was read for it, where the module knows: the password has come since.
         let now = self.world().clock.now().boot_ms;
         let began_ms = facts::loaded(facts).map_or(now, |loaded| loaded.min(now));
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
-        self.open(&rules, login, subject, began_ms).await
+        let from = Some(Whence { door: login.door.clone(), attested: login.attested });
+        let asked_groups = !login.attested && !rules.groups().is_empty();
+        Ok(Begun { step: self.open(&rules, login, subject, began_ms).await?, from, asked_groups })
     }
 
     /// A locker begins, for the own account of `uid`.
@@ -118,12 +154,16 @@ impl Auth {
             // Strangers are asked all the same, and told nothing.
             let denied = looked.decision == Decision::Deny && login.attested;
             if denied || matches!(looked.decision, Decision::Waive(..)) {
-                let reminds = looked.reminder.is_some();
-                match self.conclude_unasked(rules, &login, &subject, reminds).await? {
+                let phase = Phase::Auth { reminds: looked.reminder.is_some() };
+                match self.conclude_unasked(rules, &login, &subject, phase).await? {
                     Outcome::Waived(_, why) => {
                         // Who comes by a security key reads here what others read in the question.
                         let news = looked.news.filter(|_| why == Reason::SecurityKey);
-                        return Ok(Step::waived_and_told(why, looked.reminder.or(news).unwrap_or_default()));
+                        let step = Step::waived_and_told(why, looked.reminder.or(news).unwrap_or_default());
+                        if why != Reason::SecurityKey || !looked.teaches {
+                            return Ok(step);
+                        }
+                        return Ok(Step { token: self.ticket(login, target, began_ms, None)?, ..step });
                     }
                     Outcome::Refused(Refusal { reason: Reason::Denied, .. }) => {
                         let text = words::farewell(Reason::Denied, login.attested, 0);
@@ -188,11 +228,16 @@ impl Auth {
                 _ => None,
             };
             let has_factor = matches!(standing, Standing::Enrolled | Standing::Locked);
-            let reads = (has_factor && login.attested).then_some(account).flatten();
+            let reads = account.as_ref().filter(|_| has_factor && login.attested);
             let (news, heard) = reads.map_or((None, 0), |account| {
                 (news::of(&account.state, &rules.factors, &login, now.wall), account.state.news.next)
             });
-            Ok(Looked { target, standing, decision, opening, reminder, news, heard })
+            let by_key = matches!(decision, Decision::Waive(_, Reason::SecurityKey));
+            let teaches = account.as_ref().filter(|_| by_key && rules.learns_when_settled());
+            let teaches = teaches.is_some_and(|account| {
+                account.state.later.visits.learning_matters(&login.visit(&rules), now.wall)
+            });
+            Ok(Looked { target, standing, decision, opening, reminder, news, heard, teaches })
         };
         self.store.read(look).await
     }
@@ -204,7 +249,7 @@ impl Auth {
         rules: &Arc<Rules>,
         login: &Login,
         subject: &Subject,
-        reminds: bool,
+        phase: Phase,
     ) -> Result<Outcome, StoreError> {
         let (store, login, subject) = (self.store.clone(), login.clone(), subject.clone());
         let rules = Arc::clone(rules);
@@ -219,7 +264,15 @@ impl Auth {
             let (permitted, why) = match decided_now(records, &rules, &login, &found, of, now)? {
                 Decision::Waive(permitted, why) => (permitted, why),
                 Decision::Deny => {
-                    return refuse(records, account.as_ref(), &login, Refusal::new(Reason::Denied), 0);
+                    let refusal = Refusal::new(Reason::Denied);
+                    let account = match (account, found) {
+                        (None, Target::Dummy { id, .. }) => Some(records.dummy(id)?),
+                        (account, _) => account,
+                    };
+                    return match account {
+                        Some(account) => refuse_uncounted(records, now.wall, account, &login, refusal),
+                        None => refuse(records, None, &login, refusal, 0),
+                    };
                 }
                 Decision::Ask(_) | Decision::AskAndRefuse => {
                     return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
@@ -227,12 +280,15 @@ impl Auth {
             };
             // A stranger's visit is no sign that the account is looked after.
             if let (Standing::NotEnrolled, Some(uid), true) = (standing, found.uid(), login.attested) {
-                grace::see(records, uid, now.wall, reminds)?;
+                grace::see(records, uid, now.wall, phase == Phase::Auth { reminds: true })?;
             }
             if let (Reason::SecurityKey, Some(account)) = (why, account.as_mut()) {
                 let key = security_key(&rules, account, &login);
                 for factor in account.state.factors.iter_mut().filter(|factor| Some(factor.id) == key) {
                     factor.last_used = Some(now.wall);
+                }
+                if phase == Phase::Account || !rules.learns_when_settled() {
+                    account.state.later.visits.learn(login.visit(&rules), rules.seen_within, now.wall);
                 }
                 records.keep(account)?;
             }
@@ -303,7 +359,8 @@ impl Auth {
         let settles = via == Via::Login && (self.is_watched() || remembers);
         let step = match &outcome {
             Outcome::Proven(proof) if proof.pending || settles => {
-                Step::proven(self.ticket(asked, proof.binds)?)
+                let Question { login, target, so_far, .. } = asked;
+                Step::proven(self.ticket(login, target, so_far.began_ms, Some(proof.binds))?)
             }
             Outcome::Proven(_) => Step::proven(Vec::new()),
             Outcome::Waived(_, why) => Step::waived(*why),
@@ -356,7 +413,13 @@ impl Auth {
     fn after(&self, question: Question, refusal: Refusal) -> Result<Step, Failure> {
         let Question { login, target, stage, so_far, .. } = question;
         let Refusal { reason, seconds, heard } = refusal;
-        let was_try = !matches!(reason, Reason::Help | Reason::Visible);
+        let was_try = match reason {
+            Reason::Help | Reason::Visible => false,
+            // Not even looked at. At sshd a stranger's counts: what is typed for a name that is nobody's is
+            // junk there, and never comes to this.
+            Reason::Busy => !login.attested && facts::is_sshd(login.service.as_bytes()),
+            _ => true,
+        };
         let so_far = SoFar {
             tries: so_far.tries + u8::from(was_try),
             rounds: so_far.rounds + 1,
@@ -375,12 +438,17 @@ impl Auth {
         self.ask(login, target, stage, so_far, refusal)
     }
 
-    fn ticket(&self, question: Question, binds: Binds) -> Result<Vec<u8>, Failure> {
-        let Target::Account { id, uid } = question.target else { return Ok(Vec::new()) };
+    fn ticket(
+        &self,
+        login: Login,
+        target: Target,
+        began_ms: u64,
+        binds: Option<Binds>,
+    ) -> Result<Vec<u8>, Failure> {
+        let Target::Account { id, uid } = target else { return Ok(Vec::new()) };
         let entropy = &*self.world().entropy;
         let (nonce, proven) = (nonce(entropy)?, self.world().clock.now());
-        let began_ms = question.so_far.began_ms;
-        let ticket = Ticket { nonce, proven, login: question.login, account: id, uid, binds, began_ms };
+        let ticket = Ticket { nonce, proven, login, account: id, uid, binds, began_ms };
         Ok(ticket.seal(self.store.keys(), entropy)?)
     }
 
@@ -394,7 +462,8 @@ impl Auth {
         let (login, subject) = self.identify(&rules, user, service, facts).await?;
         let looked = self.look(&rules, &login, &subject).await?;
         if let Decision::Waive(..) = looked.decision
-            && let Outcome::Waived(_, why) = self.conclude_unasked(&rules, &login, &subject, false).await?
+            && let Outcome::Waived(_, why) =
+                self.conclude_unasked(&rules, &login, &subject, Phase::Account).await?
         {
             return Ok(Step::waived(why));
         }

@@ -113,12 +113,15 @@ pub struct Auth {
     policy: Policy,
     watch: Watch,
     places: Places,
+    comparing: one_time::Comparing,
 }
 
 impl Auth {
     /// Over that store and policy.
     pub fn new(store: Store, policy: Policy) -> Self {
-        Self { store, policy, watch: Watch::default(), places: Places::default() }
+        let (watch, places, comparing) =
+            (Watch::default(), Places::default(), one_time::Comparing::default());
+        Self { store, policy, watch, places, comparing }
     }
 
     /// With these databases of places.

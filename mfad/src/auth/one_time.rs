@@ -9,7 +9,10 @@
 //! A crash in between leaves a failure. Two who try one code at one moment both reserve; the
 //! second to conclude finds it used.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use mfa_proto::{
     one_time::{OneTimeCode, Purpose},
@@ -18,12 +21,12 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure, enrolling,
-    judge::{Ready, context, decide_now, grant, limit, ready, refuse, why_not},
+    judge::{Ready, context, decide_now, grant, limit, ready, refuse, refuse_uncounted, why_not},
     question::{Question, Target},
     verdict::{Outcome, Refusal, Ruling},
 };
 use crate::{
-    account::{AccountId, OpenVoucher, Shape, Voucher},
+    account::{AccountId, Door, OpenVoucher, Shape, Voucher},
     audit::Event,
     crypto::{Peppered, SlowHash, SlowlyEqual},
     factor::Match,
@@ -34,6 +37,43 @@ use crate::{
 
 /// Compared with where there is nothing to compare with: no code has it.
 pub(super) const NO_HASH: SlowHash = [0; 40];
+
+/// Places that strangers leave free, for those who have passed a first factor.
+const LEFT_FREE: usize = 8;
+/// Codes that one door may have compared, or wait to be, at one time: who tries many, under whatever names, is refused
+/// the next, and everybody else finds a place.
+const OF_ONE_DOOR: usize = 2;
+
+/// Whose codes are being compared.
+#[derive(Clone, Default)]
+pub(super) struct Comparing(Arc<Mutex<HashMap<Door, usize>>>);
+
+/// One of a door's share; given back when dropped.
+struct Share {
+    all: Comparing,
+    door: Door,
+}
+
+impl Comparing {
+    fn share(&self, door: &Door) -> Option<Share> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = all.entry(door.clone()).or_default();
+        *taken = Some(*taken + 1).filter(|taken| *taken <= OF_ONE_DOOR)?;
+        Some(Share { all: self.clone(), door: door.clone() })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = all.get(&self.door).map_or(0, |taken| taken - 1);
+        if left == 0 {
+            all.remove(&self.door);
+        } else {
+            all.insert(self.door.clone(), left);
+        }
+    }
+}
 
 /// What reserving came to.
 enum Reserved {
@@ -73,9 +113,11 @@ impl Auth {
         code: OneTimeCode,
     ) -> Result<Outcome, Failure> {
         // Before anything is counted: where the pool is full, nothing is judged, and the refusal leaves
-        // on its beat like every other. Strangers leave one place for those who have passed a first factor.
-        let spare = usize::from(!question.login.attested);
-        let Some(_place) = self.world().comparing.place(spare) else {
+        // on its beat like every other. Whoever is asked for, the same is found.
+        let login = &question.login;
+        let spare = if login.attested { 0 } else { LEFT_FREE };
+        let places = self.comparing.share(&login.door).zip(self.world().comparing.place(spare));
+        let Some(_places) = places else {
             return Ok(Outcome::Refused(Refusal::new(Reason::Busy)));
         };
         let purpose = code.purpose();
@@ -215,8 +257,8 @@ fn conclude(
                 }
                 Match::Spent => {
                     account.state.take_back(&login.door, login.attested, now.wall);
-                    records.keep(&mut account)?;
-                    return refuse(records, Some(&account), login, Refusal::new(Reason::Spent), 0);
+                    let refusal = Refusal::new(Reason::Spent);
+                    return refuse_uncounted(records, now.wall, account, login, refusal);
                 }
                 Match::No | Match::Ahead(_) => {}
             }

@@ -78,6 +78,7 @@ pub(super) fn bind(
     let (ended, kept): (Vec<_>, Vec<_>) =
         std::mem::take(&mut account.state.factors).into_iter().partition(ends);
     for factor in &ended {
+        account.state.forget_device_of(factor);
         records.end(factor.id.0)?;
     }
     account.state.factors = kept;

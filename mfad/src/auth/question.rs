@@ -166,8 +166,8 @@ pub struct Ticket {
     pub account: AccountId,
     /// The subject's uid.
     pub uid: u32,
-    /// What is bound.
-    pub binds: Binds,
+    /// What is bound of a proof; `None` where a security key let the login by: what it came with is learnt, no more.
+    pub binds: Option<Binds>,
     /// When the login began, in milliseconds of its boot; 0: not known.
     pub began_ms: u64,
 }

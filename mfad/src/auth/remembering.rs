@@ -21,7 +21,8 @@ use mfa_proto::facts;
 use super::{
     decided::{asked, history},
     news,
-    question::{Login, Ticket, Via},
+    question::{Login, Via},
+    verdict::Binds,
 };
 use crate::{
     account::{Coming, Door, Memory, MemoryId, Place},
@@ -70,7 +71,7 @@ pub(super) fn settle(
     records: &mut Records<'_>,
     rules: &Rules,
     account: &mut Account,
-    Ticket { login, binds, .. }: &Ticket,
+    (login, binds): (&Login, &Binds),
     now: Moment,
 ) -> Result<Vec<Event>, StoreError> {
     let Some(terms) = rules.remember.as_ref().filter(|_| login.via == Via::Login) else {

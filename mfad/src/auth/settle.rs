@@ -8,9 +8,10 @@ use mfa_proto::step::{Reason, Step};
 use super::{
     Auth, Failure,
     codes::Replace,
+    decided::security_key,
     judge::{context, refuse},
     news, pending,
-    question::{Ticket, Token},
+    question::{Login, Ticket, Token},
     remembering,
     verdict::Refusal,
     words,
@@ -64,6 +65,24 @@ impl Auth {
     }
 }
 
+/// What a login came with that a security key has let by. Nothing was proven here, so no count is set back and nothing
+/// is remembered; it was recorded when it was let by.
+fn learn(
+    records: &mut Records<'_>,
+    now: Moment,
+    rules: &Rules,
+    mut account: Account,
+    login: &Login,
+) -> Result<Settled, StoreError> {
+    if security_key(rules, &account, login).is_none() {
+        refuse(records, Some(&account), login, Refusal::new(Reason::Expired), 0)?;
+        return Ok(Settled::Expired);
+    }
+    account.state.later.visits.learn(login.visit(rules), rules.seen_within, now.wall);
+    records.keep(&mut account)?;
+    Ok(Settled::Login(None))
+}
+
 fn settle(
     records: &mut Records<'_>,
     now: Moment,
@@ -79,7 +98,10 @@ fn settle(
         refuse(records, None, login, Refusal::new(Reason::Expired), 0)?;
         return Ok(Settled::Expired);
     };
-    if let Some(id) = ticket.binds.enrols {
+    let Some(binds) = &ticket.binds else {
+        return learn(records, now, rules, account, login);
+    };
+    if let Some(id) = binds.enrols {
         let pending = account.state.pending.clone();
         let is_it = |pending: &Pending| pending.id == id && pending.origin == Origin::Login;
         let pending = pending.filter(|pending| is_it(pending) && pending::still_allowed(&account, pending));
@@ -90,30 +112,30 @@ fn settle(
         };
         pending::bind(records, &mut account, pending, now.wall, context(login))?;
     }
-    account.state.settle(&login.door, ticket.binds.shape, now.wall);
+    account.state.settle(&login.door, binds.shape, now.wall);
     account.state.later.visits.learn(login.visit(rules), rules.seen_within, now.wall);
     // What this login itself did is no news to who did it, and stays for who comes next.
     let untold = &mut account.state.news.backup_used;
-    let own = untold.iter().position(|used| Some(*used) == ticket.binds.backup_used);
+    let own = untold.iter().position(|used| Some(*used) == binds.backup_used);
     let own = own.map(|at| untold.remove(at));
     // Where the first factor was known to be right, the prompt has told the rest.
     let told = if login.attested { None } else { news::of(&account.state, &rules.factors, login, now.wall) };
-    let was_there = news::was_there(&account.state, ticket.binds.factor);
+    let was_there = news::was_there(&account.state, binds.factor);
     let news = &mut account.state.news;
     if told.is_some() {
         news.settled(now.wall, true, news.next, was_there); // all of it, up to this moment
-    } else if ticket.binds.enrols.is_some() {
-        news.settled(now.wall, false, ticket.binds.heard, was_there);
+    } else if binds.enrols.is_some() {
+        news.settled(now.wall, false, binds.heard, was_there);
     }
     if let Some(own) = own {
         let at = news.backup_used.partition_point(|used| used.number < own.number);
         news.backup_used.insert(at, own);
     }
-    let of_memories = remembering::settle(records, rules, &mut account, ticket, now)?;
+    let of_memories = remembering::settle(records, rules, &mut account, (login, binds), now)?;
     records.keep(&mut account)?;
     records.audit(Some(&account), event.clone(), context(login))?;
     for event in of_memories {
         records.audit(Some(&account), event, context(login))?;
     }
-    Ok(if ticket.binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
+    Ok(if binds.enrols.is_some() { Settled::Enrolled } else { Settled::Login(told) })
 }

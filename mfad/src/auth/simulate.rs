@@ -233,7 +233,11 @@ impl Auth {
         };
         let judged = record.judged.as_ref();
         let signals = judged.map(|judged| judged.signals.clone()).unwrap_or_default();
-        let signals = Signals { groups, ..signals };
+        let own = match &subject {
+            Subject::Person(person) if person.name != name => Some(person.name.clone()),
+            _ => None,
+        };
+        let signals = Signals { groups, name: own, ..signals };
         let door = record.door.clone().unwrap_or_else(|| Door::Service(service.clone()));
         let via = match (&door, &subject) {
             (Door::Locker, Subject::Person(person)) => Via::Locker(person.uid),

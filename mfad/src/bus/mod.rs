@@ -9,6 +9,7 @@ mod caller;
 mod pace;
 mod proofs;
 mod quota;
+mod seats;
 pub mod socket;
 mod stream;
 pub mod system;

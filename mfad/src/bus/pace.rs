@@ -10,15 +10,24 @@ use crate::{auth::Failure, world::Clock};
 pub(super) const REFUSAL: Duration = Duration::from_millis(300);
 
 /// Runs `work` and holds its answer back until the next beat, unless it is good news or what was
-/// asked for. The timer starts before the work.
+/// asked for.
 pub(super) async fn paced(
     clock: &dyn Clock,
     work: impl Future<Output = Result<Step, Failure>>,
 ) -> Result<Step, Failure> {
+    held(clock, work, |answer| !answer.as_ref().is_ok_and(leaves_at_once)).await
+}
+
+/// Runs `work` and holds its answer back until the next beat where it `waits`. The timer starts before the work.
+pub(super) async fn held<T>(
+    clock: &dyn Clock,
+    work: impl Future<Output = T>,
+    waits: impl FnOnce(&T) -> bool,
+) -> T {
     let Ok(runtime) = zruntime::SharedRuntime::current() else { return work.await };
     let (beat, arrived) = (runtime.sleep(REFUSAL), clock.now());
     let answer = work.await;
-    if answer.as_ref().is_ok_and(leaves_at_once) {
+    if !waits(&answer) {
         return answer;
     }
     let beat_ms = u64::try_from(REFUSAL.as_millis()).unwrap_or(u64::MAX);
@@ -83,7 +92,8 @@ mod tests {
     fn attempt(host: &Host, kind: Kind, n: usize) -> f64 {
         let (user, clock) = (kind.user(n), host.clock.clone());
         zruntime::block_on(async {
-            let asked = host.auth.begin(user.as_str().into(), "sshd".into(), &Facts::new()).await.unwrap();
+            let begun = host.auth.begin(user.as_str().into(), "sshd".into(), &Facts::new()).await.unwrap();
+            let asked = begun.step;
             #[expect(clippy::disallowed_methods, reason = "a stranger has a clock of their own")]
             let sent = Instant::now();
             let answered =

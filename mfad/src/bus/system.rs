@@ -107,9 +107,9 @@ async fn connect() -> zbus::Result<(MessageStream, Callers)> {
 async fn converse(desk: &Desk, runtime: &SharedRuntime, mut stream: MessageStream, callers: Callers) {
     let bus = Connection::from(&stream);
     let (take, give_back) = mpmc::bounded(IN_FLIGHT);
-    let (gone, is_gone) = mpmc::bounded(NonZeroUsize::MIN);
+    let (tell_lost, told) = mpmc::bounded(NonZeroUsize::MIN);
     let lost = async {
-        let _ = is_gone.recv().await;
+        let _ = told.recv().await;
     };
     let calls = async {
         while let Some(Ok(message)) = stream.next().await {
@@ -117,13 +117,13 @@ async fn converse(desk: &Desk, runtime: &SharedRuntime, mut stream: MessageStrea
                 continue;
             }
             let (desk, bus, give_back) = (desk.clone(), bus.clone(), give_back.clone());
-            let (callers, gone) = (callers.clone(), gone.clone());
+            let (callers, tell_lost) = (callers.clone(), tell_lost.clone());
             let serve = async move {
                 let header = message.header();
                 match callers.of_message(&header).await {
                     Ok(caller) => desk.serve(&bus, caller, &message, &header).await,
                     Err(Unasked::Unknown(failure)) => desk.refuse(&bus, &header, &failure).await,
-                    Err(Unasked::Lost) => drop(gone.try_send(())),
+                    Err(Unasked::Lost) => drop(tell_lost.try_send(())),
                 }
                 let _ = give_back.try_recv();
             };

@@ -36,6 +36,10 @@ pub enum Notice {
     LinesLost,
     /// An exemption ends soon.
     ExemptionEnds,
+    /// What demands a factor did so before, and grace goes on from that day.
+    GraceGoesOn,
+    /// Logins are not even asked: too many of that door wait for an answer.
+    LoginsTurnedAway,
 }
 
 /// How loud an entry is.
@@ -68,6 +72,8 @@ impl Notice {
             Self::StoreSilent => "store_silent",
             Self::LinesLost => "lines_lost",
             Self::ExemptionEnds => "exemption_ends",
+            Self::GraceGoesOn => "grace_goes_on",
+            Self::LoginsTurnedAway => "logins_turned_away",
         }
     }
 
@@ -82,7 +88,9 @@ impl Notice {
             | Self::SettingsNotKept
             | Self::LinesLost
             | Self::PlacesUnread
-            | Self::ExemptionEnds => Level::Warning,
+            | Self::ExemptionEnds
+            | Self::GraceGoesOn
+            | Self::LoginsTurnedAway => Level::Warning,
             Self::DoesNotServe
             | Self::CannotJudge
             | Self::SettingsBroken
@@ -163,6 +171,8 @@ ids! {
     Notice::StoreSilent => "5d2f3c1e8f0b4f6f9b6f0a4f3c7e1b92",
     Notice::LinesLost => "a18ccbaa7ffd4661855efda085d090ba",
     Notice::ExemptionEnds => "9633b59f7318416097d9c898831530b0",
+    Notice::GraceGoesOn => "9f2344f11a2a40dfa2a210d2ff1e30b8",
+    Notice::LoginsTurnedAway => "4b6f0d0c1e8a4c5f9d27a3e5b8c1f642",
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::{cell::OnceCell, net::IpAddr};
 
 use mfa_proto::identity::{UnixTime, UserName};
 
-use super::{Case, Fingerprint, Network, Pattern, Place, Prefix, Seen, Times, Truth, signals::Groups};
+use super::{
+    Case, Command, Fingerprint, Network, Pattern, Place, Prefix, Seen, Times, Truth, signals::Groups,
+};
 
 /// Conditions; an empty list is no condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub struct Conditions {
     pub command: Vec<Pattern>,
     /// Whom one becomes.
     pub target: Vec<UserName>,
-    /// Terminals.
+    /// Terminals, without the folder `/dev/`.
     pub tty: Vec<String>,
     /// Peer addresses.
     pub address: Vec<Prefix>,
@@ -50,6 +52,7 @@ pub struct Sight<'a> {
     networks: &'a [Network],
     groups: Option<&'a Groups>,
     within: OnceCell<Vec<bool>>,
+    command: Option<Command<'a>>,
     program_only: bool,
 }
 
@@ -58,8 +61,8 @@ impl<'a> Sight<'a> {
     pub(super) fn new(case: Case<'a>, networks: &'a [Network], mentioned: u64) -> Self {
         // Memberships that were looked up for other settings say nothing of what these name.
         let groups = case.signals.groups.as_ref().filter(|groups| groups.among == mentioned);
-        let week = Some(case.now);
-        Self { case, week, networks, groups, within: OnceCell::new(), program_only: false }
+        let (week, command) = (Some(case.now), case.signals.command.as_deref().map(Command::new));
+        Self { case, week, networks, groups, within: OnceCell::new(), command, program_only: false }
     }
 
     /// The same where of the command only its program is known: what it was called with is not.
@@ -82,13 +85,9 @@ impl<'a> Sight<'a> {
     }
 
     fn has_command(&self, patterns: &[Pattern]) -> Truth {
-        let Some(command) = &self.case.signals.command else { return Truth::Unknown };
+        let Some(command) = &self.command else { return Truth::Unknown };
         let holds = |pattern: &Pattern| {
-            if self.program_only {
-                pattern.may_match(command)
-            } else {
-                Truth::of(Some(pattern.matches(command)))
-            }
+            if self.program_only { pattern.may_match(command.told) } else { pattern.matches(command) }
         };
         patterns.iter().fold(Truth::No, |any, pattern| any.or(holds(pattern)))
     }
@@ -112,7 +111,7 @@ const PARTS: [(&str, Part); 15] = [
     ("network", |c, s| any(&c.network, s.case.signals.address, |e, address| s.within(*address)[*e])),
     ("key", |c, s| any(&c.key, s.case.signals.key, |e, key| e == key)),
     ("group", |c, s| any(&c.group, s.groups, |e, groups| groups.of.contains(e))),
-    ("tty", |c, s| any(&c.tty, s.case.signals.tty.as_ref(), |e, tty| e == *tty)),
+    ("tty", |c, s| any(&c.tty, s.case.signals.tty.as_deref().map(terminal), |e, tty| e == *tty)),
     ("time", |c, s| any(&c.time, s.week, |e, now| e.contains(*now))),
     ("asn", |c, s| any(&c.asn, s.place().and_then(|place| place.asn), |e, asn| e == asn)),
     ("country", |c, s| {
@@ -123,6 +122,11 @@ const PARTS: [(&str, Part); 15] = [
     ("travel", |c, s| c.impossible_travel.then(|| Truth::of(s.case.history.impossible_travel))),
     ("command", |c, s| (!c.command.is_empty()).then(|| s.has_command(&c.command))),
 ];
+
+/// A terminal's name, which most host programs give with its folder, and people write without.
+pub fn terminal(tty: &str) -> &str {
+    tty.strip_prefix("/dev/").unwrap_or(tty)
+}
 
 /// Whether one of `entries` is meant: no condition where there are none, unknown where the login does not
 /// say what it is about.
@@ -147,6 +151,11 @@ fn one(wanted: Option<Seen>, seen: Option<Seen>) -> Option<Truth> {
 impl Conditions {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
+        self.kinds() == 0
+    }
+
+    /// How many kinds of them there are.
+    pub fn kinds(&self) -> usize {
         // Field by field: asked of each rule at each login, and ten times as fast as comparing with the default.
         let Self {
             user,
@@ -168,10 +177,9 @@ impl Conditions {
         let lists =
             [user.len(), group.len(), service.len(), command.len(), target.len(), tty.len(), address.len()];
         let more = [network.len(), key.len(), time.len(), asn.len(), country.len()];
-        lists.iter().chain(&more).all(|length| *length == 0)
-            && device.is_none()
-            && location.is_none()
-            && !impossible_travel
+        let words = [device.is_some(), location.is_some(), *impossible_travel];
+        let lists = lists.iter().chain(&more).filter(|length| **length > 0).count();
+        lists + words.iter().filter(|is_there| **is_there).count()
     }
 
     /// Each condition by its name, and whether it holds.

@@ -20,13 +20,13 @@ mod signals;
 mod times;
 mod truth;
 
-pub use command::Pattern;
-pub use condition::{Conditions, Sight};
+pub use command::{Command, Pattern};
+pub use condition::{Conditions, Sight, terminal};
 pub use decision::{Already, Decision, Permitted, Standing, decide, decide_unobserved};
 pub use demand::{Asked, By, Demand, Weighed};
 pub use enrol::{AfterGrace, Entry, Leave, may_enrol};
 pub use granted::Grant;
-pub use lint::{Finding, findings};
+pub use lint::{Databases, Finding, Named, Nobody, findings, named};
 pub use mode::Mode;
 pub use networks::{Network, Prefix};
 pub use rule::{Effect, Exemption, Rule};

@@ -113,6 +113,18 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.prefixes.iter().any(|prefix| prefix.contains(address))
     }
+
+    /// How much of that address it names: the length of its longest prefix that has it; `None`: none has.
+    fn closeness(&self, address: IpAddr) -> Option<u32> {
+        let of_it = self.prefixes.iter().filter(|prefix| prefix.contains(address));
+        of_it.map(|prefix| prefix.length).max()
+    }
+
+    /// The one of `networks` that names that address most closely; of several the first.
+    pub fn closest(networks: &[Self], address: IpAddr) -> Option<&Self> {
+        let of_it = networks.iter().filter_map(|network| Some((network.closeness(address)?, network)));
+        of_it.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, network)| network)
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 use mfa_proto::identity::{UnixTime, UserName};
 use serde::{Deserialize, Serialize};
 
-use super::{AfterGrace, By, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
+use super::{AfterGrace, By, Conditions, Effect, Entry, Exemption, Mode, Network, Rule, Sight, Truth};
 
 /// Whose factor su asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -218,13 +218,33 @@ impl Rules {
     /// All that may demand a factor of somebody, by names that stay the same from one set of settings to the
     /// next: each has a date from which grace runs.
     pub fn demanding(&self) -> Vec<String> {
+        self.all_demanding().map(|by| self.name(by)).collect()
+    }
+
+    /// The same, by their places.
+    pub fn all_demanding(&self) -> impl Iterator<Item = By> {
         let policy = (self.mode == Mode::Required).then_some(By::Policy);
         let groups = self.group_modes.iter().enumerate();
         let groups = groups.filter(|(_, (_, mode))| *mode == Mode::Required).map(|(at, _)| By::Group(at));
         let rules = self.rules.iter().enumerate();
         let asks = |rule: &Rule| matches!(rule.then, Effect::Ask | Effect::AskFresh);
-        let rules = rules.filter(|(_, rule)| asks(rule)).map(|(at, _)| By::Rule(at));
-        policy.into_iter().chain(groups).chain(rules).map(|by| self.name(by)).collect()
+        let rules = rules.filter(move |(_, rule)| asks(rule)).map(|(at, _)| By::Rule(at));
+        policy.into_iter().chain(groups).chain(rules)
+    }
+
+    /// From when on grace runs for a part that demands a factor since then: a date that is set is for modes, and a rule
+    /// asks from the day it is there.
+    pub fn grace_begins(&self, by: By, since: UnixTime) -> UnixTime {
+        let from = self.required_from.filter(|_| !matches!(by, By::Rule(_)));
+        from.map_or(since, |from| from.max(since))
+    }
+
+    /// Whether a login's device and place wait for its account phase: where a rule looks at those of logins before, or
+    /// logins are remembered. Elsewhere they are not worth a call.
+    pub fn learns_when_settled(&self) -> bool {
+        let looks =
+            |when: &Conditions| when.device.is_some() || when.location.is_some() || when.impossible_travel;
+        self.remember.is_some() || self.rules.iter().any(|rule| looks(&rule.when) || looks(&rule.unless))
     }
 
     /// What a part of it is called.
@@ -255,6 +275,6 @@ impl Rules {
     /// Whether a rule's pattern for commands of that program asks for their arguments.
     pub fn asks_arguments_of(&self, program: &str) -> bool {
         let all = self.rules.iter().flat_map(|rule| rule.when.command.iter().chain(&rule.unless.command));
-        all.into_iter().any(|pattern| pattern.may_match(program) == Truth::Unknown)
+        all.into_iter().any(|pattern| pattern.asks_arguments_of(program))
     }
 }

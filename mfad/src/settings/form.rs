@@ -74,11 +74,11 @@ pub(super) struct Factors {
     pub(super) ssh_key_pin: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Remember {
     #[serde(rename = "for")]
-    pub(super) how_long: Span,
+    pub(super) how_long: Option<Span>,
     pub(super) bind: Option<Vec<Bind>>,
     pub(super) service: Option<OneOrMany<String>>,
     pub(super) forget_on: Option<Vec<ForgetOn>>,

@@ -9,7 +9,7 @@ use super::values::OneOrMany;
 use crate::places::Databases;
 use crate::policy::{
     Admins, Bind, Conditions, Effect, Entry, Exemption, Factors, ForgetOn, Mode, Network, Pattern, Recovery,
-    Remember, Rule, Rules, ServiceAccounts,
+    Remember, Rule, Rules, ServiceAccounts, terminal,
 };
 
 /// How long a recovery code may be good, in hours. (S16)
@@ -130,6 +130,7 @@ fn named_networks(written: Option<OneOrMany<String>>, networks: &[Network]) -> R
 
 fn conditions(written: Written, networks: &[Network]) -> Result<Conditions, String> {
     let commands: Vec<String> = plain(written.command)?;
+    let ttys: Vec<String> = plain(written.tty)?;
     let country: Vec<String> = plain(written.country)?;
     if let Some(bad) =
         country.iter().find(|code| code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase()))
@@ -142,7 +143,7 @@ fn conditions(written: Written, networks: &[Network]) -> Result<Conditions, Stri
         service: plain(written.service)?,
         command: commands.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>()?,
         target: names(written.target)?,
-        tty: plain(written.tty)?,
+        tty: ttys.iter().map(|tty| terminal(tty).to_owned()).collect(),
         address: parsed(written.address)?,
         network: named_networks(written.network, networks)?,
         key: parsed(written.key)?,
@@ -271,7 +272,7 @@ fn factors(written: form::Factors) -> Result<Factors, String> {
 }
 
 fn remember(written: form::Remember) -> Result<Remember, String> {
-    let seconds = written.how_long.seconds;
+    let seconds = written.how_long.ok_or("remember.for is missing: for how long, as in \"8h\"")?.seconds;
     if seconds == 0 || seconds > REMEMBER_DAYS * 86_400 {
         return Err(format!(
             "remember.for: from \"1h\" to \"{REMEMBER_DAYS}d\"; to remember nothing, leave [remember] out"

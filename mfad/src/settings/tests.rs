@@ -1,9 +1,9 @@
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use super::*;
 use mfa_proto::identity::UnixTime;
 
-use crate::policy::{Admins, AfterGrace, Bind, Effect, Mode, Rules, SuSubject};
+use crate::policy::{Admins, AfterGrace, Bind, Effect, Mode, Network, Rules, SuSubject};
 
 const GOOD: &str = "[policy]\nmode = \"required\"\nenforce_account = [\"sshd\"]\n[service.su]\nsubject = \"target\"\n[enroll]\nissuer = \"Example\"\n";
 
@@ -204,6 +204,39 @@ fn later_files_win_key_by_key_and_all_must_be_sound() {
     fs::remove_file(parts.join("60-bad.toml")).unwrap();
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     assert!(matches!(Settings::read(&path, "host"), Err(SettingsError::Writable { .. })));
+}
+
+#[test]
+fn a_later_file_may_say_any_one_key_of_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, part) = (dir.path().join("mfad.toml"), dir.path().join("mfad.toml.d/50-one-key.toml"));
+    fs::create_dir(part.parent().unwrap()).unwrap();
+    let tables = POLICY.split("[[rule]]").next().unwrap();
+    fs::write(&path, tables).unwrap();
+    let whole = Settings::read(&path, "host").unwrap().rules;
+    let mut table = "";
+    let mut said = 0;
+    for line in tables.lines().filter(|line| !line.trim().is_empty()) {
+        if line.starts_with('[') {
+            table = line;
+            continue;
+        }
+        fs::write(&part, format!("{table}\n{line}\n")).unwrap();
+        let read = Settings::read(&path, "host").unwrap_or_else(|error| panic!("{table} {line}: {error}"));
+        let without_places = |rules: &Rules| {
+            let networks = rules.networks.iter().cloned();
+            let networks = networks.map(|network| Network { defined_at: String::new(), ..network }).collect();
+            Rules { places: BTreeMap::new(), networks, ..rules.clone() }
+        };
+        assert_eq!(without_places(&read.rules), without_places(&whole), "{table} {line}");
+        said += 1;
+    }
+    assert!(said > 15, "{said}");
+    fs::write(&part, "[remember]\nbind = [\"key\"]\n").unwrap();
+    let remember = Settings::read(&path, "host").unwrap().rules.remember.unwrap();
+    assert_eq!((remember.seconds, &remember.bind[..]), (8 * 3600, &[Bind::Key][..]));
+    fs::write(&path, GOOD).unwrap();
+    assert!(Settings::read(&path, "host").unwrap_err().to_string().contains("remember.for is missing"));
 }
 
 #[test]

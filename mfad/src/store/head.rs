@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use mfa_proto::identity::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::{RosterEntry, Rows, StoreError, Txn, rows::MetaKey};
+use super::{
+    RosterEntry, Rows, StoreError, Txn,
+    ended::{Ended, Since},
+    rows::MetaKey,
+};
 use crate::{
     audit::NOTHING,
     crypto::{Keys, Purpose, Tag},
@@ -19,6 +23,10 @@ use crate::{
 
 /// How long the clocks must have agreed before the wall clock is believed for good, in milliseconds.
 const STEADY_MS: u64 = 3_600_000;
+
+/// How old a boot must be before its wall clock is held to what it showed, in milliseconds: a machine without a clock
+/// that runs while it is off begins somewhere in the past, and is set right by the network within that time.
+const BOOTED_MS: u64 = 600_000;
 
 /// What the host's own mode is called among those that demand a factor.
 const POLICY: &str = "policy";
@@ -41,10 +49,13 @@ pub struct Head {
     pub ran_ms: u64,
     /// Since when the host's own mode demands a factor, on the wall clock and in `ran_ms`; `None` where it does
     /// not.
-    pub required_since: Option<(UnixTime, u64)>,
+    pub required_since: Option<Since>,
     /// Written after the rest, where who does not know of it does not look.
     #[serde(skip)]
     pub later: Later,
+    /// Written after that, likewise.
+    #[serde(skip)]
+    ended: Ended,
 }
 
 /// What a later release of mfad added.
@@ -52,13 +63,17 @@ pub struct Head {
 pub struct Later {
     /// Since when every other part of the rules that demands a factor does, by its name, as in
     /// [`Head::required_since`].
-    others_since: BTreeMap<String, (UnixTime, u64)>,
+    others_since: BTreeMap<String, Since>,
     /// Of the exemptions that were granted from the command line, as they lie in their row; zeros where there is none.
     pub granted: Tag,
     /// Since when the wall clock has gone as the boot clock has.
     agrees_since: Option<Moment>,
     /// The latest that the wall clock showed when it had gone so for an hour: the dates that are over by then stay over.
     pub latest: UnixTime,
+    /// When the wall clock was last trusted: codes of more than a day beyond what it makes now are of a wrong clock.
+    pub(super) trusted: Option<Moment>,
+    /// When tokens that are too old were last forgotten.
+    pub(super) forgot: Option<Moment>,
 }
 
 impl Head {
@@ -73,6 +88,7 @@ impl Head {
             ran_ms: 0,
             required_since: None,
             later: Later::default(),
+            ended: Ended::default(),
         };
         txn.set_meta(MetaKey::Head, &empty.encode(keys)?)
     }
@@ -98,7 +114,11 @@ impl Head {
         let malformed = |_| StoreError::Malformed("meta");
         let (mut head, rest) = postcard::take_from_bytes::<Self>(body).map_err(malformed)?;
         if !rest.is_empty() {
-            head.later = postcard::from_bytes(rest).map_err(malformed)?;
+            let (later, rest) = postcard::take_from_bytes(rest).map_err(malformed)?;
+            head.later = later;
+            if !rest.is_empty() {
+                head.ended = postcard::from_bytes(rest).map_err(malformed)?;
+            }
         }
         Ok(head)
     }
@@ -106,8 +126,12 @@ impl Head {
     /// The bytes of its row.
     pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, StoreError> {
         let mut body = postcard::to_allocvec(self).map_err(|_| StoreError::Malformed("meta"))?;
-        if self.later != Later::default() {
+        let has_ended = self.ended != Ended::default();
+        if has_ended || self.later != Later::default() {
             body = postcard::to_extend(&self.later, body).map_err(|_| StoreError::Malformed("meta"))?;
+        }
+        if has_ended {
+            body = postcard::to_extend(&self.ended, body).map_err(|_| StoreError::Malformed("meta"))?;
         }
         Ok([&keys.tag(Purpose::Meta, &[b"head", &body])[..], &body].concat())
     }
@@ -117,11 +141,32 @@ impl Head {
     pub(super) fn tell_time(&mut self, now: Moment, jumped: bool) {
         let since = self.later.agrees_since.filter(|_| !jumped);
         let agreed_ms = since.and_then(|since| now.boot_ms_since(&since));
+        let steady = agreed_ms >= Some(STEADY_MS);
         if agreed_ms.is_none() {
             self.later.agrees_since = Some(now);
-        } else if agreed_ms >= Some(STEADY_MS) {
+        } else if steady {
             self.later.latest = self.later.latest.max(now.wall);
         }
+        let same_boot = self.later.trusted.map(|trusted| trusted.boot == now.boot);
+        match same_boot {
+            Some(true) if !steady => {} // goes on by the boot clock, wherever the wall clock was set
+            Some(false) if now.boot_ms < BOOTED_MS => {}
+            _ => self.later.trusted = Some(now),
+        }
+    }
+
+    /// What the wall clock should show now, by the one that was last trusted and the boot clock since; `None` where
+    /// nothing can be said, and it is believed as it is.
+    ///
+    /// Trusted is a clock that has gone as the boot clock has for an hour. One that is set years ahead is not, however
+    /// many commits see it and whoever makes them, so it poisons no mark. Over a reboot nothing is known of how long the
+    /// machine was off: the first ten minutes believe any clock, and after them the one that is met first. So whoever can
+    /// boot the host with a wrong clock, or answers for its time server just then, still poisons the marks of those
+    /// who log in; and so does who keeps the clock wrong for an hour unseen, though the alarm of the jump was raised.
+    pub fn trusted_at(&self, now: &Moment) -> Option<UnixTime> {
+        let trusted = self.later.trusted?;
+        let gone_ms = now.boot_ms_since(&trusted)?;
+        Some(trusted.wall.plus(gone_ms / 1000).max(self.later.latest))
     }
 
     /// All that demands a factor, by name, in order.
@@ -130,18 +175,53 @@ impl Head {
         policy.into_iter().chain(self.later.others_since.keys().map(String::as_str)).collect()
     }
 
-    /// Since when that part of the rules demands a factor, on the wall clock and in `ran_ms`.
-    pub fn demanded_since(&self, name: &str) -> Option<(UnixTime, u64)> {
+    /// Since when that part of the rules demands a factor.
+    pub fn demanded_since(&self, name: &str) -> Option<Since> {
         if name == POLICY { self.required_since } else { self.later.others_since.get(name).copied() }
     }
 
-    /// From now on these demand a factor, and no others. Those that did keep their date.
-    pub fn demand(&mut self, demanding: &[String], now: (UnixTime, u64)) {
-        let policy = demanding.iter().any(|name| name == POLICY);
-        self.required_since = policy.then(|| self.required_since.unwrap_or(now));
-        let others = demanding.iter().filter(|name| *name != POLICY);
-        let since = |name: &String| self.later.others_since.get(name).copied().unwrap_or(now);
-        self.later.others_since = others.map(|name| (name.clone(), since(name))).collect();
+    /// Whether that is what it has: these demand a factor, and the settings have modes do so from that date on.
+    pub fn has_taken(&self, demanding: &[String], from: Option<UnixTime>) -> bool {
+        self.demanding() == demanding.iter().map(String::as_str).collect()
+            && (demanding.is_empty() || self.ended.from == from)
+    }
+
+    /// Whether settings with that date begin anew: it is another one, and still ahead.
+    pub fn begins_anew(&self, from: Option<UnixTime>, now: UnixTime) -> bool {
+        self.ended.from != from && from.is_some_and(|from| from > now)
+    }
+
+    /// From now on these demand a factor, and no others. Those that did keep their date, and those that did once have
+    /// it again: gives these.
+    pub fn demand(
+        &mut self,
+        demanding: &[String],
+        from: Option<UnixTime>,
+        now: Since,
+    ) -> Vec<(String, UnixTime)> {
+        let mut before = std::mem::take(&mut self.later.others_since);
+        before.extend(self.required_since.take().map(|since| (POLICY.to_owned(), since)));
+        let mut again = Vec::new();
+        for name in demanding {
+            let since = before.remove(name).or_else(|| {
+                let since = self.ended.take(name)?;
+                again.push((name.clone(), since.0));
+                Some(since)
+            });
+            let since = since.unwrap_or(now);
+            if name == POLICY {
+                self.required_since = Some(since);
+            } else {
+                self.later.others_since.insert(name.clone(), since);
+            }
+        }
+        for (name, since) in before {
+            self.ended.put(&name, since);
+        }
+        if !demanding.is_empty() {
+            self.ended.from = from;
+        }
+        again
     }
 
     /// Takes the account with its state's version into the digest, or out of it again.
@@ -166,5 +246,65 @@ fn toggle(digest: &mut Tag, keys: &Keys, entry: &RosterEntry) {
     let tag = keys.tag(Purpose::Meta, &[b"roster", &entry.id.0, &uid, entry.name.as_bytes(), &version]);
     for (byte, other) in digest.iter_mut().zip(tag) {
         *byte ^= other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        let later = Later { latest: UnixTime(7), ..Later::default() };
+        Head {
+            audit_seq: 3,
+            audit_tag: [1; 32],
+            accounts: 2,
+            digest: [2; 32],
+            clock: None,
+            ran_ms: 9,
+            required_since: None,
+            later,
+            ended: Ended::default(),
+        }
+    }
+
+    fn body(head: &Head) -> Vec<u8> {
+        let keys = Keys::new(&mfa_proto::secret::Secret::new([1; crate::crypto::KEY_BYTES]));
+        head.encode(&keys).unwrap()[32..].to_vec()
+    }
+
+    // S19
+    #[test]
+    fn what_demands_again_has_the_date_that_it_had() {
+        let (mut head, day) = (head(), |n| (UnixTime(n), n));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let all = names(&["policy", "group ops", "rule r"]);
+        assert_eq!(head.demand(&all, None, day(1)), []);
+        assert_eq!(head.demand(&[], None, day(2)), []);
+        assert_eq!(head.demanded_since("rule r"), None);
+        let again = head.demand(&all, None, day(3));
+        assert_eq!(again.len(), 3);
+        assert!(all.iter().all(|name| head.demanded_since(name) == Some(day(1))), "{head:?}");
+        let _ = head.demand(&names(&["rule r", "rule s"]), None, day(4));
+        assert_eq!(
+            [head.demanded_since("rule r"), head.demanded_since("rule s")],
+            [Some(day(1)), Some(day(4))]
+        );
+    }
+
+    // What the release before reads of it, and writes again, lacks what that does not know.
+    #[test]
+    fn the_release_before_reads_this_head_and_this_one_its() {
+        let (mut new, demanding) = (head(), ["rule r".to_owned()]);
+        let _ = new.demand(&demanding, Some(UnixTime(5)), (UnixTime(1), 1));
+        let _ = new.demand(&["policy".to_owned()], Some(UnixTime(5)), (UnixTime(2), 2));
+        let bytes = body(&new);
+        let (mut old, rest) = postcard::take_from_bytes::<Head>(&bytes).unwrap();
+        old.later = postcard::from_bytes(rest).unwrap();
+        assert_eq!((old.required_since, old.later.latest), (Some((UnixTime(2), 2)), UnixTime(7)));
+        assert_eq!(Head { ended: new.ended.clone(), ..old.clone() }, new);
+        let mut written = postcard::to_allocvec(&old).unwrap();
+        written = postcard::to_extend(&old.later, written).unwrap();
+        assert_eq!(body(&old), written, "without anything that ended it is as it was");
     }
 }

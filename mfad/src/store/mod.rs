@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod ended;
 mod head;
 mod records;
 mod roster;

@@ -81,14 +81,15 @@ pub struct World {
     pub host: Option<HostId>,
     /// Where hashes of new codes are made: nobody waits for them who is not there to.
     pub making: Slowly,
-    /// Where codes are compared with hashes: short, so that a refusal still leaves on its beat.
+    /// Where codes are compared with hashes, some 50 ms each: who waits longest is answered well before the login host
+    /// gives up.
     pub comparing: Slowly,
 }
 
 impl World {
     /// With pools of their own for the two kinds of slow work.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, names: Names) -> Self {
-        let (making, comparing) = (Slowly::start(1, 16), Slowly::start(1, 3));
+        let (making, comparing) = (Slowly::start(1, 16), Slowly::start(1, 23));
         Self { clock, entropy, names, host: None, making, comparing }
     }
 

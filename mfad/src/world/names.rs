@@ -16,7 +16,7 @@ use std::{
 };
 
 use mfa_proto::identity::{UnixTime, UserName};
-use nix::unistd::{Group, Uid, User, getgrouplist};
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 use super::{Clock, Slowly, passwd::PasswdFile};
 
@@ -50,7 +50,8 @@ enum Question {
 }
 
 type Found = Result<Option<Person>, NamesError>;
-type Memberships = Mutex<HashMap<(UserName, Vec<String>), (UnixTime, Vec<String>)>>;
+/// Of whom it was asked, `None` of it for a name that is nobody's.
+type Memberships = Mutex<HashMap<(UserName, Vec<String>), (UnixTime, Option<Vec<String>>)>>;
 
 /// A record of logins that nobody wrote to for so long is not kept, in seconds.
 const LASTLOG_KEPT: u64 = 30 * 86_400;
@@ -162,16 +163,33 @@ impl Names {
 
     /// Those of `groups` that the user is in, by every source.
     pub async fn groups_of(&self, person: &Person, groups: Vec<String>) -> Result<Vec<String>, NamesError> {
+        self.memberships(&person.name, groups, true).await?.ok_or(NamesError::Service)
+    }
+
+    /// Does for a name that is nobody's what [`Names::groups_of`] does for a user, so that it takes as long.
+    pub async fn groups_of_nobody(&self, name: &UserName, groups: Vec<String>) {
+        if name.is_plausible() && !groups.is_empty() {
+            let _ = self.memberships(name, groups, false).await; // there is nothing to know of them
+        }
+    }
+
+    async fn memberships(
+        &self,
+        name: &UserName,
+        groups: Vec<String>,
+        is_known: bool,
+    ) -> Result<Option<Vec<String>>, NamesError> {
         let now = self.inner.clock.now();
         let lock = || self.inner.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = (person.name.clone(), groups.clone());
+        let asked = (name.clone(), groups.clone());
         if let Some((when, of)) = lock().get(&asked)
             && now.wall >= *when
             && now.wall.since(*when) < KEPT
+            && of.is_some() == is_known
         {
             return Ok(of.clone());
         }
-        let (source, name) = (self.inner.source, person.name.clone());
+        let (source, name) = (self.inner.source, name.clone());
         // Another name each time, or a cache would answer for a source that is away.
         let nobodys =
             format!("{NO_GROUP}-{}-{}", now.boot_ms, self.inner.probes.fetch_add(1, Ordering::Relaxed));
@@ -254,33 +272,40 @@ impl Source {
         name: &UserName,
         groups: Vec<String>,
         nobodys: &str,
-    ) -> Result<Vec<String>, NamesError> {
+    ) -> Result<Option<Vec<String>>, NamesError> {
         match self {
             Self::Nss => groups_by_nss(name, groups, nobodys),
-            Self::Nothing => Ok(Vec::new()),
+            Self::Nothing => Ok(Some(Vec::new())),
         }
     }
 }
 
 /// How a group is called that nobody has.
 const NO_GROUP: &str = "no-group-has-this-name";
+/// The group of who has none: the last there can be, which is given to nobody.
+const NOBODYS: Gid = Gid::from_raw(u32::MAX - 1);
 
-/// For a user that is there: one whom NSS does not find, or a source that is away, is an error and never "in none".
-fn groups_by_nss(name: &UserName, mut groups: Vec<String>, nobodys: &str) -> Result<Vec<String>, NamesError> {
+/// A source that is away is an error, and somebody whom NSS does not find is `None`: neither is ever "in none".
+fn groups_by_nss(
+    name: &UserName,
+    mut groups: Vec<String>,
+    nobodys: &str,
+) -> Result<Option<Vec<String>>, NamesError> {
     let text = std::str::from_utf8(name.as_bytes()).map_err(|_| NamesError::Service)?;
     let failed = |_| NamesError::Service;
-    let user = User::from_name(text).map_err(failed)?.ok_or(NamesError::Service)?;
+    let user = User::from_name(text).map_err(failed)?;
     // getgrouplist says nothing of a source that is away, and of what that has nothing: so each is asked for a
     // group that none has, which they all must deny.
     Group::from_name(nobodys).map_err(failed)?;
     let name = CString::new(text).map_err(|_| NamesError::Service)?;
-    let own = getgrouplist(&name, user.gid).map_err(failed)?;
+    // The same for a name that is nobody's, which is to take as long.
+    let own = getgrouplist(&name, user.as_ref().map_or(NOBODYS, |user| user.gid)).map_err(failed)?;
     let mut unknown = None;
     groups.retain(|group| match Group::from_name(group) {
         Ok(group) => group.is_some_and(|group| own.contains(&group.gid)),
         Err(error) => unknown.replace(error).is_some(),
     });
-    unknown.map_or(Ok(groups), |error| Err(failed(error)))
+    unknown.map_or(Ok(user.map(|_| groups)), |error| Err(failed(error)))
 }
 
 fn ask_nss(question: &Question) -> Found {

@@ -27,6 +27,9 @@ pub struct Slowly {
     /// How many places are taken.
     taken: Arc<AtomicUsize>,
     places: usize,
+    /// How much work it was given.
+    #[cfg(test)]
+    pub(crate) given: Arc<AtomicUsize>,
 }
 
 /// A place in the pool, kept before the work is known: given back when dropped.
@@ -58,7 +61,13 @@ impl Slowly {
                 }
             });
         }
-        Self { queue: Arc::new(queue), taken: Arc::default(), places: threads + waiting }
+        Self {
+            queue: Arc::new(queue),
+            taken: Arc::default(),
+            places: threads + waiting,
+            #[cfg(test)]
+            given: Arc::default(),
+        }
     }
 
     /// Keeps a place, if more than `spare` are free: who has one finds the pool free enough.
@@ -81,6 +90,8 @@ impl Slowly {
                 let _ = done.send(f()); // who asked may have given up
             }
         };
+        #[cfg(test)]
+        self.given.fetch_add(1, Ordering::AcqRel);
         let taken = self.queue.try_send(Box::new(work));
         async move {
             taken.map_err(|_| TooBusy)?;

@@ -144,7 +144,7 @@ fn holds(key: &str, entries: &[&str], written: &Written, login: &Login) -> Optio
         "user" => is_one(Some(login.user)),
         "service" => is_one(login.service),
         "target" => is_one(login.target),
-        "tty" => is_one(login.tty),
+        "tty" => login.tty.map(|tty| entries.iter().any(|entry| bare(entry) == bare(tty))),
         "key" => is_one(login.key),
         "asn" => is_one(login.asn),
         "country" => is_one(login.country),
@@ -152,7 +152,9 @@ fn holds(key: &str, entries: &[&str], written: &Written, login: &Login) -> Optio
         "location" => is_one(login.location),
         "travel" => login.travel,
         "group" => login.groups.as_ref().map(|groups| groups.iter().any(|group| entries.contains(group))),
-        "command" => login.command.map(|command| entries.iter().any(|pattern| is_command(pattern, command))),
+        "command" => {
+            login.command.and_then(|command| is_any(entries, |pattern| is_command(pattern, command)))
+        }
         "time" => Some(entries.iter().any(|time| is_at(time, login.now))),
         "address" => login.address.map(|address| entries.iter().any(|prefix| is_in(prefix, address))),
         "network" => login.address.map(|address| {
@@ -163,9 +165,36 @@ fn holds(key: &str, entries: &[&str], written: &Written, login: &Login) -> Optio
     }
 }
 
-fn is_command(pattern: &str, command: &str) -> bool {
-    let program = command.split_whitespace().next().unwrap();
-    is_like(pattern, if pattern.contains(' ') { command } else { program })
+/// Whether one of them is: unknown, where none surely is and one may be.
+fn is_any(entries: &[&str], is: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+    let each: Vec<Option<bool>> = entries.iter().map(|entry| is(entry)).collect();
+    if each.contains(&Some(true)) { Some(true) } else { (!each.contains(&None)).then_some(false) }
+}
+
+/// A terminal without the folder of all of them.
+fn bare(tty: &str) -> &str {
+    tty.strip_prefix("/dev/").unwrap_or(tty)
+}
+
+/// Yes by the words that sudo says; unknown by other words for the same.
+fn is_command(pattern: &str, command: &str) -> Option<bool> {
+    let is_this = |command: &String| {
+        let program = command.split_whitespace().next().unwrap();
+        is_like(pattern, if pattern.contains(' ') { command } else { program })
+    };
+    let mut words = vec![command.to_owned()];
+    for folder in ["/bin/", "/sbin/"] {
+        if command.starts_with(folder) {
+            words.push(format!("/usr{command}"));
+        }
+        if command.starts_with(&format!("/usr{folder}")) {
+            words.push(command[4..].to_owned());
+        }
+    }
+    if !command.contains(' ') {
+        words.extend(words.clone().iter().map(|word| format!("{word} ")));
+    }
+    if is_this(&words[0]) { Some(true) } else { (!words.iter().any(is_this)).then_some(false) }
 }
 
 /// `*` is any text, `?` one letter.

@@ -4,8 +4,8 @@
 use mfa_proto::identity::UnixTime;
 use mfad::{
     policy::{
-        Already, Case, Decision, Effect, Groups, History, Place, Rules, Seen, Signals, Standing, decide,
-        findings,
+        Already, Case, Databases, Decision, Effect, Groups, History, Place, Rules, Seen, Signals, Standing,
+        decide, findings, named,
     },
     settings::Settings,
 };
@@ -36,7 +36,10 @@ pub(crate) fn holds_of(text: &str) -> bool {
         assert!(!exemption.reason.is_empty() && !exemption.when.is_empty(), "{exemption:?}");
     }
     for now in [UnixTime(0), NOW, UnixTime(u64::MAX)] {
-        let _ = findings(&rules, now);
+        for databases in [Databases::default(), Databases { country: true, asn: true }] {
+            let _ = findings(&rules, databases, now);
+        }
+        let _ = named(&rules, now);
         for uid in [Some(0), Some(1000), None] {
             let known = hardness(&rules, uid, &known(&rules), true, now);
             let unknown = hardness(&rules, uid, &Signals::default(), false, now);

@@ -111,9 +111,12 @@ const POOLS: [(&str, &[&str]); 15] = [
     ("user", &USERS),
     ("group", &GROUPS),
     ("service", &["sshd", "sudo", "su", "login"]),
-    ("command", &["/bin/bash", "/usr/bin/su *", "*/vi?", "/bin/*", "/usr/bin/apt* -y*", "*"]),
+    (
+        "command",
+        &["/bin/bash", "/usr/bin/su *", "*/vi?", "/bin/*", "/usr/bin/apt* -y*", "/usr/bin/bash *", "*"],
+    ),
     ("target", &["root", "bob"]),
-    ("tty", &["tty1", "pts/0"]),
+    ("tty", &["tty1", "pts/0", "/dev/tty1"]),
     ("address", &PREFIXES),
     ("network", &["office", "vpn", "home"]),
     ("key", &KEYS),
@@ -248,11 +251,13 @@ pub(crate) fn login() -> impl Strategy<Value = Login> {
             "/bin/bashful",
             "/usr/bin/su",
             "/usr/bin/su -",
+            "/usr/bin/bash -l",
+            "/bin/su",
             "/usr/bin/vim",
             "/usr/bin/vi2 x",
             "/usr/bin/apt-get install -y x",
         ]),
-        known(&["tty1", "pts/0"]),
+        known(&["tty1", "/dev/pts/0", "pts/0"]),
     );
     let whence = (
         known(&[

@@ -104,7 +104,11 @@ fn a_right_code_is_proven_in_two_calls() {
 #[test]
 fn where_nothing_is_asked_nothing_is_shown() {
     for (step, ended) in [
-        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived(String::new())),
+        (Ok(Step::waived(Reason::PolicyOff)), Ended::Waived { ticket: Vec::new(), text: String::new() }),
+        (
+            Ok(Step { token: b"ticket".to_vec(), ..Step::waived(Reason::SecurityKey) }),
+            Ended::Waived { ticket: b"ticket".to_vec(), text: String::new() },
+        ),
         (proven(""), Ended::Proven(Vec::new())),
         (refused(Reason::Limited), Ended::Refused("Not accepted.".into())),
     ] {
@@ -128,6 +132,20 @@ fn each_question_is_answered_with_its_own_token() {
     assert_eq!((verdict.reason, verdict.tries), (Some(Reason::WrongCode), 3));
     let answers: Vec<_> = peer.calls.iter().filter(|call| call.starts_with("answer")).collect();
     assert_eq!(answers, ["answer t1 111111", "answer t2 222222", "answer t3 333333"]);
+}
+
+/// What mfad had no time for is none of the three; at sshd, a stranger is asked as often for every name. (S21)
+#[test]
+fn what_mfad_had_no_time_for_is_no_try_but_a_strangers() {
+    for (helpful, tries, ended) in
+        [(true, 1, Ended::Proven(Vec::new())), (false, 3, Ended::OutOfTries(String::new()))]
+    {
+        let busy = (0..4).map(|_| ask(Reason::Busy, "t")).collect::<Vec<_>>();
+        let mut peer = Script::of([ask(Reason::Plain, "t")].into_iter().chain(busy).chain([proven("")]));
+        let codes = ["3-7KQ2M-X4TPD-H9WC"; 5];
+        let verdict = play(&mut peer, &mut Typist::typing(&codes), Manner { helpful, ..HELPFUL }).unwrap();
+        assert_eq!((verdict.ended, verdict.tries), (ended, tries));
+    }
 }
 
 #[test]

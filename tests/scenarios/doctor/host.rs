@@ -36,6 +36,15 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
             "",
             By("umount -l /var/lib/mfad"),
         ),
+        // Over a network, as the kernel itself has it: sshfs, whose other end has gone.
+        fault(
+            "store-file-system:fuse.sshfs",
+            "[ -c /dev/fuse ] || mknod /dev/fuse c 10 229
+             mount -i -t fuse.sshfs -o fd=3,rootmode=40000,user_id=0,group_id=0 none /var/lib/mfad 3<>/dev/fuse",
+            "/var/lib/mfad",
+            "",
+            By("umount -l /var/lib/mfad"),
+        ),
         fault(
             "disk-low:disk",
             "mount -t tmpfs -o mode=700,size=30m none /var/lib/mfad; cp -a /root/store/. /var/lib/mfad/; chown mfad: /var/lib/mfad",
@@ -65,6 +74,25 @@ fn doctor_finds_and_mends_what_is_wrong_with_the_module_and_the_host() {
             "/var/log/audit/audit.log",
             "avc:  denied",
             By("sed -i 's/audit([0-9]*/audit(1/' /var/log/audit/audit.log"), // what was before the boot is over
+        ),
+        // A profile that keeps the daemon from what it needs, and one that keeps a host of PAM from its socket.
+        fault(
+            "lsm-denies:apparmor",
+            "printf 'type=AVC msg=audit(%d.123:10): apparmor=\"DENIED\" operation=\"open\" class=\"file\" profile=\"/usr/sbin/mfad\" \
+             name=\"/var/lib/mfad/mfad.db\" pid=7 comm=\"store\" requested_mask=\"rw\" denied_mask=\"rw\" fsuid=999 ouid=999\\n' \
+             $(date +%s) >>/var/log/audit/audit.log",
+            "/var/log/audit/audit.log",
+            "profile=\"/usr/sbin/mfad\"",
+            By("sed -i 's/audit([0-9]*/audit(1/' /var/log/audit/audit.log"),
+        ),
+        fault(
+            "lsm-denies:apparmor",
+            "printf 'type=AVC msg=audit(%d.123:11): apparmor=\"DENIED\" operation=\"connect\" class=\"file\" profile=\"/usr/sbin/cupsd\" \
+             name=\"/run/mfad/pam.sock\" pid=7 comm=\"cupsd\" requested_mask=\"wr\" denied_mask=\"wr\" fsuid=0 ouid=999\\n' \
+             $(date +%s) >>/var/log/audit/audit.log",
+            "/var/log/audit/audit.log",
+            "/run/mfad/pam.sock\" pid=7 comm=\"cupsd\"",
+            By("sed -i 's/audit([0-9]*/audit(1/' /var/log/audit/audit.log"),
         ),
     ]);
 }

@@ -228,7 +228,7 @@ fn what_is_ignored_is_kept_with_its_reason_and_counts_no_more() {
 }
 
 #[test]
-fn each_finding_of_doctor_has_a_scenario_that_plants_it() {
+fn each_finding_of_doctor_has_a_scenario_that_plants_it_and_one_that_has_it_mended() {
     let machine = Machine::new().start();
     let listed = machine.mfactl("root", "doctor --list").assert_exit(0).stdout;
     let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
@@ -242,29 +242,52 @@ fn each_finding_of_doctor_has_a_scenario_that_plants_it() {
         include_str!("stacks.rs"),
         include_str!("sudo.rs"),
     ];
-    let planted: BTreeSet<String> = scenarios.iter().flat_map(|source| planted(source)).collect();
+    let all = scenarios.map(Shown::by);
     for id in ids {
-        assert!(planted.contains(id), "nothing plants {id}");
+        assert!(all.iter().any(|shown| shown.planted.contains(id)), "nothing plants {id}");
+        assert!(all.iter().any(|shown| shown.mended.contains(id)), "nothing mends {id}");
     }
 }
 
-/// What the scenarios of a source have doctor find: the rows of the tables that they go through, and the lists that
-/// they compare its answer with. What stands in a comment, or in no scenario, is not done.
-fn planted(source: &str) -> BTreeSet<String> {
-    let code: String = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
-    let mut ids = BTreeSet::new();
-    for scenario in code.split("#[test]").skip(1) {
-        let (_, table) = scenario.split_once("each_is_found_and_mended(").unwrap_or_default();
-        let rows = ["fault(\"", "name: \""].into_iter().flat_map(|row| table.split(row).skip(1));
-        let lists = scenario.split("found(&machine, &[").skip(1).filter_map(|rest| rest.split(']').next());
-        let names = rows.chain(lists.flat_map(|list| list.split('"').skip(1).step_by(2)));
-        ids.extend(names.filter_map(|name| name.split_once(':')).map(|(id, _)| id.to_owned()));
+/// What the scenarios of a source have doctor find, by id, and what of it they have it find no more.
+#[derive(Debug, Default)]
+struct Shown {
+    planted: BTreeSet<String>,
+    mended: BTreeSet<String>,
+}
+
+impl Shown {
+    /// The rows of the tables that they go through, each of which is mended; and the lists that they compare its
+    /// answer with, of which a later one has to lack what an earlier one has. What stands in a comment, or in no
+    /// scenario, is not done.
+    fn by(source: &str) -> Self {
+        let code: String = source.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+        let mut shown = Self::default();
+        let id = |name: &str| name.split_once(':').map(|(id, _)| id.to_owned());
+        for scenario in code.split("#[test]").skip(1) {
+            let (_, table) = scenario.split_once("each_is_found_and_mended(").unwrap_or_default();
+            let rows =
+                ["fault(\"", "name: \""].into_iter().flat_map(|row| table.split(row).skip(1)).filter_map(id);
+            for row in rows {
+                shown.planted.insert(row.clone());
+                shown.mended.insert(row);
+            }
+            let lists =
+                scenario.split("found(&machine, &[").skip(1).filter_map(|rest| rest.split(']').next());
+            let lists: Vec<Vec<&str>> =
+                lists.map(|list| list.split('"').skip(1).step_by(2).collect()).collect();
+            for (at, list) in lists.iter().enumerate() {
+                shown.planted.extend(list.iter().filter_map(|name| id(name)));
+                let gone = |name: &&&str| lists[at..].iter().any(|later| !later.contains(*name));
+                shown.mended.extend(list.iter().filter(gone).filter_map(|name| id(name)));
+            }
+        }
+        shown
     }
-    ids
 }
 
 #[test]
-fn what_no_scenario_plants_is_not_taken_for_planted() {
+fn what_no_scenario_plants_or_mends_is_not_taken_for_it() {
     let source = r#"
         const UNUSED: Fault = fault("outside:x", "", "", "", ByDoctor);
         #[test]
@@ -285,10 +308,18 @@ fn what_no_scenario_plants_is_not_taken_for_planted() {
         fn two() {
             let _ = fault("no-table:x", "", "", "", ByDoctor);
             found(&machine, &["list-a:x", "list-b:y"]);
+            found(&machine, &["list-b:y", "list-c:z"]);
             println!("said:x");
         }
+        #[test]
+        fn three() {
+            found(&machine, &[]);
+        }
     "#;
-    assert_eq!(planted(source).into_iter().collect::<Vec<_>>(), ["list-a", "list-b", "row-a", "row-b"]);
+    let Shown { planted, mended } = Shown::by(source);
+    let sorted = |ids: BTreeSet<String>| ids.into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(sorted(planted), "list-a list-b list-c row-a row-b");
+    assert_eq!(sorted(mended), "list-a row-a row-b");
 }
 
 #[test]
@@ -306,4 +337,6 @@ fn what_doctor_cannot_look_at_is_no_health() {
     found(&machine, &["cannot-look:sudoers-directory"]);
     machine.shell("sed -i -e '/^sudoers:/d' -e 's/^passwd:.*/passwd: files sss/' /etc/nsswitch.conf");
     found(&machine, &["cannot-look:names"]);
+    machine.shell("sed -i 's/^passwd:.*/passwd: files/' /etc/nsswitch.conf");
+    found(&machine, &[]);
 }

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use mfa_tests::{Suite, Totp, clock};
 
-use super::{By, doctor, each_is_found_and_mended, fault, found, set_up_right};
+use super::{By, ByDoctor, doctor, each_is_found_and_mended, fault, found, names, set_up_right};
+use crate::name_services::add_source;
 
 /// A source of names that reads its users from a file, as far as it may.
 const SOURCE: &str = r#"
@@ -60,6 +61,17 @@ fn doctor_finds_people_who_are_not_looked_after() {
     found(&machine, &["without-factor:carol", "grace-ends:grace"]);
     mode("\"required\"\\ngrace = \"30d\"");
     found(&machine, &["without-factor:carol"]);
+    // Root's own account is nobody else's: grace runs for carol, whatever root has.
+    machine.enrol("root", &Totp::sha1());
+    mode("\"required\"\\ngrace = \"12h\"");
+    found(&machine, &["without-factor:carol", "grace-ends:grace"]);
+    // Those who go first are asked, though the host looks on.
+    mode("\"observe\"");
+    found(&machine, &["mode-asks-nobody:observe", "without-factor:carol"]);
+    machine.write("/etc/mfad/mfad.toml.d/50.toml", 0o644, "[group.sudo]\nmode = \"required\"\n");
+    machine.mfad().restart();
+    found(&machine, &["without-factor:carol"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
     mode("\"optional\"");
     machine.enrol("carol", &Totp::sha1());
     found(&machine, &[]);
@@ -124,6 +136,9 @@ fn doctor_finds_exemptions_whose_end_is_near_or_has_come_and_those_that_were_alt
     );
     machine.mfad().restart();
     found(&machine, &["setting-doubtful:networks.b"]);
+    machine.shell("rm /etc/mfad/mfad.toml.d/50.toml");
+    machine.mfad().restart();
+    found(&machine, &[]);
 }
 
 #[test]
@@ -141,9 +156,18 @@ fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
     each_is_found_and_mended(
         &machine,
         &[
+            // What it prints, nobody knows before it is asked for somebody's keys.
+            fault(
+                "key-touch-unasked:sshd",
+                "sed -i '1i AuthorizedKeysCommand /usr/bin/true\\nAuthorizedKeysCommandUser nobody' /etc/ssh/sshd_config",
+                "/etc/ssh/sshd_config",
+                "",
+                ByDoctor,
+            ),
             fault(
                 "key-without-touch:alice",
-                "sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
+                "sed -i '/^PubkeyAuthOptions/d; /^AuthorizedKeysCommand/d' /etc/ssh/sshd_config
+                 sed -i '1s/^/command=\"a, b\",no-touch-required /' /home/alice/.ssh/authorized_keys",
                 KEYS,
                 "command",
                 By(
@@ -169,4 +193,62 @@ fn doctor_finds_an_enrolled_security_key_that_needs_no_touch() {
         "mv {KEYS} /root/keys/hers; chown root /root/keys/hers; ln -s /root/keys/hers {KEYS}"
     ));
     found(&machine, &[]);
+}
+
+#[test]
+fn doctor_finds_users_and_groups_of_the_settings_whom_nobody_is() {
+    const FILE: &str = "/etc/mfad/mfad.toml.d/50.toml";
+    let machine = set_up_right(Suite::Usual);
+    machine.shell("mkdir -p /etc/mfad/mfad.toml.d; groupadd admins; useradd --system ansible");
+    machine.write(
+        "/root/right.toml",
+        0o644,
+        "[group.admins]\nmode = \"required\"\n\
+        [[rule]]\nname = \"r\"\nwhen = { user = \"alice\" }\nunless = { group = \"mfad\" }\nthen = \"ask\"\n\
+        [[exempt]]\nuser = \"ansible\"\nservice = \"sshd\"\nreason = \"CHG-118\"\nuntil = 2099-01-01\n",
+    );
+    machine.shell(&format!("cp /root/right.toml {FILE}"));
+    let planted = |name: &'static str, plant: &'static str, line: &'static str| {
+        fault(name, plant, FILE, line, By("cp /root/right.toml /etc/mfad/mfad.toml.d/50.toml"))
+    };
+    each_is_found_and_mended(
+        &machine,
+        &[
+            planted(
+                "name-of-nobody:admns",
+                "sed -i 's/group.admins/group.admns/' /etc/mfad/mfad.toml.d/50.toml",
+                "mode = ",
+            ),
+            planted(
+                "name-of-nobody:alise",
+                "sed -i 's/alice/alise/' /etc/mfad/mfad.toml.d/50.toml",
+                "[[rule]]",
+            ),
+            planted(
+                "name-of-nobody:opps",
+                "sed -i 's/\"mfad\"/\"opps\"/' /etc/mfad/mfad.toml.d/50.toml",
+                "[[rule]]",
+            ),
+            fault(
+                "name-of-nobody:ansible",
+                "userdel ansible",
+                FILE,
+                "[[exempt]]",
+                By("useradd --system ansible"),
+            ),
+        ],
+    );
+
+    // A source that fails has not said that there is nobody.
+    add_source(&machine);
+    machine.write("/etc/name-source", 0o644, "empty");
+    machine.shell("sed -i -E 's/^(passwd|group):.*/\\1: files source/' /etc/nsswitch.conf");
+    machine.shell("sed -i 's/alice/alise/' /etc/mfad/mfad.toml.d/50.toml");
+    let check = || machine.exec(&["mfad", "--check"]).assert_exit(0).stderr;
+    assert!(check().contains("there is no user \"alise\" on this host"), "{}", check());
+    machine.write("/etc/name-source", 0o644, "away");
+    let said = check();
+    assert!(said.contains("a name service fails") && !said.contains("alise"), "{said}");
+    let ids = names(&doctor(&machine));
+    assert!(ids.contains(&"cannot-look:names-of-settings".to_owned()), "{ids:?}");
 }

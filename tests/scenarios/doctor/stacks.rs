@@ -185,6 +185,28 @@ fn doctor_finds_services_that_do_not_ask() {
                 By(PAM_BACK),
             ),
             fault(
+                "door-from-network:cockpit",
+                "printf '@include common-auth\\n@include common-account\\n' >/etc/pam.d/cockpit",
+                "/etc/pam.d/cockpit",
+                "",
+                By(PAM_BACK),
+            ),
+            fault(
+                "door-from-network:xrdp-sesman",
+                "printf '@include common-auth\\n@include common-account\\n' >/etc/pam.d/xrdp-sesman",
+                "/etc/pam.d/xrdp-sesman",
+                "",
+                By(PAM_BACK),
+            ),
+            // Distributions ship it where it is read last.
+            fault(
+                "door-here:polkit-1",
+                "mkdir -p /usr/lib/pam.d; printf '@include common-auth\\n@include common-account\\n' >/usr/lib/pam.d/polkit-1",
+                "/usr/lib/pam.d/polkit-1",
+                "",
+                By("rm /usr/lib/pam.d/polkit-1"),
+            ),
+            fault(
                 "door-here:su",
                 "cp /usr/share/pam-as-shipped/su /etc/pam.d/",
                 "/etc/pam.d/su",
@@ -200,6 +222,13 @@ fn doctor_finds_services_that_do_not_ask() {
             ),
             // The way in for the day on which mfad fails.
             fault("no-break-glass:root", "passwd -l root", "/etc/shadow", "", By("passwd -u root")),
+            fault(
+                "no-break-glass:root",
+                "chage --expiredate 1 root",
+                "/etc/shadow",
+                "",
+                By("chage --expiredate -1 root"),
+            ),
             fault(
                 "no-break-glass:root",
                 "cp /etc/pam.d/sudo /etc/pam.d/login",

@@ -34,6 +34,49 @@ fn doctor_finds_and_mends_what_sudo_does_with_it() {
                 ByDoctor,
             ),
             fault(
+                "sudoers-exempt-group:staff",
+                "echo 'Defaults exempt_group=staff' >/etc/sudoers.d/x",
+                FILE,
+                "exempt_group",
+                ByDoctor,
+            ),
+            fault(
+                "sudoers-exempt-group:staff",
+                "echo 'Defaults env_reset, exempt_group = \"staff\", passwd_tries=3' >/etc/sudoers.d/x",
+                FILE,
+                "exempt_group",
+                ByDoctor,
+            ),
+            fault(
+                "sudo-other-service:pam_service",
+                "echo 'Defaults:alice env_reset, pam_service=\"login\"' >/etc/sudoers.d/x",
+                FILE,
+                "pam_service",
+                ByDoctor,
+            ),
+            fault(
+                "sudo-other-service:pam_login_service",
+                "echo 'Defaults pam_login_service = other' >/etc/sudoers.d/x",
+                FILE,
+                "pam_login_service",
+                ByDoctor,
+            ),
+            // For `sudo -A`, which anybody may say.
+            fault(
+                "sudo-other-service:pam_askpass_service",
+                "echo 'Defaults pam_askpass_service=login' >/etc/sudoers.d/x",
+                FILE,
+                "pam_askpass_service",
+                ByDoctor,
+            ),
+            fault(
+                "sudoers-other-password:targetpw",
+                "echo 'Defaults targetpw' >/etc/sudoers.d/x",
+                FILE,
+                "targetpw",
+                ByDoctor,
+            ),
+            fault(
                 "sudoers-other-password:rootpw",
                 "echo 'Defaults rootpw' >/etc/sudoers.d/x",
                 FILE,
@@ -56,4 +99,20 @@ fn doctor_finds_and_mends_what_sudo_does_with_it() {
             ),
         ],
     );
+}
+
+/// What doctor calls a way round is one.
+#[test]
+fn sudo_asks_for_no_code_where_doctor_says_so() {
+    const FILE: &str = "/etc/sudoers.d/x";
+    let machine = set_up_right(Suite::Usual);
+    machine.shell("usermod -aG staff alice; printf 'auth required pam_unix.so\\naccount required pam_unix.so\\n' >/etc/pam.d/plain");
+    let _ = machine.sudo("alice").password("pw").assert_refused();
+    machine.write(FILE, 0o440, "Defaults exempt_group=staff\n");
+    let _ = machine.sudo("alice").assert_granted();
+    machine.write(FILE, 0o440, "Defaults pam_service=plain\n");
+    let _ = machine.sudo("alice").password("pw").assert_granted();
+    machine.write(FILE, 0o440, "");
+    let code = machine.token("alice").code();
+    let _ = machine.sudo("alice").password("pw").code(&code).assert_granted();
 }

@@ -3,14 +3,15 @@
 use mfa_tests::{Machine, Suite, Verdict};
 
 use super::{apply, doctor, names, set_up};
+use crate::packages;
 use crate::people::not_enrolled;
 
-/// Runs what doctor prints against that finding.
+/// Runs what doctor prints against that finding, in root's home.
 fn mend(machine: &Machine, name: &str) {
     let said = doctor(machine);
     let at = names(&said).iter().position(|found| found == name);
     let at = at.unwrap_or_else(|| panic!("{name} is not found: {said:#}"));
-    machine.shell(said["findings"][at]["mend"].as_str().expect("a command"));
+    machine.shell(&format!("cd /root; {}", said["findings"][at]["mend"].as_str().expect("a command")));
 }
 
 /// How a login of that user over ssh ends, with the password and that code.
@@ -92,3 +93,24 @@ fn what_doctor_finds_is_so_and_its_commands_end_it() {
 /// sshd was told to read its settings: it listens again.
 const LISTENS: &str =
     "sleep 0.2; until [ -s /run/sshd.pid ] && ss -ltn | grep -q ':22 '; do sleep 0.05; done";
+
+/// In no repository is this package: only the file that it came in puts its files back.
+#[test]
+fn what_is_gone_of_the_package_comes_back_out_of_the_file_that_it_came_in() {
+    let machine = packages::protected(Suite::Usual);
+    let policy = "/usr/share/dbus-1/system.d/org.mfad1.conf";
+    machine.shell(&format!("rm /usr/lib/*/security/pam_mfa.so; sed -i 's/<deny own=/<allow own=/' {policy}"));
+    let by_name = machine.exec(&["apt-get", "install", "--reinstall", "mfad"]);
+    assert!(by_name.stdout.contains("cannot be downloaded"), "{by_name}");
+    let said = doctor(&machine);
+    assert!(names(&said).contains(&"bus-policy-changed:org.mfad1.conf".to_owned()), "{said:#}");
+    mend(&machine, "module-missing:pam_mfa");
+
+    machine.shell(&format!("rm {policy}"));
+    mend(&machine, "bus-policy-missing:org.mfad1.conf");
+    let said = doctor(&machine);
+    let ours = |name: &String| name.starts_with("module") || name.starts_with("bus-policy");
+    assert!(!names(&said).iter().any(ours), "{said:#}");
+    let code = machine.token("alice").code();
+    let _ = machine.ssh("alice").password("pw").code(&code).assert_granted();
+}

@@ -4,6 +4,9 @@ use mfa_tests::{Attempt, Machine};
 
 use super::{Met, met, people, set, ssh, start, sudo};
 
+/// Those that tests sit at.
+const TERMINALS: &str = "tty = [\"pts/0\", \"pts/1\", \"pts/2\", \"pts/3\", \"pts/4\", \"pts/5\"]";
+
 /// A login, by what tells it from others.
 type Login = fn(&Machine) -> Attempt;
 
@@ -23,7 +26,7 @@ fn each_condition_of_a_rule_is_about_the_logins_that_it_names() {
     let key = format!("key = \"{}\"", key.split(' ').nth(1).expect("a fingerprint"));
     let other = format!("key = \"SHA256:{}\"", "A".repeat(43));
     // The logins that it lets nobody in by, and those that it is not about.
-    let rules: [(&str, &[Login], &[Login]); 13] = [
+    let rules: [(&str, &[Login], &[Login]); 14] = [
         ("user = \"alice\"", &[|m| ssh(m, "alice")], &[|m| ssh(m, "bob")]),
         ("service = [\"sudo\", \"su\"]", &[|m| sudo(m, "alice"), |m| su(m, "root")], &[|m| ssh(m, "alice")]),
         ("service = \"login\"", &[|m| m.login("alice").password("pw")], &[|m| sudo(m, "alice")]),
@@ -34,6 +37,8 @@ fn each_condition_of_a_rule_is_about_the_logins_that_it_names() {
         ("command = \"/usr/bin/sh *\"", &[|m| sudo(m, "alice"), |m| ssh(m, "alice")], &[]),
         ("command = \"/usr/bin/id *\"", &[|m| su(m, "bob")], &[|m| sudo(m, "alice")]),
         ("tty = \"ssh\"", &[|m| ssh(m, "alice")], &[|m| sudo(m, "alice")]),
+        // Both tell it with its folder.
+        (TERMINALS, &[|m| sudo(m, "alice"), |m| m.login("alice").password("pw")], &[|m| ssh(m, "alice")]),
         (
             "address = [\"127.0.0.7\", \"::1\"]",
             &[
@@ -70,6 +75,64 @@ fn each_condition_of_a_rule_is_about_the_logins_that_it_names() {
     }
     let denied = machine.audited("a denied login", |row| row.text("reason") == "denied");
     assert_eq!(denied.text("event"), "refused");
+}
+
+// Each as sudo tells it: a program by the folder in which it found it, a login shell by another service, `su` without
+// arguments.
+#[test]
+fn a_rule_about_shells_of_root_is_about_every_usual_way_to_one() {
+    let machine = start();
+    machine.shell("cp /etc/pam.d/sudo /etc/pam.d/sudo-i");
+    let readme = include_str!("../../../README.md");
+    let (_, rule) = readme.split_once("[[rule]]\n").expect("README has a rule");
+    let rule = rule.split("\n\n").next().expect("and an end of it").replace("ask_fresh", "deny");
+    set(&machine, "optional", &format!("[[rule]]\n{rule}\n"));
+    let denied = |line: &str| {
+        let before = machine.audit().with(&[("reason", "denied")]).len();
+        let argv: Vec<&str> = ["sudo", "-k", "-S"].into_iter().chain(line.split(' ')).collect();
+        let ran = machine.exec_with("alice", &argv, b"pw\n");
+        assert!(!ran.status.success(), "{line}: {ran}");
+        machine.audit().with(&[("reason", "denied")]).len() > before
+    };
+    for line in [
+        "bash",
+        "/bin/bash",
+        "/usr/bin/bash",
+        "bash -c id",
+        "-s",
+        "-i",
+        "-i id",
+        "su",
+        "su -",
+        "/bin/su",
+        "-u bob su",
+    ] {
+        assert!(denied(line), "sudo {line}");
+    }
+    for line in ["id", "sh", "/usr/bin/sudo su", "cat /bin/bash"] {
+        assert!(!denied(line), "sudo {line}");
+    }
+    // What is explained is what is met.
+    for (command, exit) in [("/usr/bin/bash -l", 1), ("/bin/bash", 1), ("/usr/bin/su", 1), ("/usr/bin/id", 0)]
+    {
+        let explain = ["mfactl", "policy", "explain", "alice", "--service", "sudo", "--command", command];
+        let _ = machine.exec(&explain).assert_exit(exit);
+    }
+    // One that skips is about what it says, and no more.
+    let skip = format!("[[rule]]\n{rule}\nreason = \"test\"\nuntil = 2099-01-01\n").replace("deny", "skip");
+    set(&machine, "required", &skip);
+    let skips = |line: &str| {
+        let argv: Vec<&str> = ["sudo", "-k", "-S"].into_iter().chain(line.split(' ')).collect();
+        let ran = machine.exec_with("alice", &argv, b"pw\n");
+        assert_eq!(ran.status.success(), !ran.stderr.contains("Verification code: "), "{line}: {ran}");
+        ran.status.success()
+    };
+    for line in ["/bin/bash -c true", "/usr/bin/su --command=true"] {
+        assert!(skips(line), "sudo {line}");
+    }
+    for line in ["/usr/bin/bash -c true", "bash -c true", "su", "/bin/su --command=true"] {
+        assert!(!skips(line), "sudo {line}");
+    }
 }
 
 // S24: what only looks like a device or a place is none until its owner has settled a login with it.

@@ -57,6 +57,8 @@ fn a_country_a_system_a_new_location_and_a_journey_are_known_by_the_operators_da
     are([refused, refused, refused, refused]);
     let checked = machine.exec(&["mfad", "--check"]).assert_exit(0);
     assert!(checked.stderr.contains(COUNTRIES), "{checked}");
+    let told = "rule \"r\": no country is known without a database of countries: it denies whatever that is";
+    assert!(checked.stderr.contains(told), "{checked}");
     machine.write(COUNTRIES, 0o666, &countries);
     machine.mfad().reload();
     are([refused, refused, refused, refused]);

@@ -26,6 +26,11 @@ impl Holds {
         self.get(keyword).parse().ok()
     }
 
+    /// Whether a security key has to be touched, whatever is said of it elsewhere.
+    pub(super) fn asks_for_touch(&self) -> bool {
+        self.get("pubkeyauthoptions").split(',').any(|option| option == "touch-required")
+    }
+
     /// Whether some list of methods that is enough answers to this; `any` does.
     pub(super) fn some_list(&self, is: impl Fn(&str) -> bool) -> bool {
         let lists = self.0.methods();

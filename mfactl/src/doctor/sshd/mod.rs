@@ -50,9 +50,22 @@ impl Sshd {
     /// Where it looks for keys, where it takes those that were not touched: `AuthorizedKeysFile`.
     pub(super) fn key_files(&self) -> Option<&str> {
         let (_, holds) = self.asked.first()?;
-        let asks_for_touch =
-            holds.get("pubkeyauthoptions").split(',').any(|option| option == "touch-required");
-        (!asks_for_touch).then(|| holds.get("authorizedkeysfile"))
+        (!holds.asks_for_touch()).then(|| holds.get("authorizedkeysfile"))
+    }
+
+    /// The program that says which keys it takes, where it may take them untouched, and what forbids that.
+    pub(super) fn keys_by_command(&self) -> Option<(String, Spot, Mend)> {
+        let program = |holds: &Holds| holds.get("authorizedkeyscommand").to_owned();
+        let is_told = |holds: &&Holds| !matches!(holds.get("authorizedkeyscommand"), "" | "none");
+        let mut all = self.asked.iter().map(|(_, holds)| holds).filter(is_told);
+        let holds = all.find(|holds| !holds.asks_for_touch())?;
+        let now = holds.get("pubkeyauthoptions");
+        let better = match now {
+            "" | "none" => "touch-required".to_owned(),
+            others => format!("{others},touch-required"),
+        };
+        let (spot, mend) = set(&self.config, "PubkeyAuthOptions", now, &better);
+        Some((program(holds), spot, mend))
     }
 
     /// Whether root comes in by key alone, from anywhere or from a network of its own.

@@ -1,5 +1,6 @@
 //! What sshd does with a login, asked of sshd itself (`sshd -T`), and its settings as they are written.
 
+mod authorized;
 mod config;
 mod visitor;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub(crate) use self::authorized::{Key, place};
 pub(crate) use self::config::{Config, Match, Setting};
 pub(crate) use self::visitor::{Visitor, in_network};
 

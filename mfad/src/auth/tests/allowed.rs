@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::policy::{Factors, Recovery};
+use mfa_proto::policy::Supposed;
 
 const ALICE: u32 = 1000;
 const BOB: u32 = 1001;
@@ -47,6 +48,24 @@ fn a_kind_that_is_not_allowed_is_neither_enrolled_nor_accepted() {
     assert_eq!(reason(&backup), (Kind::Ask, Some(Reason::KindNotAllowed)));
     let status = run(host.auth.status(ALICE)).unwrap();
     assert_eq!(status.allowed, ["totp"]);
+}
+
+#[test]
+fn who_has_no_kind_that_is_taken_is_asked_and_it_is_explained_that_no_answer_is_right() {
+    let host = Host::new(Mode::Optional);
+    host.enrol_with_codes(ALICE);
+    let besides = || {
+        let supposed = Supposed { user: b"alice".to_vec(), service: b"sudo".to_vec(), ..Supposed::default() };
+        let explained = run(host.auth.explain(supposed)).unwrap();
+        assert_eq!(explained.verdict.decision, "ask");
+        explained.besides.join("; ")
+    };
+    for kinds in [&["totp"][..], &["backup", "hotp"]] {
+        allow(&host, kinds);
+        assert_eq!(besides(), "");
+    }
+    allow(&host, &["hotp", "ssh_sk"]);
+    assert_eq!(besides(), "the settings take no code of a factor of the account (factors.allowed)");
 }
 
 // S9: a code of a kind that is not taken is a guess like any other.

@@ -168,6 +168,26 @@ fn what_other_settings_would_do_begins_with_them() {
     assert_eq!(kinds(&format!("{required}grace = \"7d\"\n")).len(), 1, "bob has not been seen for a month");
 }
 
+// S19
+#[test]
+fn what_settings_that_come_again_would_do_goes_by_the_day_that_they_had() {
+    let host = Host::new(Mode::Optional);
+    let required = "[policy]\nmode = \"required\"\n";
+    for (text, days) in [(&*format!("{required}grace = \"7d\"\n"), 5), ("[policy]\nmode = \"optional\"\n", 0)]
+    {
+        host.put(text);
+        run(super::super::grace::keep_dates(&host.auth.store, &host.policy.get().unwrap())).unwrap();
+        host.clock.pass(days * 86_400);
+    }
+    assert_eq!(host.begin("bob", "sshd", &attested(HOME)).kind(), Kind::Waived);
+    host.clock.pass(86_400); // and six more until he comes again: the twelfth
+    let refused = |text: &str| host.simulate(&format!("{required}{text}"), false).logins.len();
+    assert_eq!((refused("grace = \"7d\"\n"), refused("grace = \"20d\"\n")), (1, 0));
+    // The 24th is the ninth.
+    assert_eq!(refused("grace = \"7d\"\nrequired_from = 2027-01-24\n"), 0);
+    assert_eq!(refused("grace = \"1d\"\nrequired_from = 2027-01-24\n"), 1);
+}
+
 #[test]
 fn settings_that_are_not_in_order_are_told_in_one_line() {
     let host = Host::new(Mode::Optional);

@@ -283,10 +283,113 @@ fn what_was_done_since_the_question_stays_to_be_told() {
     assert!(owner.text.contains("A backup code was used"), "{}", owner.text);
 }
 
+/// Takes the one thread that compares until the sender is dropped.
+fn hold_up(host: &Host) -> (std::sync::mpsc::Sender<()>, impl Future) {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    (release, host.auth.world().comparing.run(move || held.recv()))
+}
+
+/// A code like that one, and not that one.
+fn another(code: &str) -> String {
+    let last = if code.ends_with('W') { "X" } else { "W" };
+    code[..code.len() - 1].to_owned() + last
+}
+
+fn compared(host: &Host) -> usize {
+    host.auth.world().comparing.given.load(std::sync::atomic::Ordering::SeqCst)
+}
+
+// S12
+#[test]
+fn one_guess_of_a_backup_code_is_one_hash_and_a_limited_one_is_none() {
+    let host = Host::new(Mode::Required);
+    let (_, codes) = host.enrol_with_codes(ALICE);
+    let wrong = another(&codes[0]);
+    let guess = |facts: &Facts| host.login("alice", facts, &wrong).reason();
+    let before = compared(&host);
+    for n in 1..=5 {
+        assert_eq!(guess(&from(AWAY)), Some(Reason::WrongCode));
+        assert_eq!(compared(&host), before + n);
+    }
+    for _ in 0..20 {
+        assert_eq!(guess(&from(AWAY)), Some(Reason::Limited));
+    }
+    assert_eq!(compared(&host), before + 5, "the limit comes first");
+    // Whom there is nothing to compare with costs as much as anybody, and no more.
+    for n in 1..=9 {
+        let _ = host.login("nobody-here", &from(AWAY), &wrong);
+        assert_eq!(compared(&host), before + 5 + n.min(5));
+    }
+    assert_eq!(guess(&attested(HOME)), Some(Reason::WrongCode), "another door");
+    assert_eq!(compared(&host), before + 11);
+}
+
+// S11, S12: whoever tries many codes under many names, from one address.
+#[test]
+fn a_flood_from_one_door_leaves_a_backup_code_of_another_its_place() {
+    let host = Host::new(Mode::Required);
+    let (_, codes) = host.enrol_with_codes(ALICE);
+    let before = compared(&host);
+    let (release, holds_up) = hold_up(&host);
+    let wrong = another(&codes[1]);
+    std::thread::scope(|scope| {
+        let flood: Vec<_> = (0..40)
+            .map(|n| {
+                scope.spawn({
+                    let (host, wrong) = (&host, &wrong);
+                    move || host.login(&format!("user{n}"), &from(AWAY), wrong).reason()
+                })
+            })
+            .collect();
+        // Each is refused, or waits; then comes alice.
+        let settled = || flood.iter().filter(|one| one.is_finished()).count() + compared(&host) - before - 1;
+        while settled() < 40 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let waiting = compared(&host);
+        let alice = scope.spawn(|| host.login("alice", &from(HOME), &codes[0]).kind());
+        while compared(&host) == waiting && !alice.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        drop(release);
+        assert_eq!(alice.join().unwrap(), Kind::Proven);
+        let came_of: Vec<_> = flood.into_iter().map(|one| one.join().unwrap()).collect();
+        let busy = came_of.iter().filter(|reason| **reason == Some(Reason::Busy)).count();
+        assert_eq!(busy, 38, "{came_of:?}");
+    });
+    drop(holds_up);
+}
+
+// S12: with strangers from everywhere the pool is full, and who has the password still finds a place.
+#[test]
+fn who_finds_no_place_is_told_so_and_loses_no_try() {
+    let host = Host::new(Mode::Required);
+    let (_, codes) = host.enrol_with_codes(ALICE);
+    let (release, holds_up) = hold_up(&host);
+    let full: Vec<_> = std::iter::from_fn(|| host.auth.world().comparing.place(8)).collect();
+    assert_eq!(host.login("alice", &from(HOME), &codes[0]).reason(), Some(Reason::Busy));
+    let all: Vec<_> = std::iter::from_fn(|| host.auth.world().comparing.place(0)).collect();
+    assert_eq!(all.len(), 8);
+    let mut asked = host.begin("alice", "sshd", &attested(HOME));
+    for _ in 0..4 {
+        asked = host.answer(&asked, &codes[0]);
+        assert_eq!((asked.kind(), asked.reason()), (Kind::Ask, Some(Reason::Busy)));
+        assert!(asked.text.contains("type it again"), "{}", asked.text);
+    }
+    // A stranger at sshd is answered as who is nobody, whose answers are junk there: three, and no more.
+    let mut stranger = host.begin("alice", "sshd", &from(AWAY));
+    for n in 1..=3 {
+        stranger = host.answer(&stranger, &codes[0]);
+        assert_eq!((stranger.kind() == Kind::Ask, stranger.reason()), (n < 3, Some(Reason::Busy)));
+    }
+    drop((full, all, release));
+    assert_eq!(host.answer(&asked, &codes[0]).kind(), Kind::Proven);
+    drop(holds_up);
+}
+
 /// Does `meanwhile` while a login's backup code is being compared: counted, and not judged yet.
 fn while_compared(host: &Host, code: &str, meanwhile: impl FnOnce()) -> Step {
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    let holds_up = host.auth.world().comparing.run(move || held.recv()); // the one thread that compares
+    let (release, holds_up) = hold_up(host);
     let step = std::thread::scope(|scope| {
         let login = scope.spawn(|| host.login("alice", &attested(HOME), code));
         let counted = || {

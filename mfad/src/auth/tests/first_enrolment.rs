@@ -164,6 +164,49 @@ fn a_pending_wish_is_no_way_past_a_factor_that_came_meanwhile() {
     assert_eq!(host.factors(ALICE), ["old phone"]);
 }
 
+// S19: a source of names that ignores case has bob for BOB.
+#[test]
+fn another_spelling_of_a_name_is_offered_no_enrolment_that_a_rule_forbids() {
+    use crate::auth::{
+        enrolling::{Opening, opening},
+        identify::target,
+    };
+    use crate::policy::{Conditions, Effect, Rule, Standing};
+    let host = Host::new(Mode::Optional);
+    let rule = Rule {
+        name: "bob at sudo".into(),
+        when: Conditions { user: vec!["bob".into()], service: vec!["sudo".into()], ..Conditions::default() },
+        unless: Conditions::default(),
+        then: Effect::Ask,
+        reason: String::new(),
+        until: None,
+        defined_at: String::new(),
+    };
+    host.rule(|rules| (rules.rules, rules.grace) = (vec![rule], 10 * 86_400));
+    host.keep_date();
+    host.clock.pass(9 * 86_400);
+    host.rule(|rules| rules.mode = Mode::Required);
+    host.keep_date();
+    host.clock.pass(2 * 86_400); // of the mode's grace 8 days are left, and of the rule's none
+    let offers = |user: &str, typed: &str| {
+        let rules = host.policy.get().unwrap();
+        let (mut login, subject) =
+            run(host.auth.identify(&rules, user.into(), "sshd".into(), &attested(HOME))).unwrap();
+        if typed != user {
+            (login.user, login.subject, login.signals.name) = (typed.into(), typed.into(), Some(user.into()));
+        }
+        let (store, now) = (host.auth.store.clone(), crate::world::Clock::now(&*host.clock));
+        let look = move |sound: &mut crate::store::Sound<'_>| {
+            let target = target(sound, store.keys(), &login, &subject)?;
+            opening(sound, &rules, &login, &target, (Standing::NotEnrolled, None), now)
+        };
+        matches!(run(host.auth.store.read(look)).unwrap(), Opening::Offer(_))
+    };
+    assert!(!offers("bob", "bob"));
+    assert!(!offers("bob", "BOB"));
+    assert!(offers("alice", "alice"));
+}
+
 // S30: what was refused leaves nothing, and the roster is sound.
 #[test]
 fn a_refused_enrolment_of_somebody_unknown_leaves_the_roster_sound() {

@@ -163,3 +163,71 @@ fn refusals_of_a_door_without_tries_are_recorded_once_a_minute_with_their_count(
     let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
     assert!(rows.last().unwrap().detail.contains("49 more like it"), "{:?}", rows.last());
 }
+
+// The first of each kind in a minute is seen with its reason: a replay is to be noticed.
+#[test]
+fn refusals_that_cost_no_try_are_recorded_once_a_minute_of_each_kind_with_their_count() {
+    let host = Host::new(Mode::Required);
+    let seed = host.enrol(1000);
+    let code = host.code(&seed, 0);
+    assert_eq!(host.login("alice", &attested(HOME), &code).kind(), Kind::Proven);
+    let flood = || {
+        for user in ["alice", "nobody-here"] {
+            for _ in 0..50 {
+                assert_eq!(host.login(user, &from(AWAY), "hunter2").reason(), Some(Reason::NoCode));
+            }
+        }
+        let answered = host.begin("alice", "sshd", &from(AWAY));
+        let _ = host.answer(&answered, "hunter2");
+        for _ in 0..50 {
+            assert_eq!(host.login("alice", &from(AWAY), &code).reason(), Some(Reason::Spent));
+            assert_eq!(host.answer(&answered, &code).reason(), Some(Reason::Expired));
+        }
+    };
+    let before = host.audited().len();
+    flood();
+    let mut first: Vec<_> = host.audited().drain(before..).map(|(_, reason)| reason).collect();
+    first.sort();
+    assert_eq!(first, ["expired", "no_code", "no_code", "spent_code"]);
+    // Another door is another matter.
+    assert_eq!(host.login("alice", &from(HOME), &code).reason(), Some(Reason::Spent));
+    assert_eq!(host.audited().len(), before + 5);
+    host.clock.pass(15);
+    host.clock.pass(46);
+    assert_eq!(host.login("alice", &from(AWAY), "hunter2").reason(), Some(Reason::NoCode));
+    let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
+    assert!(rows.last().unwrap().detail.contains("50 more like it"), "{:?}", rows.last());
+}
+
+#[test]
+fn who_is_denied_and_comes_again_and_again_is_recorded_once_a_minute() {
+    let host = Host::new(Mode::Required);
+    host.enrol(1000);
+    let deny = |rules: &mut Rules| {
+        let text = "[policy]\nmode = \"required\"\n[[rule]]\nname = \"no\"\nwhen = { service = \"sshd\" }\nthen = \"deny\"\n";
+        *rules = crate::settings::Settings::of_text(text, "t", "host").unwrap().rules;
+    };
+    host.rule(deny);
+    let before = host.audited().len();
+    for user in ["alice", "bob"] {
+        for _ in 0..20 {
+            assert_eq!(host.begin(user, "sshd", &attested(HOME)).reason(), Some(Reason::Denied));
+        }
+    }
+    assert_eq!(host.audited().len(), before + 2);
+}
+
+#[test]
+fn what_is_never_recorded_leaves_no_token_behind() {
+    let host = Host::new(Mode::Required);
+    host.enrol(1000);
+    for _ in 0..200 {
+        assert_eq!(host.login("alice", &attested(HOME), "?").reason(), Some(Reason::Help));
+        host.clock.pass(2);
+    }
+    let left: i64 = rusqlite::Connection::open(host.db())
+        .unwrap()
+        .query_row("SELECT count(*) FROM spent", [], |row| row.get(0))
+        .unwrap();
+    assert!(left <= 81, "{left} of the last 160 seconds");
+}

@@ -222,6 +222,73 @@ fn a_clock_that_jumps_is_recorded_and_neither_revives_a_code_nor_poisons_the_mar
     assert!(host.audited().iter().filter(|(event, _)| event == "clock_jumped").count() >= 3);
 }
 
+// S6: neither a second try, nor another user's, nor a restart has a clock believed that was set years ahead.
+#[test]
+fn a_clock_that_is_years_ahead_is_not_believed_at_the_next_try_either() {
+    let mut host = Host::new(Mode::Required);
+    let seed = host.enrol(1000);
+    let later =
+        |host: &Host, code: i64| host.login("alice", &attested(HOME), &host.code(&seed, code)).reason();
+    let years = |host: &Host| {
+        let now = crate::world::Clock::now(&*host.clock).wall.0;
+        host.clock.set_wall(now + 400 * 86_400);
+        now
+    };
+    let right = years(&host);
+    assert_eq!(later(&host, 0), Some(Reason::Clock));
+    assert_eq!(later(&host, 1), Some(Reason::Clock), "the second try");
+    assert_eq!(host.login("bob", &from(AWAY), "000000").reason(), Some(Reason::NotEnrolled));
+    host.restart();
+    run(host.auth.store.write(|records, _| {
+        records.audit(None, crate::audit::Event::Started, crate::store::Context::none())
+    }))
+    .unwrap()
+    .into_inner();
+    for _ in 0..59 {
+        host.clock.pass(60);
+        assert_eq!(later(&host, 0), Some(Reason::Clock));
+    }
+    // It is set right again, and nothing was poisoned.
+    host.clock.set_wall(right + 3600);
+    assert_eq!(host.login("alice", &attested(HOME), &host.code(&seed, 0)).kind(), Kind::Proven);
+}
+
+// S6: it was right after all.
+#[test]
+fn a_clock_that_was_set_far_ahead_is_believed_after_an_hour_a_boot_or_an_administrators_word() {
+    for step in ["hour", "word", "boot", "network"] {
+        let host = Host::new(Mode::Required);
+        let seed = host.enrol(1000);
+        let month = crate::world::Clock::now(&*host.clock).wall.0 + 30 * 86_400;
+        let login = || host.login("alice", &attested(HOME), &host.code(&seed, 0));
+        match step {
+            "boot" => host.clock.reboot(30 * 86_400),
+            // A machine whose clock stands still while it is off: right a minute after it has begun.
+            "network" => {
+                host.clock.reboot(0);
+                assert_eq!(host.login("bob", &from(AWAY), "000000").reason(), Some(Reason::NotEnrolled));
+                host.clock.pass(60);
+                host.clock.set_wall(month);
+            }
+            _ => {
+                host.clock.set_wall(month);
+                assert_eq!(login().reason(), Some(Reason::Clock), "{step}");
+                match step {
+                    "hour" => host.clock.pass(3600),
+                    _ => {
+                        drop(run(host.auth.user_unlock(b"alice".to_vec(), true, glass("it is right"), None)));
+                    }
+                }
+            }
+        }
+        assert_eq!(login().kind(), Kind::Proven, "{step}");
+        host.clock.pass(3600);
+        assert_eq!(login().kind(), Kind::Proven, "{step}, and later");
+        host.clock.set_wall(month + 900 * 86_400);
+        assert_eq!(login().reason(), Some(Reason::Clock), "{step}: on guard again");
+    }
+}
+
 #[test]
 fn every_algorithm_and_length_logs_in() {
     for (algorithm, digits, period) in

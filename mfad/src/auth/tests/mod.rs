@@ -161,7 +161,7 @@ impl Host {
     }
 
     fn begin(&self, user: &str, service: &str, facts: &Facts) -> Step {
-        run(self.auth.begin(user.into(), service.into(), facts)).unwrap()
+        run(self.auth.begin(user.into(), service.into(), facts)).unwrap().step
     }
 
     fn answer(&self, asked: &Step, typed: &str) -> Step {

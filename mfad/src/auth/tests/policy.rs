@@ -180,6 +180,55 @@ fn who_comes_later_has_no_grace_whatever_the_settings_do_then() {
         Fault::NotPermitted
     );
     assert_eq!(ended(&host.begin("bob", "sudo", &from(HOME))).1, Some(Reason::Grace), "who was there has it");
+    // An evening of another mode, and what was lost and is put back, when the grace of everybody is over.
+    host.clock.pass(40 * 86_400);
+    let asked = |host: &Host| {
+        ["bob", "carol"].map(|user| {
+            (host.begin(user, "sshd", &from(HOME)).kind(), host.begin(user, "sudo", &from(HOME)).kind())
+        })
+    };
+    assert_eq!(asked(&host), [(Kind::Ask, Kind::Ask); 2]);
+    for meanwhile in ["", "[[rule]]\nname = \"other\"\nthen = \"ask\"\n"] {
+        settings(&host, "observe", &format!("grace = \"30d\"\n{meanwhile}"));
+        for user in ["bob", "carol"] {
+            assert_eq!(ended(&host.begin(user, "sshd", &attested(HOME))).1, Some(Reason::Observed));
+        }
+        host.clock.pass(3600);
+        settings(&host, "required", more);
+        assert_eq!(asked(&host), [(Kind::Ask, Kind::Ask); 2], "{meanwhile}");
+    }
+    assert_eq!(
+        run(host.auth.enroll_begin(1001, EnrollRequest::default(), None)).unwrap_err().fault,
+        Fault::NotPermitted
+    );
+}
+
+// S19: what an administrator says with a date.
+#[test]
+fn a_date_ahead_begins_grace_anew_for_who_is_there_then() {
+    let host = Host::new(Mode::Optional);
+    let asked = |service| ["alice", "bob"].map(|user| ended(&host.begin(user, service, &from(HOME))));
+    let grace = (Kind::Waived, Some(Reason::Grace));
+    settings(&host, "required", "grace = \"1d\"\n");
+    let passwd = host.dir.path().join("passwd");
+    let before = std::fs::read_to_string(&passwd).unwrap();
+    host.clock.pass(60 * 86_400); // to 2027-03-16 08:00 UTC
+    std::fs::write(&passwd, format!("{before}carol:x:1002:\n")).unwrap();
+    assert_eq!(asked("sshd").map(|(kind, _)| kind), [Kind::Ask; 2]);
+    let anew = "required_from = 2027-03-18\ngrace = \"1d\"\n";
+    settings(&host, "required", anew);
+    assert_eq!(asked("sshd"), [(Kind::Waived, Some(Reason::Optional)); 2]);
+    host.clock.pass(2 * 86_400);
+    assert_eq!(asked("sshd"), [grace; 2]);
+    assert_eq!(ended(&host.begin("carol", "sshd", &from(HOME))), grace, "made before that day");
+    std::fs::write(&passwd, format!("{before}carol:x:1002:\ndave:x:1003:\n")).unwrap();
+    host.clock.pass(60);
+    assert_eq!(host.begin("dave", "sshd", &from(HOME)).kind(), Kind::Ask, "made after it");
+    host.clock.pass(86_400);
+    // The date is past: that it goes and comes back begins nothing.
+    settings(&host, "required", "grace = \"1d\"\n");
+    settings(&host, "required", anew);
+    assert_eq!(asked("sshd").map(|(kind, _)| kind), [Kind::Ask; 2]);
 }
 
 #[test]

@@ -98,9 +98,22 @@ fn a_settled_proof_stands_for_the_next_from_the_same_place_and_for_no_other() {
     assert_eq!(host.last_event(), "remembered");
     assert!(!host.asks_at_home());
     assert_eq!(host.audited().pop().unwrap(), ("waived".into(), "remembered".into()));
-    for elsewhere in
-        [with_key(HOME, OTHER_KEY), with_key(AWAY, KEY), attested(HOME), from(HOME), Facts::new()]
-    {
+    let both = [format!("{KEY}{OTHER_KEY}"), format!("{OTHER_KEY}{KEY}")].map(|keys| with_key(HOME, &keys));
+    let [one, other] = &both;
+    host.settled("sshd", one, &seed);
+    assert!(host.asks("sshd", one), "of two keys neither is the one that it is bound to");
+    assert!(host.asks_at_home(), "and a key that is not known is a new one");
+    host.settled("sshd", &with_key(HOME, KEY), &seed);
+    assert!(!host.asks_at_home());
+    for elsewhere in [
+        with_key(HOME, OTHER_KEY),
+        with_key(AWAY, KEY),
+        attested(HOME),
+        from(HOME),
+        Facts::new(),
+        one.clone(),
+        other.clone(),
+    ] {
         assert!(host.asks("sshd", &elsewhere), "{elsewhere:?}");
     }
     // The same key for two users, and names that are not there.

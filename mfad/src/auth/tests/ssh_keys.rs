@@ -263,6 +263,100 @@ fn the_last_app_stays_while_there_is_a_key_and_a_key_takes_no_app_s_place() {
     assert!(host.factors(ALICE).is_empty());
 }
 
+/// A rule about such logins at sshd.
+fn rule(when: crate::policy::Conditions, then: crate::policy::Effect) -> crate::policy::Rule {
+    use crate::policy::{Conditions, Effect, Rule};
+    let until = (then == Effect::Skip).then_some(UnixTime(u64::MAX));
+    let (unless, service) = (Conditions::default(), vec!["sshd".into()]);
+    let (reason, defined_at) = (String::new(), String::new());
+    Rule { name: "r".into(), when: Conditions { service, ..when }, unless, then, reason, until, defined_at }
+}
+
+// S24
+#[test]
+fn a_login_by_an_enrolled_key_makes_its_device_known_once_it_is_settled() {
+    use crate::policy::{Conditions, Effect, Seen};
+    let host = Host::new(Mode::Required);
+    let (seed, device) = (host.enrol(ALICE), yubikey(1));
+    let id = host.enrol_key(ALICE, &seed, &device);
+    let facts = passed(&[&device]);
+    let is_new = Conditions { device: Some(Seen::New), ..Conditions::default() };
+    let deny = rule(is_new, Effect::Deny);
+    host.rule(|rules| (rules.seen_within, rules.rules) = (90 * 86_400, vec![deny]));
+    let denied = || host.begin("alice", "sshd", &facts).reason() == Some(Reason::Denied);
+    assert!(denied(), "as with every device that was never there");
+    host.rule(|rules| rules.rules[0].then = Effect::Ask);
+    let waived_with_ticket = || {
+        let step = host.begin("alice", "sshd", &facts);
+        assert!(waived(&step));
+        step
+    };
+    let unsettled = waived_with_ticket();
+    assert!(!unsettled.token.is_empty() && !waived_with_ticket().token.is_empty(), "not learnt yet");
+    // It teaches this account while the key counts, and once.
+    host.rule(|rules| assert!(rules.factors.allowed.remove("ssh_sk")));
+    assert_eq!(host.settle(&unsettled).kind(), Kind::Refused);
+    host.rule(|rules| assert!(rules.factors.allowed.insert("ssh_sk".into())));
+    let step = waived_with_ticket();
+    let rows = host.audited().len();
+    assert_eq!(host.settle(&step).kind(), Kind::Proven);
+    assert_eq!(host.audited().len(), rows, "a proof is not settled");
+    assert!(waived_with_ticket().token.is_empty(), "the same again is not worth a call");
+    assert_eq!(host.settle(&step).kind(), Kind::Refused);
+    host.rule(|rules| rules.rules[0].then = Effect::Deny);
+    assert!(!denied());
+    assert_eq!(host.begin("bob", "sshd", &facts).reason(), Some(Reason::Denied), "one user's");
+    host.clock.pass(90 * 86_400 + 1);
+    assert!(denied(), "not for ever");
+
+    // The key of a factor that has ended is no known device: it may have ended since it was stolen.
+    host.rule(|rules| rules.rules.clear());
+    assert!(waived_with_ticket().token.is_empty(), "where no rule looks it is learnt at once");
+    let is_known = Conditions { device: Some(Seen::Known), ..Conditions::default() };
+    host.rule(|rules| rules.rules = vec![rule(is_known, Effect::Skip)]);
+    assert_eq!(host.begin("alice", "sshd", &facts).kind(), Kind::Waived);
+    let proven = host.prove_and_wait(ALICE, &seed);
+    run(host.auth.factor_remove(ALICE, &id, proven)).unwrap();
+    assert_eq!(host.begin("alice", "sshd", &facts).kind(), Kind::Ask);
+}
+
+#[test]
+fn a_login_by_an_enrolled_key_is_where_the_next_one_comes_from() {
+    use crate::places::{Databases, Places, mmdb};
+    use crate::policy::{Conditions, Effect};
+    let mut host = Host::new(Mode::Required);
+    let (seed, device) = (host.enrol(ALICE), yubikey(1));
+    host.enrol_key(ALICE, &seed, &device);
+    let places = mmdb::file(&[
+        ("192.0.2.0/24", mmdb::country("DE", Some((52.52, 13.4)))),
+        ("198.51.100.0/24", mmdb::country("AU", Some((-33.87, 151.21)))),
+    ]);
+    let path = host.dir.path().join("places.mmdb");
+    std::fs::write(&path, places).unwrap();
+    let places = Places::default();
+    assert_eq!(places.read(&Databases { country: Some(path), asn: None }), [""; 0]);
+    host.auth = host.auth.clone().with_places(places);
+    let travel = Conditions { impossible_travel: true, ..Conditions::default() };
+    host.rule(|rules| (rules.seen_within, rules.rules) = (90 * 86_400, vec![rule(travel, Effect::Deny)]));
+    let by_key = |host: &Host, address: &str| {
+        let mut facts = passed(&[&device]);
+        facts.insert(facts::SSH_CONNECTION.into(), format!("{address} 1 192.0.2.1 22").into_bytes());
+        host.begin("alice", "sshd", &facts)
+    };
+    let by_code = |host: &Host, address: &str| {
+        let proven = host.login("alice", &attested(address), &host.code(&seed, 0));
+        assert_eq!(host.settle(&proven).kind(), Kind::Proven);
+        host.clock.pass(86_400);
+    };
+    by_code(&host, HOME);
+    assert_eq!(host.settle(&by_key(&host, AWAY)).kind(), Kind::Proven, "a day later");
+    assert!(by_key(&host, AWAY).token.is_empty(), "the same a moment later");
+    assert_eq!(by_key(&host, HOME).reason(), Some(Reason::Denied), "nobody comes back so fast");
+    assert_eq!(host.begin("alice", "sshd", &attested(HOME)).reason(), Some(Reason::Denied));
+    host.clock.pass(86_400);
+    by_code(&host, HOME);
+}
+
 // S10: what no code is compared with is switched off by none.
 #[test]
 fn guesses_switch_off_apps_and_no_key() {

@@ -4,6 +4,8 @@
 
 mod blind;
 mod cover;
+mod named;
+mod shells;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +13,7 @@ use mfa_proto::{identity::UnixTime, time};
 
 use super::{Conditions, Effect, Network, Rules};
 use cover::is_never;
+pub use named::{Named, Nobody, named};
 
 /// Something that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,15 @@ pub struct Finding {
     pub at: String,
     /// Which part of the settings, and what of it.
     pub said: String,
+}
+
+/// Which databases of places there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Databases {
+    /// One of countries, perhaps with coordinates.
+    pub country: bool,
+    /// One of autonomous systems.
+    pub asn: bool,
 }
 
 /// A rule or an exemption, as far as both are alike.
@@ -38,7 +50,7 @@ impl Entry<'_> {
 }
 
 /// All that is found, in the order of the settings: rules, exemptions, networks.
-pub fn findings(rules: &Rules, now: UnixTime) -> Vec<Finding> {
+pub fn findings(rules: &Rules, databases: Databases, now: UnixTime) -> Vec<Finding> {
     let none = Conditions::default();
     let entries = entries(rules, &none);
     let mut found = Vec::new();
@@ -46,12 +58,17 @@ pub fn findings(rules: &Rules, now: UnixTime) -> Vec<Finding> {
         found.push(entry.finding("is not looked at, and no other is: the mode is off"));
     }
     for (at, entry) in entries.iter().enumerate() {
-        let nothing = does_nothing(entry, rules, now);
+        let nothing = does_nothing(entry, rules, databases, now);
         if let Some(nothing) = nothing.or_else(|| is_covered(&entries, at, rules, now)) {
             found.push(entry.finding(&nothing));
             continue;
         }
-        found.extend(blind::unknown_somewhere(entry).map(|said| entry.finding(&said)));
+        if blind::no_such_terminal(entry, entry.unless) {
+            found.push(entry.finding("`unless` excepts nothing: sshd calls every terminal \"ssh\""));
+        }
+        let unknown = blind::unknown_somewhere(entry, databases, &rules.networks);
+        found.extend(unknown.map(|said| entry.finding(&said)));
+        found.extend(shells::unasked(&entries, at).map(|said| entry.finding(&said)));
         if entry.then == Effect::Skip && entry.when.user.iter().any(|user| user.as_bytes() == b"root") {
             found.push(entry.finding("lets root in without a factor"));
         }
@@ -82,7 +99,7 @@ fn entries<'a>(rules: &'a Rules, none: &'a Conditions) -> Vec<Entry<'a>> {
 }
 
 /// Why an entry, by itself, is about no login.
-fn does_nothing(entry: &Entry<'_>, rules: &Rules, now: UnixTime) -> Option<String> {
+fn does_nothing(entry: &Entry<'_>, rules: &Rules, databases: Databases, now: UnixTime) -> Option<String> {
     if let Some(until) = entry.until.filter(|until| now >= *until) {
         return Some(format!("ended on {}: remove it", time::day(until.0)));
     }
@@ -92,7 +109,10 @@ fn does_nothing(entry: &Entry<'_>, rules: &Rules, now: UnixTime) -> Option<Strin
     if !entry.unless.is_empty() && entry.when.imply(entry.unless, &rules.networks) {
         return Some("matches nothing that is known: `unless` takes back all that `when` says".into());
     }
-    blind::unknown_everywhere(entry)
+    if blind::no_such_terminal(entry, entry.when) {
+        return Some("matches nothing: sshd calls every terminal \"ssh\", and no `tty` is that".into());
+    }
+    blind::unknown_everywhere(entry, databases, &rules.networks)
 }
 
 /// Which other entry makes this one do nothing.

@@ -1,16 +1,26 @@
 use mfa_proto::identity::UnixTime;
 
-use super::findings;
-use crate::settings::Settings;
+use super::{Databases, findings, named};
+use crate::{policy::Rules, settings::Settings};
 
 /// 2026-12-01.
 const NOW: UnixTime = UnixTime(1_796_083_200);
 
+const BOTH: Databases = Databases { country: true, asn: true };
+
+fn read(text: &str) -> Rules {
+    let text = format!("[policy]\nmode = \"required\"\n{text}");
+    Settings::of_text(&text, "f", "host").unwrap_or_else(|said| panic!("{said}\n{text}")).rules
+}
+
 /// What is found in these settings, each as it is printed.
 fn found(text: &str) -> Vec<String> {
-    let text = format!("[policy]\nmode = \"required\"\n{text}");
-    let rules = Settings::of_text(&text, "f", "host").unwrap_or_else(|said| panic!("{said}\n{text}")).rules;
-    findings(&rules, NOW).into_iter().map(|finding| format!("{}: {}", finding.at, finding.said)).collect()
+    found_with(BOTH, text)
+}
+
+fn found_with(databases: Databases, text: &str) -> Vec<String> {
+    let found = findings(&read(text), databases, NOW);
+    found.into_iter().map(|finding| format!("{}: {}", finding.at, finding.said)).collect()
 }
 
 /// A rule that asks, of which only `when` and `unless` are given.
@@ -96,7 +106,7 @@ fn an_exception_that_takes_back_everything_is_found() {
     is_sound(&both("address = \"192.0.3.7\"", "network = \"office\""));
     is_sound(&both("time = \"Mon-Fri 08:00-18:00\"", "time = \"Mon 08:00-12:00\""));
     is_sound(&both("device = \"new\"", "device = \"known\""));
-    is_sound(&both("user = \"bob\"", "user = \"bob\", tty = \"tty1\""));
+    is_sound(&both("user = \"bob\"", "user = \"bob\", group = \"ops\""));
 }
 
 #[test]
@@ -107,7 +117,9 @@ fn a_rule_about_what_no_service_of_it_tells_never_skips_and_always_asks() {
     for (service, condition, word) in [
         ("\"su\"", "command = \"/bin/bash\"", "command"),
         ("[\"sudo\", \"su\"]", "address = \"192.0.2.7\"", "address"),
-        ("\"login\"", "country = \"DE\"", "place"),
+        ("\"login\"", "country = \"DE\"", "country"),
+        ("\"login\"", "asn = 64500", "autonomous system"),
+        ("\"login\"", "location = \"known\"", "place"),
         ("\"sudo\"", "device = \"known\"", "key"),
         ("\"sudo\"", "target = \"root\"", "target"),
     ] {
@@ -222,7 +234,7 @@ fn networks_with_the_same_addresses_are_found_by_name_and_line() {
 
 #[test]
 fn a_command_is_no_boundary_and_root_is_no_exception() {
-    let bash = rule("a", "when = { service = \"sudo\", command = \"/bin/bash\" }", "deny");
+    let bash = rule("a", "when = { service = [\"sudo\", \"sudo-i\"], command = \"/bin/bash\" }", "deny");
     is_found(&bash, &["f:3: rule \"a\": has a command, which is no boundary"]);
     let zsh = rule("b", "when = { service = \"sudo\" }\nunless = { command = \"/bin/zsh\" }", "ask");
     is_found(&format!("{bash}{zsh}"), &["rule \"a\": has a command (another has too), which is no boundary"]);
@@ -233,11 +245,124 @@ fn a_command_is_no_boundary_and_root_is_no_exception() {
 }
 
 #[test]
+fn what_no_database_says_is_found_once_a_rule() {
+    let [none, country, asn] =
+        [(false, false), (true, false), (false, true)].map(|(country, asn)| Databases { country, asn });
+    let networks = "[networks]\noffice = \"192.0.2.0/24\"\n";
+    for (condition, called, lacking, told) in [
+        ("country = \"AU\"", "country", &[none, asn][..], country),
+        ("asn = 64500", "autonomous system", &[none, country], asn),
+        ("travel = \"impossible\"", "place", &[none, asn], country),
+        ("location = \"new\"", "place", &[none], asn),
+    ] {
+        // With a service, and without: once all the same.
+        for more in ["service = \"sshd\", ", ""] {
+            let when = rule("a", &format!("when = {{ {more}{condition} }}"), "deny");
+            for databases in lacking {
+                let found = found_with(*databases, &when);
+                let [one] = &found[..] else { panic!("{found:#?}") };
+                assert!(one.starts_with(&format!("f:3: rule \"a\": no {called} is known without ")), "{one}");
+                assert!(one.ends_with(": it denies whatever that is"), "{one}");
+            }
+            assert_eq!(found_with(told, &when).is_empty(), !more.is_empty(), "{when}");
+        }
+        if called != "place" || condition.starts_with("location") {
+            let skip = rule("a", &format!("when = {{ service = \"sshd\", {condition} }}"), "skip");
+            let unless =
+                rule("a", &format!("when = {{ service = \"sshd\" }}\nunless = {{ {condition} }}"), "deny");
+            for databases in lacking {
+                let skips = found_with(*databases, &skip);
+                assert!(
+                    skips[0].contains(&format!("is never taken: no {called} is known without")),
+                    "{skips:?}"
+                );
+                let denies = found_with(*databases, &unless);
+                assert!(denies[0].contains("it denies whatever that is"), "{denies:?}");
+            }
+            assert_eq!(found_with(told, &skip), [""; 0]);
+            assert_eq!(found_with(told, &unless), [""; 0]);
+        }
+    }
+    let somewhere =
+        format!("{networks}{}", rule("a", "when = { service = \"sshd\", location = \"new\" }", "ask"));
+    assert_eq!(found_with(none, &somewhere), [""; 0], "networks are places");
+    // Of an exception with more to it, the rest may be known not to hold.
+    let more =
+        "when = { service = \"sshd\", user = \"bob\" }\nunless = { country = \"AU\", group = \"ops\" }";
+    assert_eq!(found_with(none, &rule("a", more, "skip")), [""; 0]);
+}
+
+#[test]
+fn sshd_calls_every_terminal_the_same() {
+    let of = |service: &str, tty: &str, then: &str| {
+        rule("a", &format!("when = {{ service = {service}, tty = {tty} }}"), then)
+    };
+    for then in ["skip", "ask", "deny"] {
+        is_found(&of("\"sshd\"", "\"pts/0\"", then), &["f:3: rule \"a\": matches nothing: sshd calls every"]);
+        is_found(&of("\"sshd\"", "[\"tty1\", \"/dev/pts/0\"]", then), &["matches nothing"]);
+        is_sound(&of("\"sshd\"", "[\"tty1\", \"ssh\"]", then));
+        is_sound(&of("[\"sshd\", \"login\"]", "\"tty1\"", then));
+        is_sound(&rule("a", "when = { tty = \"tty1\" }", then));
+    }
+    is_found(
+        &rule("a", "when = { service = \"sshd\" }\nunless = { tty = \"tty1\" }", "deny"),
+        &["`unless` excepts nothing: sshd calls every"],
+    );
+}
+
+#[test]
+fn a_shell_that_sudo_starts_by_another_service_is_found() {
+    let shells = |service: &str, command: &str, then: &str| {
+        rule("a", &format!("when = {{ service = {service}, command = {command} }}"), then)
+    };
+    let says = |text: &str| found(text).iter().any(|said| said.contains("is not about `sudo -i`"));
+    assert!(says(&shells("\"sudo\"", "\"/bin/bash\"", "ask_fresh")));
+    assert!(says(&shells("[\"su\", \"sudo\"]", "[\"/usr/bin/id\", \"/usr/bin/zsh\"]", "deny")));
+    assert!(!says(&shells("[\"sudo\", \"sudo-i\"]", "\"/bin/bash\"", "ask_fresh")));
+    assert!(!says(&shells("\"sudo\"", "\"/usr/bin/id\"", "ask_fresh")));
+    assert!(!says(&shells("\"sudo\"", "\"/bin/bash\"", "skip")));
+    let other = |then: &str| rule("b", "when = { service = \"sudo-i\" }", then);
+    assert!(!says(&format!("{}{}", shells("\"sudo\"", "\"/bin/bash\"", "ask"), other("ask_fresh"))));
+    assert!(says(&format!("{}{}", shells("\"sudo\"", "\"/bin/bash\"", "deny"), other("ask_fresh"))));
+}
+
+#[test]
+fn everybody_whom_settings_name_is_named_once_and_where() {
+    let text = "service_accounts = { groups = [\"svc\"], users = [\"backup\"] }\n\
+        [group.admns]\nmode = \"off\"\n[admin]\nusers = [\"helen\"]\ngroups = [\"sudo\", \"wheel\", \"help\"]\n\
+        [[rule]]\nname = \"r\"\nwhen = { user = [\"u1\", \"u1\"], group = \"g1\" }\nunless = { group = \"g2\", target = \"t\" }\nthen = \"ask\"\n\
+        [[exempt]]\nuser = \"over\"\nreason = \"CHG-1\"\nuntil = 2026-11-30\n\
+        [[exempt]]\nuser = \"u2\"\ngroup = \"a\\u001b[2J\"\nreason = \"CHG-2\"\nuntil = 2027-11-30\n";
+    let said: Vec<String> = named(&read(text), NOW)
+        .iter()
+        .map(super::Named::missing)
+        .map(|finding| format!("{}: {}", finding.at, finding.said))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "f:9: rule \"r\": there is no user \"u1\" on this host",
+            "f:9: rule \"r\": there is no group \"g1\" on this host",
+            "f:9: rule \"r\": there is no user \"t\" on this host",
+            "f:9: rule \"r\": there is no group \"g2\" on this host",
+            "f:18: exemption \"CHG-2\": there is no user \"u2\" on this host",
+            "f:18: exemption \"CHG-2\": there is no group \"a\\x1b[2J\" on this host",
+            "f:5: group.admns: there is no group \"admns\" on this host",
+            "f:3: policy.service_accounts: there is no user \"backup\" on this host",
+            "f:3: policy.service_accounts: there is no group \"svc\" on this host",
+            ": admin.users: there is no user \"helen\" on this host",
+            ": admin.groups: there is no group \"help\" on this host",
+        ]
+    );
+    assert_eq!(named(&read(""), NOW), [], "no host has all groups that are the default");
+}
+
+#[test]
 fn under_mode_off_no_rule_is_looked_at() {
     let text = |more: &str| {
         format!("[policy]\nmode = \"off\"\n{more}{}", rule("a", "when = { user = \"bob\" }", "deny"))
     };
-    let found = |text: &str| findings(&Settings::of_text(text, "f", "host").unwrap().rules, NOW);
+    let found = |text: &str| findings(&Settings::of_text(text, "f", "host").unwrap().rules, BOTH, NOW);
     assert!(found(&text(""))[0].said.contains("the mode is off"));
     assert_eq!(found(&text("[group.x]\nmode = \"optional\"\n")), []);
 }

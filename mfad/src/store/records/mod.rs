@@ -21,6 +21,9 @@ use crate::{
     world::{Entropy, Moment},
 };
 
+/// How often tokens that are too old are forgotten, in milliseconds.
+const FORGETS_EVERY_MS: u64 = 60_000;
+
 /// A verified account, and the version it was read at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -194,11 +197,14 @@ impl<'a> Records<'a> {
         self.entropy
     }
 
-    /// Forgets tokens that are too old to be answered: once in 256 records, since it reads them all.
+    /// Forgets tokens that are too old to be answered: once a minute, since it reads them all. Not by what is recorded
+    /// meanwhile, for there are answers of which nothing is.
     pub fn forget_spent_tokens(&mut self) -> Result<(), StoreError> {
-        if !self.head.audit_seq.is_multiple_of(256) {
+        let since = self.head.later.forgot.and_then(|forgot| self.now.boot_ms_since(&forgot));
+        if since.is_some_and(|since| since < FORGETS_EVERY_MS) {
             return Ok(());
         }
+        self.head.later.forgot = Some(self.now);
         self.txn.forget_spent(&self.now.boot, self.now.boot_ms)
     }
 
@@ -212,9 +218,15 @@ impl<'a> Records<'a> {
         self.head.ran_ms
     }
 
-    /// From now on these parts of the rules demand a factor, and no others.
-    pub fn demand(&mut self, demanding: &[String]) {
-        self.head.demand(demanding, (self.now.wall, self.head.ran_ms));
+    /// From now on these parts of the rules demand a factor, modes from that date on, and no others. Gives those that
+    /// did once, and since when.
+    pub fn demand(&mut self, demanding: &[String], from: Option<UnixTime>) -> Vec<(String, UnixTime)> {
+        self.head.demand(demanding, from, (self.now.wall, self.head.ran_ms))
+    }
+
+    /// Whether settings with that date begin anew.
+    pub fn begins_anew(&self, from: Option<UnixTime>) -> bool {
+        self.head.begins_anew(from, self.now.wall)
     }
 
     /// Why is decided what is recorded from now on, where a login is concerned.
@@ -222,9 +234,14 @@ impl<'a> Records<'a> {
         self.because = why;
     }
 
-    /// The clocks of the commit before this transaction.
-    pub fn clock_before(&self) -> Option<Moment> {
-        self.head.clock
+    /// What the wall clock should show now, by the one that was last trusted; `None` where it is believed as it is.
+    pub fn trusted_now(&self) -> Option<UnixTime> {
+        self.head.trusted_at(&self.now)
+    }
+
+    /// Trusts the wall clock as it is now: somebody who may say so says that it is right.
+    pub fn trust_clock(&mut self) {
+        self.head.later.trusted = Some(self.now);
     }
 
     /// A new real account, findable by its uid and name, with its state: an account without one could

@@ -263,7 +263,7 @@ impl Bus {
 
     /// The first rows above number `after`, oldest first; none: the audit has ended.
     pub(crate) async fn audit(&self, after: u64, user: &[u8]) -> Result<Vec<AuditRow>, Failure> {
-        self.admin("Audit", &(after, PAGE, user)).await
+        self.call(ADMIN, "Audit", &(after, PAGE, user), LONG_CALL).await.map_err(of_admin)
     }
 
     /// The path of the decision on a login that did not happen.

@@ -66,10 +66,8 @@ pub enum Limited {
 }
 
 impl Counter {
-    /// Whether a guess may be judged at `now`. A wait that began later than that, by a clock that was ahead, begins
-    /// now: it is neither skipped nor longer than it was meant to be.
-    pub fn admit(&mut self, budget: Budget, now: UnixTime) -> Result<Reserved, Limited> {
-        self.wait_from = self.wait_from.min(now.0);
+    /// Whether a guess may be judged at `now`.
+    pub fn admit(&self, budget: Budget, now: UnixTime) -> Result<Reserved, Limited> {
         if budget.closes.is_some_and(|most| self.consecutive >= most) {
             return Err(Limited::Closed);
         }
@@ -77,6 +75,12 @@ impl Counter {
             0 => Ok(Reserved(())),
             left => Err(Limited::Wait(left)),
         }
+    }
+
+    /// A wait that began later than `now`, by a clock that was ahead, begins now. For a clock that is known to be right: one
+    /// that is behind for a minute would have the wait over once it is set right.
+    pub fn has_begun_by(&mut self, now: UnixTime) {
+        self.wait_from = self.wait_from.min(now.0);
     }
 
     /// Counts a failure; spends the leave to judge.
@@ -204,6 +208,12 @@ mod tests {
         assert_eq!(counter.wait_left(UnixTime(1_000_100)), 200);
         assert_eq!(counter.wait_left(UnixTime(10)), 300);
         assert_eq!(counter.admit(DOOR, UnixTime(10)).unwrap_err(), Limited::Wait(300));
+        assert_eq!(
+            counter.admit(DOOR, UnixTime(1_000_001)).unwrap_err(),
+            Limited::Wait(299),
+            "set right again"
+        );
+        counter.has_begun_by(UnixTime(10));
         assert_eq!(counter.admit(DOOR, UnixTime(309)).unwrap_err(), Limited::Wait(1));
         assert!(counter.admit(DOOR, UnixTime(310)).is_ok(), "not when the clock has caught up");
     }

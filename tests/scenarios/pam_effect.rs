@@ -57,6 +57,20 @@ fn a_plan_counts_each_of_the_people_by_what_holds_for_them() {
 }
 
 #[test]
+fn a_rule_about_some_commands_hinders_no_stack() {
+    let machine = host().start();
+    let rule = "[[rule]]\nname = \"no shells\"\nwhen = { service = [\"sudo\", \"sudo-i\"], command = \"/bin/bash\" }\nthen = \"deny\"\n";
+    set(&machine, &format!("[policy]\nmode = \"required\"\n{rule}"));
+    assert_eq!(who(&machine, "sudo"), "Who:         0 of 1 people asked; denied in part, by a rule: alice");
+    let mut terminal = apply(&machine, "sudo");
+    say_yes(&machine, &mut terminal);
+    let code = machine.token("alice").fresh_code();
+    let _ = machine.sudo("alice").password("pw").code(&code).assert_granted();
+    terminal.shows("sudo: proven by alice", PATIENCE);
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+}
+
+#[test]
 fn who_is_asked_puts_a_stage_in_place_that_only_observes_the_others() {
     let machine = host().user(not_enrolled("bob")).user(enrolled("dave")).start();
     machine.shell("groupadd ops; usermod -aG ops alice; usermod -aG ops bob");

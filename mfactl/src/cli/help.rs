@@ -157,7 +157,7 @@ Examples:
 pub(super) const USER_LIST: &str = "\
 Examples:
   sudo mfactl user list
-  sudo mfactl user list --not-enrolled   # whom `required` would lock out
+  sudo mfactl user list --not-enrolled   # who has none; whom the policy lets be: mfactl report coverage
   sudo mfactl user list --single         # one lost phone from being locked out
   sudo mfactl user list --gone           # accounts whose user has left
   sudo mfactl user list --json | jq -r 'select(.locked) | .name'";

@@ -127,7 +127,7 @@ kinds! {
     UnitDisabled "unit-disabled" Warning "mfad's socket is not started at boot" "The first logins after a boot wait for the bus, or are refused.";
     // People.
     NoBreakGlass "no-break-glass" Critical "no way in is left when mfad fails" "Neither root at the console nor root by key gets in without it.";
-    WithoutFactor "without-factor" Warning "somebody has no factor" "By the mode of the policy they are let in without a code, or locked out.";
+    WithoutFactor "without-factor" Warning "somebody has no factor that counts" "By the mode of the policy they are let in without a code, or locked out.";
     GraceEnds "grace-ends" Warning "grace ends soon, and somebody has no factor" "From then on they are refused, and enrol by an administrator's invitation only.";
     SingleFactor "single-factor" Info "somebody has one factor and no backup code" "One lost phone locks them out.";
     ExemptionEnds "exemption-ends" Warning "an exemption ends soon" "From then on its users are asked for a code, and refused where they have no factor.";

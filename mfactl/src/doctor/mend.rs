@@ -74,6 +74,12 @@ pub(super) fn on_line(spot: &Spot, script: &str) -> Mend {
     }
 }
 
+/// Takes out what stands on a line. The line stays, empty: the numbers of those below are good for what is mended next,
+/// and a second run takes nothing more.
+pub(super) fn emptied(spot: &Spot) -> Mend {
+    on_line(spot, "s/.*//")
+}
+
 /// Gives a PAM line another control.
 pub(super) fn control(spot: &Spot, word: &str) -> Mend {
     on_line(spot, &format!("s/^([[:space:]]*-?[a-zA-Z]+[[:space:]]+)(\\[[^]]*\\]|[^[:space:]]+)/\\1{word}/"))

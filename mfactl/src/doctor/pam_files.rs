@@ -89,8 +89,7 @@ fn shared(host: &Host, report: &mut Report) {
         let lines = parse(&text);
         for line in lines.iter().filter(|line| line.module() == Some(OURS)) {
             let spot = Spot { file: file.clone(), line: Some(line.number) };
-            let mend =
-                if is_free(&lines, line.number) { mend::on_line(&spot, "d") } else { Mend::edit(&spot) };
+            let mend = if is_free(&lines, line.number) { mend::emptied(&spot) } else { Mend::edit(&spot) };
             let detail = line.facility.map_or(String::new(), |facility| format!("an {facility} line"));
             report.found(Finding {
                 kind: Kind::LineInSharedFile,

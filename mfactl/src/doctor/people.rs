@@ -73,12 +73,20 @@ async fn unready(bus: &Bus, people: &[Person]) -> Result<(Vec<Standing>, u64), F
 fn without_factor(unready: &[Standing], now: u64, report: &mut Report) {
     for person in unready {
         let name = escaped(&person.name);
+        let (mode, whom) = (shown(&person.mode), mend::quoted(&name));
+        let (detail, mend) = if person.standing == "unusable" {
+            // Who has had one is recovered, not invited.
+            let recover = format!("mfactl user recover {whom} --verified-by TEXT");
+            (format!("mode {mode}, and no factor that this host takes"), recover)
+        } else {
+            (format!("mode {mode}"), format!("mfactl user invite {whom} --reason TEXT"))
+        };
         report.found(Finding {
             kind: Kind::WithoutFactor,
-            subject: name.clone(),
+            subject: name,
             spot: None,
-            detail: format!("mode {}", shown(&person.mode)),
-            mend: Mend::ByHand(format!("mfactl user invite {} --reason TEXT", mend::quoted(&name))),
+            detail,
+            mend: Mend::ByHand(mend),
         });
     }
     // Each part of the policy has a grace of its own, and not everybody has any.

@@ -301,7 +301,7 @@ impl Stack<'_> {
     fn deletion(&self, spot: &Spot) -> Mend {
         let text = self.host.files.read(&spot.file).ok().flatten().unwrap_or_default();
         match spot.line {
-            Some(line) if is_free(&parse(&text), line) => mend::on_line(spot, "d"),
+            Some(line) if is_free(&parse(&text), line) => mend::emptied(spot),
             _ => Mend::edit(spot),
         }
     }

@@ -198,10 +198,11 @@ fn unquoted(value: &str) -> &str {
     value.trim_matches('"')
 }
 
-/// Takes a setting out of its list; the line with it, where it stands alone: an empty list is an error.
+/// Takes a setting out of its list; all of the line, where it stands alone: an empty list is an error. Another line, as
+/// after a second run, is left as it is, and none is lost: the numbers of those below stay.
 fn left_out(name: &str) -> String {
     let setting = format!("\\b{name}[[:space:]]*=[[:space:]]*{VALUE}");
-    format!("{{s/,[[:space:]]*{setting}//;t;s/{setting}[[:space:]]*,[[:space:]]*//;t;d}}")
+    format!("{{/{setting}/!b;s/,[[:space:]]*{setting}//;t;s/{setting}[[:space:]]*,[[:space:]]*//;t;s/.*//}}")
 }
 
 #[cfg(test)]
@@ -213,6 +214,25 @@ mod tests {
         let asks = |service: &str| matches!(service, "sudo" | "sudo-i" | "doas");
         rule(Path::new(FILE), &Line { number: 7, lines: 1, text: line.to_owned() }, &asks, &mut report);
         report.findings.iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn what_mends_one_line_takes_no_other_however_often_it_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sudoers");
+        let rules = ["root ALL=(ALL) ALL", "al ALL=(ALL) ALL"];
+        let text = format!(
+            "Defaults exempt_group=a\n{}\nDefaults env_reset, exempt_group = \"b\"\n{}\n",
+            rules[0], rules[1]
+        );
+        std::fs::write(&file, text).unwrap();
+        for number in [1, 3, 1, 2, 3] {
+            let script = format!("{number}{}", left_out("exempt_group"));
+            let ran = std::process::Command::new("sed").args(["-i", "-E", &script]).arg(&file).status();
+            assert!(ran.unwrap().success());
+        }
+        let left = format!("\n{}\nDefaults env_reset\n{}\n", rules[0], rules[1]);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), left);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a plan means in people: who will be asked, who is let in without, who is shut out.
 //!
 //! The policy itself is asked, of each person at each service: modes of groups, rules, exemptions and grace count
-//! as they will at the login. Of the login nothing else is known, which policy takes the stricter way.
+//! as they will at the login. Of the login nothing else is known, which policy takes the stricter way: what a rule or an
+//! exemption makes of an address or a command is told as so in part.
 
 use mfa_proto::identity::escaped;
-use mfa_proto::policy::{Explained, Supposed};
+use mfa_proto::policy::{Explained, Supposed, Weighed};
 use mfa_proto::step::Reason;
 
 use super::family::Family;
@@ -36,7 +37,12 @@ pub(crate) enum Fate {
     /// Let in, as everybody whose mode is `off`.
     Off,
     /// Refused, having no factor.
-    NoFactor,
+    NoFactor {
+        /// Whether an exemption may lift it.
+        in_part: bool,
+    },
+    /// Denied by a rule that may be about the login, and may not.
+    DeniedInPart,
     /// Refused, whatever is answered: locked, altered, without a factor that works, or denied by a rule.
     Refused,
 }
@@ -45,10 +51,12 @@ impl Fate {
     /// What mfad says of a login.
     pub(crate) fn of(explained: &Explained) -> Self {
         let verdict = &explained.verdict;
-        let may_lift = |weighed: &mfa_proto::policy::Weighed| {
-            weighed.effect == "skip" && weighed.holds == "unknown" && !weighed.taken
-        };
-        let asked = Self::Asked { in_part: explained.weighed.iter().any(may_lift) };
+        let of =
+            |effect: &'static str| explained.weighed.iter().filter(move |weighed| weighed.effect == effect);
+        let may_hold = |weighed: &Weighed| weighed.holds == "unknown";
+        let in_part = of("skip").any(|skip| may_hold(skip) && !skip.taken);
+        let asked = Self::Asked { in_part };
+        let mut denying = of("deny").filter(|deny| deny.taken).peekable();
         match (verdict.decision.as_str(), Reason::from_word(&verdict.why)) {
             ("ask", _) if !explained.besides.is_empty() => Self::Refused,
             ("ask", _) | ("let_in", Some(Reason::Remembered | Reason::SecurityKey)) => asked,
@@ -57,7 +65,8 @@ impl Fate {
             ("let_in", Some(Reason::Observed)) => Self::Observed,
             ("let_in", Some(Reason::PolicyOff)) => Self::Off,
             ("let_in", _) => Self::Exempt,
-            ("refuse", Some(Reason::NotEnrolled)) => Self::NoFactor,
+            ("refuse", Some(Reason::NotEnrolled)) => Self::NoFactor { in_part },
+            ("deny", _) if denying.peek().is_some() && denying.all(may_hold) => Self::DeniedInPart,
             _ => Self::Refused,
         }
     }
@@ -146,7 +155,12 @@ impl Effect {
         };
         named("not asked", &self.who(|fate| fate == Fate::Exempt));
         named("exempt in part", &self.who(|fate| fate == Fate::Asked { in_part: true }));
-        named("REFUSED, without a factor", &self.who(|fate| fate == Fate::NoFactor));
+        named("denied in part, by a rule", &self.who(|fate| fate == Fate::DeniedInPart));
+        named(
+            "REFUSED in part, without a factor",
+            &self.who(|fate| fate == Fate::NoFactor { in_part: true }),
+        );
+        named("REFUSED, without a factor", &self.who(|fate| fate == Fate::NoFactor { in_part: false }));
         named("REFUSED, whatever they answer", &self.who(|fate| fate == Fate::Refused));
         text
     }
@@ -169,7 +183,7 @@ fn always_asks(methods: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use mfa_proto::policy::{Settings, Verdict, Weighed};
+    use mfa_proto::policy::{Settings, Verdict};
 
     use super::*;
 
@@ -190,6 +204,11 @@ mod tests {
         }
     }
 
+    fn weighed(effect: &str, holds: &str, taken: bool) -> Weighed {
+        let (what, at) = ("a rule".into(), String::new());
+        Weighed { what, at, effect: effect.into(), holds: holds.into(), taken, conditions: Vec::new() }
+    }
+
     #[test]
     fn what_cannot_be_understood_is_taken_for_a_refusal() {
         for (decision, why, fate) in [
@@ -202,7 +221,7 @@ mod tests {
             ("let_in", "service_account", Fate::Exempt),
             ("let_in", "observed", Fate::Observed),
             ("let_in", "policy_off", Fate::Off),
-            ("refuse", "not_enrolled", Fate::NoFactor),
+            ("refuse", "not_enrolled", Fate::NoFactor { in_part: false }),
             ("refuse", "locked", Fate::Refused),
             ("deny", "", Fate::Refused),
             ("of a later mfad", "", Fate::Refused),
@@ -220,19 +239,22 @@ mod tests {
 
     #[test]
     fn an_exemption_that_may_hold_is_one_in_part() {
-        let mut asked = explained("ask", "");
-        let exempt = |holds: &str| Weighed {
-            what: "exemption CHG-1".into(),
-            at: String::new(),
-            effect: "skip".into(),
-            holds: holds.into(),
-            taken: false,
-            conditions: Vec::new(),
-        };
-        asked.weighed = vec![exempt("no")];
-        assert_eq!(Fate::of(&asked), Fate::Asked { in_part: false });
-        asked.weighed.push(exempt("unknown"));
-        assert_eq!(Fate::of(&asked), Fate::Asked { in_part: true });
+        let (mut asked, mut refused) = (explained("ask", ""), explained("refuse", "not_enrolled"));
+        for (holds, in_part) in [("no", false), ("unknown", true)] {
+            asked.weighed.push(weighed("skip", holds, false));
+            refused.weighed.push(weighed("skip", holds, false));
+            assert_eq!(Fate::of(&asked), Fate::Asked { in_part });
+            assert_eq!(Fate::of(&refused), Fate::NoFactor { in_part });
+        }
+    }
+
+    #[test]
+    fn a_rule_that_may_deny_does_so_in_part_and_one_that_does_whatever_is_answered() {
+        let mut denied = explained("deny", "");
+        denied.weighed = vec![weighed("deny", "no", false), weighed("deny", "unknown", true)];
+        assert_eq!(Fate::of(&denied), Fate::DeniedInPart);
+        denied.weighed.push(weighed("deny", "yes", true));
+        assert_eq!(Fate::of(&denied), Fate::Refused);
     }
 
     #[test]
@@ -244,7 +266,9 @@ mod tests {
             ("dee", Fate::InGrace(86_400)),
             ("eve", Fate::InGrace(0)),
             ("ansible", Fate::Exempt),
-            ("fay", Fate::NoFactor),
+            ("fay", Fate::NoFactor { in_part: false }),
+            ("ivo", Fate::NoFactor { in_part: true }),
+            ("joe", Fate::DeniedInPart),
             ("gus", Fate::Refused),
             ("hal", Fate::Observed),
             ("ida", Fate::Off),
@@ -252,9 +276,10 @@ mod tests {
         let effect = Effect(all.map(|(name, fate)| (name.to_owned(), fate)).into());
         assert_eq!(
             effect.words(),
-            "2 of 10 people asked, 1 let in without: they have no factor, 2 without a factor let in while grace \
+            "2 of 12 people asked, 1 let in without: they have no factor, 2 without a factor let in while grace \
              runs, to 1970-01-01, 1 let in: they are only observed, 1 let in: their mode is off; not asked: ansible; \
-             exempt in part: bo; REFUSED, without a factor: fay; REFUSED, whatever they answer: gus"
+             exempt in part: bo; denied in part, by a rule: joe; REFUSED in part, without a factor: ivo; REFUSED, \
+             without a factor: fay; REFUSED, whatever they answer: gus"
         );
         assert_eq!(some(&["a", "b", "c", "d", "e"]), "a, b, c, d, e");
         assert_eq!(some(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d, e and 2 more");

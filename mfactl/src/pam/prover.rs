@@ -16,11 +16,15 @@ pub(super) async fn could_prove(bus: &Bus, families: &[Family]) -> Result<(), Fa
         let explained = explained(bus, &me, family).await?;
         let why = match Fate::of(&explained) {
             Fate::Asked { .. } if explained.verdict.decision == "ask" => continue,
+            // The trial will show it.
+            Fate::DeniedInPart if explained.standing == "enrolled" && explained.besides.is_empty() => {
+                continue;
+            }
             Fate::Asked { .. } => {
                 let sentence = shown(&explained.sentence);
                 format!("{sentence}, so it would not be proven; mfactl remembered forget first")
             }
-            Fate::WithoutFactor | Fate::InGrace(_) | Fate::NoFactor => format!(
+            Fate::WithoutFactor | Fate::InGrace(_) | Fate::NoFactor { .. } => format!(
                 "{name} has no factor that could prove {}; enrol first (mfactl enroll)",
                 names(families)
             ),
@@ -33,8 +37,8 @@ pub(super) async fn could_prove(bus: &Bus, families: &[Family]) -> Result<(), Fa
                 "{}, so nothing could be proven; it takes somebody whom the policy asks",
                 shown(&explained.sentence)
             ),
-            Fate::Refused if explained.besides.is_empty() => shown(&explained.sentence),
-            Fate::Refused => {
+            Fate::DeniedInPart | Fate::Refused if explained.besides.is_empty() => shown(&explained.sentence),
+            Fate::DeniedInPart | Fate::Refused => {
                 format!("{name} could not prove {}: {}", family.name, shown(&explained.besides.join("; ")))
             }
         };

@@ -1,4 +1,4 @@
-//! `mfactl user list --not-enrolled`: who will be locked out once a factor is required.
+//! `mfactl user list --not-enrolled`: who logs in and has no factor, whatever policy says of them.
 
 use std::collections::HashSet;
 

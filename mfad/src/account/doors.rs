@@ -209,9 +209,17 @@ impl Doors {
         state.last_used = state.last_used.max(now);
         let known = state.known || state.door.is_own();
         let door = state.failures.of(shape).admit(DOOR, now);
-        // Both are asked, whatever the first says: a wait that begins anew does so for both at one time.
         let strangers = if known { None } else { Some(self.strangers.of(shape).admit(STRANGERS, now)) };
         Ok(Admitted { shape, door: door?, strangers: strangers.transpose()? })
+    }
+
+    /// No wait began later than `now`, which is known to be right: see [`Counter::has_begun_by`].
+    pub fn have_begun_by(&mut self, now: UnixTime) {
+        let counters = self.list.iter_mut().map(|state| &mut state.failures).chain([&mut self.strangers]);
+        for counters in counters {
+            counters.numeric.has_begun_by(now);
+            counters.one_time.has_begun_by(now);
+        }
     }
 
     /// Counts a wrong guess from `door`: for the door, and for the strangers if it is one.
@@ -362,6 +370,7 @@ mod tests {
             while guess(&mut doors, &address(n), year) {}
         }
         assert!(!guess(&mut doors, &address(1), 1000) && !guess(&mut doors, &Door::Console, 1000));
+        doors.have_begun_by(UnixTime(1000));
         assert!(!guess(&mut doors, &address(1), 1299) && !guess(&mut doors, &Door::Console, 1299));
         assert!(guess(&mut doors, &address(1), 1300) && guess(&mut doors, &Door::Console, 1300));
     }

@@ -20,7 +20,9 @@ use super::{
 use crate::{
     account::{AccountId, DoorState, Lock, Visits},
     audit::{self, Act, Event, Record},
+    policy::Grant,
     store::{self, Account, Context, Head, Records, StoreError},
+    world::Moment,
 };
 
 /// The longest reason, in bytes.
@@ -153,11 +155,28 @@ impl Auth {
         proven: Option<FreshProof>,
     ) -> Result<u32, Failure> {
         let authority = Authority::of(proven.as_ref(), why)?;
-        let id = self.account_id(user).await?;
+        let name = UserName::new(user.clone());
+        let id = match self.account_id(user).await {
+            Ok(id) => id,
+            // Who never enrolled may have been exempt, and the next of that name must not be.
+            Err(nobody) if matches!(nobody.fault, Fault::NotEnrolled | Fault::NotFound) => {
+                let of_them = move |grant: &Grant| grant.user == name;
+                let end = self.store.write(move |records, now: Moment| {
+                    end_grants_of(records, &of_them, &authority.act(), now)
+                });
+                return match end.await?.into_inner() {
+                    0 => Err(nobody),
+                    _ => Ok(0),
+                };
+            }
+            Err(failure) => return Err(failure),
+        };
         let committed = self.store.write(move |records, now| {
             let Some(mut account) = records.read().account(id)? else { return Ok(Err(altered())) };
             let factors = end_all(records, &mut account)?;
-            end_grants_of(records, &account, &authority.act(), now)?;
+            let (names, uid) = (account.state.names.clone(), account.state.uid);
+            let of_them = |grant: &Grant| names.iter().any(|name| grant.is_of(name, uid));
+            end_grants_of(records, of_them, &authority.act(), now)?;
             records.keep(&mut account)?;
             let (name, act) = (name_of(&account), authority.act());
             records.audit(Some(&account), Event::Removed { act, factors }, Context::user(&name))?;
@@ -200,6 +219,7 @@ impl Auth {
             let page = self.store.read(move |sound| sound.audit(after, at_once)).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
+            futures_lite::future::yield_now().await;
             found.extend(page.into_iter().filter(|row| of_all || row.user == user));
         }
         found.truncate(most as usize);

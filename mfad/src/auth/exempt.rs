@@ -10,10 +10,9 @@ use mfa_proto::{
 
 use super::{Auth, Failure, administer::Authority, step_up::FreshProof};
 use crate::{
-    account::State,
     audit::{Act, Event},
     policy::{By, Conditions, Effect, Fingerprint, Grant, Network, Prefix, Rules, Seen, granted::LONGEST},
-    store::{Account, Context, Granted, Records, StoreError},
+    store::{Context, Granted, Records, StoreError},
     world::{Moment, random},
 };
 
@@ -120,24 +119,25 @@ impl Auth {
     }
 }
 
-/// Ends what was granted to the user of an account: of a user who is gone, before somebody else has name and uid.
+/// Ends what was granted to somebody who is gone, before another has name and uid. Gives how many these were.
 pub(super) fn end_grants_of(
     records: &mut Records<'_>,
-    account: &Account,
+    is_theirs: impl Fn(&Grant) -> bool,
     act: &Act,
     now: Moment,
-) -> Result<(), StoreError> {
+) -> Result<u32, StoreError> {
     let (granted, ran_ms) = records.read().granted(&now)?;
-    let Granted::Intact(all) = granted else { return Ok(()) };
-    let State { names, uid, .. } = &account.state;
-    let is_ended =
-        |grant: &Grant| !grant.is_over(now.wall, ran_ms) && names.iter().any(|name| grant.is_of(name, *uid));
+    let Granted::Intact(all) = granted else { return Ok(0) };
+    let is_ended = |grant: &Grant| !grant.is_over(now.wall, ran_ms) && is_theirs(grant);
     let (ended, kept): (Vec<Grant>, Vec<Grant>) = all.into_iter().partition(is_ended);
     for grant in &ended {
         let event = Event::ExemptionEnded { act: act.clone(), id: grant.id() };
         records.audit(None, event, Context::user(&grant.user))?;
     }
-    if ended.is_empty() { Ok(()) } else { records.grant(&kept) }
+    if !ended.is_empty() {
+        records.grant(&kept)?;
+    }
+    Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
 }
 
 /// `the exemption of ansible (CHG-118, /etc/mfad/mfad.toml:12) ends in 9 days, on 2027-03-01 00:00:00 UTC`.

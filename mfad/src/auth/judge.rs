@@ -123,7 +123,12 @@ pub(super) fn ready(
         }
     }
     match account {
-        Some(account) => Ok(Ok(Ready { account, standing })),
+        Some(mut account) => {
+            if records.clock_is_steady() {
+                account.state.doors.have_begun_by(now.wall);
+            }
+            Ok(Ok(Ready { account, standing }))
+        }
         None => refused(records, None, Reason::Altered),
     }
 }

@@ -472,7 +472,18 @@ impl Auth {
             _ => Reason::NoProof,
         };
         let refusal = Refusal::new(reason);
-        self.store.write(move |records, _| refuse(records, None, &login, refusal, 0)).await?.into_inner();
+        let (target, refusal_of) = (looked.target, refusal);
+        let refused = self.store.write(move |records, now: Moment| {
+            let account = match target {
+                Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
+                Target::Dummy { id, .. } => Some(records.dummy(id)?),
+            };
+            match account {
+                Some(account) => refuse_uncounted(records, now.wall, account, &login, refusal_of),
+                None => refuse(records, None, &login, refusal_of, 0),
+            }
+        });
+        refused.await?.into_inner();
         Ok(Step::refused(
             refusal.reason,
             0,

@@ -23,9 +23,10 @@ use crate::{
 /// Doors that share one bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    /// Reached over a network, as far as is known: sshd, by address or key, and every service that says nothing of where
-    /// its users are.
+    /// sshd, by address or key.
     Remote,
+    /// A service that says nothing of where its users are, or who calls it: one door for all of them.
+    Service,
     /// A user of this machine, at sudo, su and polkit.
     Local,
     /// login.
@@ -35,7 +36,8 @@ enum Kind {
 impl Kind {
     fn of(door: &Door) -> Self {
         match door {
-            Door::Key(_) | Door::Address(_) | Door::Service(_) => Self::Remote,
+            Door::Key(_) | Door::Address(_) => Self::Remote,
+            Door::Service(_) => Self::Service,
             Door::Local(_) | Door::Locker | Door::Change => Self::Local,
             Door::Console => Self::Console,
         }
@@ -46,14 +48,26 @@ impl Kind {
     fn of_one(self) -> usize {
         match self {
             Self::Remote => 128,
+            Self::Service => 64,
             Self::Local | Self::Console => 32,
+        }
+    }
+
+    /// Whence all of the kind come.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Remote => "over ssh",
+            Self::Service => "at services that do not say whence",
+            Self::Local => "by users of this machine",
+            Self::Console => "at the console",
         }
     }
 
     /// The seats of all doors of the kind.
     fn of_all(self) -> usize {
         match self {
-            Self::Remote => 384,
+            Self::Remote => 256,
+            Self::Service => 128,
             Self::Local => 96,
             Self::Console => 32,
         }
@@ -61,7 +75,7 @@ impl Kind {
 }
 
 /// All seats there are: of strangers, and of those whose first factor was right.
-pub(super) const SEATS: usize = 2 * (384 + 96 + 32);
+pub(super) const SEATS: usize = 2 * (256 + 128 + 96 + 32);
 
 /// Who sits where.
 #[derive(Clone, Default)]
@@ -87,8 +101,15 @@ impl Seats {
         let kind = Kind::of(&from.door);
         let of_kind = taken.kinds.get(&(kind, from.attested)).copied().unwrap_or(0);
         let of_door = taken.doors.get(&from).copied().unwrap_or(0);
-        if of_door >= kind.of_one() || of_kind >= kind.of_all() {
-            return Err(Failure::new(Fault::Limited, "too many logins from there wait for an answer"));
+        let full = |whence: &str| {
+            let said = format!("too many logins {whence} wait for an answer");
+            Err(Failure::new(Fault::Limited, said))
+        };
+        if of_door >= kind.of_one() {
+            return full(&format!("from {}", from.door));
+        }
+        if of_kind >= kind.of_all() {
+            return full(kind.words());
         }
         taken.kinds.insert((kind, from.attested), of_kind + 1);
         taken.doors.insert(from.clone(), of_door + 1);
@@ -146,9 +167,19 @@ mod tests {
     fn any_number_of_addresses_leaves_the_local_doors_and_the_console_theirs() {
         let seats = Seats::default();
         let strangers: Vec<Seat> = (0..9).flat_map(|n| fill(&seats, &address(n), false)).collect();
-        assert_eq!(strangers.len(), 384);
+        assert_eq!(strangers.len(), 256);
+        let services = ["doas", "ftp", "vpn"].map(|name| fill(&seats, &Door::Service(name.into()), false));
+        assert_eq!(services.map(|seats| seats.len()), [64, 64, 0]);
         let users: Vec<Seat> = (0..9).flat_map(|n| fill(&seats, &Door::Local(n), false)).collect();
         assert_eq!(users.len(), 96);
+        let said = |door| seats.take(from(door, false)).err().map(|failure| failure.said);
+        // Whose they are is told where it is one who has too many, and nobody is accused of what others hold.
+        assert_eq!(
+            said(Door::Local(0)).as_deref(),
+            Some("too many logins from local uid 0 wait for an answer")
+        );
+        let all = Some("too many logins by users of this machine wait for an answer");
+        assert_eq!(said(Door::Local(8)).as_deref(), all);
         assert!(seats.take(from(Door::Console, false)).is_ok());
         assert!(seats.take(from(address(1), true)).is_ok());
     }
@@ -160,7 +191,7 @@ mod tests {
 
     #[test]
     fn all_seats_are_counted() {
-        let kinds = [Kind::Remote, Kind::Local, Kind::Console];
+        let kinds = [Kind::Remote, Kind::Service, Kind::Local, Kind::Console];
         assert_eq!(SEATS, 2 * kinds.iter().map(|kind| kind.of_all()).sum::<usize>());
     }
 }

@@ -183,10 +183,7 @@ impl Hall {
     }
 
     fn seat(&self, from: Whence) -> Result<Seat, Failure> {
-        let door = from.door.to_string();
-        self.seats.take(from).inspect_err(|_| {
-            self.turn_away(&format!("too many logins from {door} wait for an answer"));
-        })
+        self.seats.take(from).inspect_err(|failure| self.turn_away(&failure.said))
     }
 
     /// Tells the log that a login is turned away, once a minute: who makes many would fill it.

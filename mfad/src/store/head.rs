@@ -150,9 +150,21 @@ impl Head {
         let same_boot = self.later.trusted.map(|trusted| trusted.boot == now.boot);
         match same_boot {
             Some(true) if !steady => {} // goes on by the boot clock, wherever the wall clock was set
-            Some(false) if now.boot_ms < BOOTED_MS => {}
+            None | Some(false) if now.boot_ms < BOOTED_MS => {}
             _ => self.later.trusted = Some(now),
         }
+    }
+
+    /// Whether the wall clock has gone as the boot clock has for an hour.
+    pub fn is_steady_at(&self, now: &Moment) -> bool {
+        self.later.agrees_since.and_then(|since| now.boot_ms_since(&since)) >= Some(STEADY_MS)
+    }
+
+    /// The wall clock is right as it is, whatever it showed before: by the word of somebody who may say so.
+    pub(super) fn trust(&mut self, now: Moment) {
+        self.later.trusted = Some(now);
+        self.later.agrees_since = Some(now);
+        self.later.latest = self.later.latest.min(now.wall);
     }
 
     /// What the wall clock should show now, by the one that was last trusted and the boot clock since; `None` where
@@ -271,6 +283,32 @@ mod tests {
     fn body(head: &Head) -> Vec<u8> {
         let keys = Keys::new(&mfa_proto::secret::Secret::new([1; crate::crypto::KEY_BYTES]));
         head.encode(&keys).unwrap()[32..].to_vec()
+    }
+
+    // S6: a store that is new when its host boots for the first time, before the network has set its clock.
+    #[test]
+    fn the_first_clock_of_all_is_trusted_once_its_boot_is_ten_minutes_old() {
+        let (mut head, boot) = (head(), [1; 16]);
+        let at = |boot_ms, wall| Moment { wall: UnixTime(wall), boot_ms, boot };
+        head.tell_time(at(1000, 5), false);
+        assert_eq!(head.trusted_at(&at(2000, 6)), None);
+        head.tell_time(at(600_000, 1_000_000), true);
+        assert_eq!(head.trusted_at(&at(601_000, 9)), Some(UnixTime(1_000_001)));
+    }
+
+    // S6: a clock that was years ahead for long enough to be believed.
+    #[test]
+    fn the_word_that_the_clock_is_right_takes_back_what_it_showed() {
+        let (mut head, boot) = (head(), [1; 16]);
+        let at = |boot_ms, wall| Moment { wall: UnixTime(wall), boot_ms, boot };
+        head.tell_time(at(1_000_000, 9_000_000), false);
+        head.tell_time(at(5_000_000, 9_004_000), false);
+        assert_eq!(head.later.latest, UnixTime(9_004_000));
+        head.trust(at(5_001_000, 400));
+        assert_eq!(head.later.latest, UnixTime(400));
+        assert_eq!(head.trusted_at(&at(5_003_000, 402)), Some(UnixTime(402)));
+        assert!(!head.is_steady_at(&at(5_003_000, 402)));
+        assert!(head.is_steady_at(&at(8_601_000, 4000)));
     }
 
     // S19

@@ -59,6 +59,9 @@ const LASTLOG_KEPT: u64 = 30 * 86_400;
 const WAITING: usize = 64;
 /// Threads that ask NSS.
 const THREADS: usize = 2;
+/// Questions that may wait for a thread of their own, where they are asked for the time that they take alone: however
+/// many names strangers make up, users' groups are told.
+const WAITING_FOR_NOBODY: usize = 8;
 /// How long NSS may take for one question.
 const DEADLINE: Duration = Duration::from_secs(3);
 /// How long it may take for all that one login asks: the module waits five seconds for its answer.
@@ -83,6 +86,9 @@ struct Inner {
     services: Slowly,
     /// What was answered lately of who is in which groups.
     memberships: Memberships,
+    /// The same two for names that are nobody's.
+    services_for_nobody: Slowly,
+    memberships_of_nobody: Memberships,
     probes: AtomicU64,
     /// The host's record of logins, where there is one.
     lastlog: Option<File>,
@@ -103,9 +109,21 @@ impl Names {
     fn new(file: PasswdFile, clock: Arc<dyn Clock>, source: Source) -> Self {
         let (file, cache) = (Mutex::new(file), Mutex::default());
         let services = Slowly::start(THREADS, WAITING);
-        let (memberships, probes) = (Memberships::default(), AtomicU64::new(0));
-        let lastlog = source.lastlog();
-        let inner = Inner { file, cache, source, services, memberships, probes, lastlog, clock };
+        let (memberships, memberships_of_nobody) = (Memberships::default(), Memberships::default());
+        let services_for_nobody = Slowly::start(1, WAITING_FOR_NOBODY);
+        let (lastlog, probes) = (source.lastlog(), AtomicU64::new(0));
+        let inner = Inner {
+            file,
+            cache,
+            source,
+            services,
+            memberships,
+            services_for_nobody,
+            memberships_of_nobody,
+            probes,
+            lastlog,
+            clock,
+        };
         Self { inner: Arc::new(inner), until: None }
     }
 
@@ -147,7 +165,7 @@ impl Names {
             return Ok(person.clone());
         }
         let (source, asked) = (self.inner.source, question.clone());
-        let person = self.ask(move || source.person(&asked)).await?;
+        let person = self.ask(&self.inner.services, move || source.person(&asked)).await?;
         let mut cache = lock();
         if cache.len() >= CACHE {
             cache.clear();
@@ -180,12 +198,16 @@ impl Names {
         is_known: bool,
     ) -> Result<Option<Vec<String>>, NamesError> {
         let now = self.inner.clock.now();
-        let lock = || self.inner.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        let (services, kept) = if is_known {
+            (&self.inner.services, &self.inner.memberships)
+        } else {
+            (&self.inner.services_for_nobody, &self.inner.memberships_of_nobody)
+        };
+        let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = (name.clone(), groups.clone());
         if let Some((when, of)) = lock().get(&asked)
             && now.wall >= *when
             && now.wall.since(*when) < KEPT
-            && of.is_some() == is_known
         {
             return Ok(of.clone());
         }
@@ -193,7 +215,7 @@ impl Names {
         // Another name each time, or a cache would answer for a source that is away.
         let nobodys =
             format!("{NO_GROUP}-{}-{}", now.boot_ms, self.inner.probes.fetch_add(1, Ordering::Relaxed));
-        let of = self.ask(move || source.groups_of(&name, groups, &nobodys)).await?;
+        let of = self.ask(services, move || source.groups_of(&name, groups, &nobodys)).await?;
         let mut kept = lock();
         if kept.len() >= CACHE {
             kept.clear();
@@ -229,12 +251,13 @@ impl Names {
     /// Asks the name services, in threads of their own and not for ever.
     async fn ask<T: Send + 'static>(
         &self,
+        services: &Slowly,
         question: impl FnOnce() -> Result<T, NamesError> + Send + 'static,
     ) -> Result<T, NamesError> {
         let runtime = zruntime::SharedRuntime::current().map_err(|_| NamesError::Slow)?;
         let left = self.until.map(|until| until.saturating_sub(self.inner.clock.now().boot_ms));
         let patience = left.map_or(DEADLINE, |left| DEADLINE.min(Duration::from_millis(left)));
-        let answer = runtime.timeout(patience, self.inner.services.run(question)).await;
+        let answer = runtime.timeout(patience, services.run(question)).await;
         answer.map_err(|_| NamesError::Slow)?.map_err(|_| NamesError::Slow)?
     }
 }

@@ -44,8 +44,11 @@ pub(crate) fn is_open() -> Result<(), Shut> {
     if code.is_some_and(|code| [SUCCESS, RENEW].iter().any(|good| usize::try_from(code) == Ok(*good))) {
         return Ok(());
     }
+    let (file, renew) = ("/etc/shadow", "chage --expiredate -1 --inactive -1 root");
     let why = match (code, said) {
-        (Some(code), _) if EXPIRED.contains(&code) => "root's account has expired".to_owned(),
+        (Some(code), _) if EXPIRED.contains(&code) => {
+            return Err(Shut { why: "root's account has expired".to_owned(), file, mend: renew });
+        }
         (Some(code), _) => {
             format!("whether root's account has expired is not known: unix_chkpwd ends with {code}")
         }
@@ -54,7 +57,7 @@ pub(crate) fn is_open() -> Result<(), Shut> {
             format!("whether root's account has expired is not known: {why}")
         }
     };
-    Err(Shut { why, file: "/etc/shadow", mend: "chage --expiredate -1 --inactive -1 root" })
+    Err(Shut { why, file, mend: "chage --list root" })
 }
 
 /// `allowed_user` of sshd: a shell that is there and can be run; and one that is no word of farewell.

@@ -301,4 +301,12 @@ fn with_an_account_its_exemptions_are_removed() {
     let rows = run(host.auth.audit(0, 500, Vec::new())).unwrap();
     let ended: Vec<_> = rows.iter().filter(|row| row.event == "exemption_ended").collect();
     assert!(ended.len() == 1 && ended[0].detail.contains(&ids[0]), "{ended:?}");
+    // Bob never enrolled, and may go and come back as another all the same.
+    assert_eq!(run(host.auth.user_remove(b"bob".to_vec(), glass("left"), None)).unwrap(), 0);
+    assert!(run(host.auth.exempt_list()).unwrap().all.is_empty());
+    assert_eq!(begun(&host, "bob", "sshd", HOME).0, Kind::Ask);
+    assert!(
+        run(host.auth.user_remove(b"bob".to_vec(), glass("left"), None)).is_err(),
+        "nothing is left of him"
+    );
 }

@@ -218,6 +218,42 @@ fn who_is_denied_and_comes_again_and_again_is_recorded_once_a_minute() {
 }
 
 #[test]
+fn who_comes_without_a_proof_again_and_again_is_recorded_once_a_minute() {
+    let host = Host::new(Mode::Required);
+    host.enrol(1000);
+    host.rule(|rules| rules.enforce_account = vec!["sshd".into()]);
+    let before = host.audited().len();
+    for user in ["alice", "bob"] {
+        for _ in 0..20 {
+            let step = run(host.auth.admit(user.into(), "sshd".into(), &attested(HOME))).unwrap();
+            assert_eq!(step.kind(), Kind::Refused);
+        }
+    }
+    assert_eq!(host.audited().len(), before + 2);
+}
+
+// S6: guesses under a clock that was a year ahead, and one that is a year behind for a minute.
+#[test]
+fn a_wait_is_no_longer_and_no_shorter_by_a_clock_that_was_wrong() {
+    let host = Host::new(Mode::Required);
+    let seed = host.enrol(1000);
+    let (year, now) = (365 * 86_400, || crate::world::Clock::now(&*host.clock).wall.0);
+    let guess = || host.login("alice", &attested(AWAY), "000000").reason();
+    host.clock.set_wall(now() + year);
+    while guess() != Some(Reason::Limited) {}
+    host.clock.set_wall(now() - year);
+    assert_eq!(guess(), Some(Reason::Limited));
+    host.clock.set_wall(now() + year);
+    assert_eq!(guess(), Some(Reason::Limited), "not over by a clock that was behind for a moment");
+    host.clock.set_wall(now() - year);
+    assert_eq!(guess(), Some(Reason::Limited));
+    host.clock.pass(3600);
+    assert_eq!(guess(), Some(Reason::Limited), "it begins, by a clock that has gone steadily");
+    host.clock.pass(300);
+    assert_eq!(host.login("alice", &attested(AWAY), &host.code(&seed, 0)).kind(), Kind::Proven);
+}
+
+#[test]
 fn what_is_never_recorded_leaves_no_token_behind() {
     let host = Host::new(Mode::Required);
     host.enrol(1000);

@@ -241,7 +241,12 @@ impl<'a> Records<'a> {
 
     /// Trusts the wall clock as it is now: somebody who may say so says that it is right.
     pub fn trust_clock(&mut self) {
-        self.head.later.trusted = Some(self.now);
+        self.head.trust(self.now);
+    }
+
+    /// Whether the wall clock has gone as the boot clock has for an hour.
+    pub fn clock_is_steady(&self) -> bool {
+        self.head.is_steady_at(&self.now)
     }
 
     /// A new real account, findable by its uid and name, with its state: an account without one could

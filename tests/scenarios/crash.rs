@@ -15,7 +15,8 @@ const KILLS: usize = 12;
 
 /// Kills mfad whenever it has judged a little more; the logins have it started again. How often it could.
 fn kill_in_the_midst_of_it(machine: &Machine) -> usize {
-    let judged = || machine.log().matching("mfad[").iter().filter(|line| line.contains("user=")).count();
+    // A login that was answered, and asked for another code.
+    let judged = || machine.log().matching("reason=no_conversation").len();
     let mut seen = judged();
     let mut kill = |_: &usize| {
         let found =

@@ -1,5 +1,6 @@
 //! Refusals that cost no try: of each kind, one a minute from each door is recorded, with the count of those before it
-//! that were not. So what anybody may have refused for ever fills no audit, and the first of a kind is always seen.
+//! that were not; of denials a few, since each may be of another command. So what anybody may have refused for ever fills
+//! no audit, and the first of a kind is always seen.
 
 use mfa_proto::{identity::UnixTime, step::Reason};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,8 @@ use super::Door;
 
 /// Refusals of one door and kind are recorded once in so many seconds.
 const COLLAPSE: u64 = 60;
+/// Denials of one door that are recorded in that time.
+const DENIALS: u32 = 16;
 /// Kinds and doors that are kept apart; beyond them the oldest are forgotten, and seen again.
 const KEPT: usize = 16;
 
@@ -21,6 +24,8 @@ struct Refused {
     /// The reason's number on the wire.
     reason: u32,
     run: Run,
+    /// How many are recorded since the run began.
+    recorded: u32,
 }
 
 /// A run of like refusals: when one was last recorded, and how many were not, since.
@@ -45,7 +50,18 @@ impl Refusals {
     pub fn one_more(&mut self, door: &Door, reason: Reason, now: UnixTime) -> Option<u32> {
         let number = reason.number();
         if let Some(known) = self.0.iter_mut().find(|known| known.reason == number && known.door == *door) {
-            return known.run.one_more(now);
+            let Run(began, _) = known.run;
+            if reason == Reason::Denied
+                && known.recorded < DENIALS
+                && now >= began
+                && now.since(began) < COLLAPSE
+            {
+                known.recorded += 1;
+                return Some(0);
+            }
+            let told = known.run.one_more(now);
+            known.recorded = told.map_or(known.recorded, |_| 1);
+            return told;
         }
         self.0.retain(|known| known.run.1 > 0 || now < known.run.0 || now.since(known.run.0) < COLLAPSE);
         if self.0.len() >= KEPT
@@ -53,7 +69,7 @@ impl Refusals {
         {
             self.0.remove(oldest);
         }
-        self.0.push(Refused { door: door.clone(), reason: number, run: Run(now, 0) });
+        self.0.push(Refused { door: door.clone(), reason: number, run: Run(now, 0), recorded: 1 });
         Some(0)
     }
 }
@@ -74,6 +90,15 @@ mod tests {
         assert_eq!(at(&Door::Local(7), Reason::NoCode, 1010), Some(0), "another door");
         assert_eq!(at(&Door::Console, Reason::NoCode, 1060), Some(50));
         assert_eq!(at(&Door::Console, Reason::NoCode, 500), Some(0), "a clock that was set back");
+        for minute in [2000, 2060, 2120] {
+            let told =
+                (0..20).filter_map(|_| at(&Door::Local(7), Reason::Denied, minute)).collect::<Vec<_>>();
+            assert_eq!(
+                (told.len(), told[0]),
+                (16, if minute == 2000 { 0 } else { 4 }),
+                "each of a few is seen"
+            );
+        }
     }
 
     #[test]

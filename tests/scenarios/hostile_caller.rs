@@ -65,15 +65,21 @@ fn state_and_key_are_the_daemons_alone() {
     assert_eq!(machine.shell("stat -c '%U %a' /etc/mfad/key").trim(), "mfad 400");
 }
 
-// S28
-#[test]
-fn root_logs_in_while_another_user_holds_three_hundred_idle_connections_to_the_bus() {
+/// Root and alice, enrolled, at an sshd that asks them; and mallory, who has a shell.
+fn ssh_beside_mallory() -> Machine {
     let machine = Machine::new()
         .users(["root", "alice"].map(enrolled))
         .user(not_enrolled("mallory"))
         .pam("sshd", Stack::password_then_mfa())
         .start();
     machine.start_sshd();
+    machine
+}
+
+// S28
+#[test]
+fn root_logs_in_while_another_user_holds_three_hundred_idle_connections_to_the_bus() {
+    let machine = ssh_beside_mallory();
     let hold = "use IO::Socket::UNIX; $| = 1; \
                 my @idle = map { IO::Socket::UNIX->new('/run/dbus/system_bus_socket') } 1..300; \
                 print 'held'; sleep 100";
@@ -172,12 +178,7 @@ fn with(argument: &(impl serde::Serialize + Type)) -> Vec<u8> {
 // S28
 #[test]
 fn huge_deep_fd_carrying_and_flooding_calls_are_the_callers_error_and_nobody_elses() {
-    let machine = Machine::new()
-        .users(["root", "alice"].map(enrolled))
-        .user(not_enrolled("mallory"))
-        .pam("sshd", Stack::password_then_mfa())
-        .start();
-    machine.start_sshd();
+    let machine = ssh_beside_mallory();
     let mut deep = Variant::from(1u8);
     for _ in 0..40 {
         deep = Variant::Variant(Box::new(deep));

@@ -248,7 +248,7 @@ fn doctor_finds_services_that_do_not_ask() {
     machine.shell("sed -i '1i AllowUsers alice' /etc/ssh/sshd_config");
     found(&machine, &["no-break-glass:root"]);
     machine.shell("sed -i 1d /etc/ssh/sshd_config");
-    // As the guide for administrators has it: a line that leaves root out of all that may hang on mfad.
+    // By hand: a line that leaves root out of all that may hang on mfad.
     machine.shell(
         "sed -i '0,/^account/s//account sufficient pam_succeed_if.so quiet user = root\\n&/' /etc/pam.d/sshd
          sed -i 's/^#enforce_account = .*/enforce_account = [\"sshd\"]/' /etc/mfad/mfad.toml

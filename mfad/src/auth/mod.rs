@@ -37,6 +37,7 @@ pub mod start;
 pub mod step_up;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unasked;
 mod uri;
 pub mod verdict;
 mod vouchers;

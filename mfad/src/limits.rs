@@ -8,7 +8,7 @@
 //!    │ proven, settled          100 failures in a row: closed, until an administrator opens it
 //! ```
 //!
-//! All doors that the account is not known to use share one more counter, [`Strangers`], so that
+//! All doors that the account is not known to use share one more counter, [`STRANGERS`], so that
 //! many addresses do not multiply the guesses. It never closes, and no known door waits for it:
 //! a stranger cannot keep a user out from where the user usually comes.
 

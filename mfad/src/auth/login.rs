@@ -1,5 +1,5 @@
-//! The login's dialogue: `Begin` asks or waives, `Answer` judges, and [`Settle`](super::settle) binds what `Answer`
-//! proved. Who is not asked: [`unasked`](super::unasked).
+//! The login's dialogue: `Begin` asks or waives, `Answer` judges, and `Settle` binds what `Answer`
+//! proved. Who is not asked: `unasked`.
 //!
 //! ```text
 //! Begin ──Ask──▶ Answer ──Ask──▶ Answer … at most three tries

@@ -56,18 +56,24 @@ fn a_plan_counts_each_of_the_people_by_what_holds_for_them() {
     ));
 }
 
+/// Puts it in front of sudo and has alice prove it: what was shown meanwhile.
+fn proven_by_alice(machine: &Machine) -> String {
+    let mut terminal = apply(machine, "sudo");
+    say_yes(machine, &mut terminal);
+    let code = machine.token("alice").fresh_code();
+    let _ = machine.sudo("alice").password("pw").code(&code).assert_granted();
+    terminal.shows("sudo: proven by alice", PATIENCE);
+    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    terminal.transcript().clone()
+}
+
 #[test]
 fn a_rule_about_some_commands_hinders_no_stack() {
     let machine = host().start();
     let rule = "[[rule]]\nname = \"no shells\"\nwhen = { service = [\"sudo\", \"sudo-i\"], command = \"/bin/bash\" }\nthen = \"deny\"\n";
     set(&machine, &format!("[policy]\nmode = \"required\"\n{rule}"));
     assert_eq!(who(&machine, "sudo"), "Who:         0 of 1 people asked; denied in part, by a rule: alice");
-    let mut terminal = apply(&machine, "sudo");
-    say_yes(&machine, &mut terminal);
-    let code = machine.token("alice").fresh_code();
-    let _ = machine.sudo("alice").password("pw").code(&code).assert_granted();
-    terminal.shows("sudo: proven by alice", PATIENCE);
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
+    let _ = proven_by_alice(&machine);
 }
 
 #[test]
@@ -87,13 +93,7 @@ fn who_is_asked_puts_a_stage_in_place_that_only_observes_the_others() {
         assert!(said.contains(why) && said.contains("; nothing was changed"), "{said}");
         assert_eq!(state(&machine), before);
     }
-    let mut terminal = apply(&machine, "sudo");
-    say_yes(&machine, &mut terminal);
-    let code = machine.token("alice").fresh_code();
-    let _ = machine.sudo("alice").password("pw").code(&code).assert_granted();
-    terminal.shows("sudo: proven by alice", PATIENCE);
-    assert_eq!(ended(&mut terminal), Some(0), "{}", terminal.transcript());
-    let said = terminal.transcript();
+    let said = proven_by_alice(&machine);
     let who = "Who:         1 of 3 people asked, 1 let in: they are only observed; REFUSED, without a factor: bob\n";
     assert!(said.contains(who), "{said}");
     // And so it is.

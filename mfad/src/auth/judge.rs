@@ -83,6 +83,32 @@ pub(super) fn refuse_uncounted(
     }
 }
 
+/// The same where the account may be one whose record does not verify: nothing can be counted in that.
+pub(super) fn refuse_unread(
+    records: &mut Records<'_>,
+    now: UnixTime,
+    account: Option<Account>,
+    login: &Login,
+    refusal: Refusal,
+) -> Result<Ruling, StoreError> {
+    match account {
+        Some(account) => refuse_uncounted(records, now, account, login, refusal),
+        None => refuse(records, None, login, refusal, 0),
+    }
+}
+
+/// The record that a login is about: an account's, `None` where it does not verify, or one of those that stand for nobody.
+pub(super) fn record_of(
+    records: &mut Records<'_>,
+    target: Target,
+    login: &Login,
+) -> Result<Option<Account>, StoreError> {
+    match target {
+        Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject]),
+        Target::Dummy { id, .. } => records.dummy(id).map(Some),
+    }
+}
+
 /// A question that may be answered now, and whose account was read.
 pub(super) struct Ready {
     pub(super) account: Account,
@@ -99,13 +125,9 @@ pub(super) fn ready(
     let login = &question.login;
     let fresh = records.txn().spend(&question.nonce, &question.asked.boot, question.until_ms())?;
     records.forget_spent_tokens()?;
-    let account = match question.target {
-        Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
-        Target::Dummy { id, .. } => Some(records.dummy(id)?),
-    };
-    let refused = |records: &mut Records<'_>, account: Option<Account>, reason| match account {
-        Some(account) => refuse_uncounted(records, now.wall, account, login, Refusal::new(reason)).map(Err),
-        None => refuse(records, None, login, Refusal::new(reason), 0).map(Err),
+    let account = record_of(records, question.target, login)?;
+    let refused = |records: &mut Records<'_>, account, reason| {
+        refuse_unread(records, now.wall, account, login, Refusal::new(reason)).map(Err)
     };
     if !fresh || !question.is_good(&now) {
         return refused(records, account, Reason::Expired);

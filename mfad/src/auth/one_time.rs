@@ -21,8 +21,8 @@ use mfa_proto::{
 
 use super::{
     Auth, Failure, enrolling,
-    judge::{Ready, context, decide_now, grant, limit, ready, refuse, refuse_uncounted, why_not},
-    question::{Question, Target},
+    judge::{Ready, context, decide_now, grant, limit, ready, record_of, refuse, refuse_uncounted, why_not},
+    question::Question,
     verdict::{Outcome, Refusal, Ruling},
 };
 use crate::{
@@ -239,11 +239,7 @@ fn conclude(
     new: &enrolling::NewSeed,
 ) -> Result<Ruling, StoreError> {
     let login = &question.login;
-    let account = match question.target {
-        Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
-        Target::Dummy { id, .. } => Some(records.dummy(id)?),
-    };
-    let Some(mut account) = account else {
+    let Some(mut account) = record_of(records, question.target, login)? else {
         return refuse(records, None, login, Refusal::new(Reason::Altered), 0);
     };
     let locked = account.state.locked.is_some();

@@ -14,7 +14,7 @@ use super::{
     decided::{decided_now, security_key},
     enrolling, grace,
     identify::{Subject, target},
-    judge::{context, refuse, refuse_uncounted, standing},
+    judge::{context, record_of, refuse_unread, standing},
     news,
     question::{Login, Target},
     verdict::{Outcome, Refusal, Ruling},
@@ -67,10 +67,7 @@ impl Auth {
                         (None, Target::Dummy { id, .. }) => Some(records.dummy(id)?),
                         (account, _) => account,
                     };
-                    return match account {
-                        Some(account) => refuse_uncounted(records, now.wall, account, &login, refusal),
-                        None => refuse(records, None, &login, refusal, 0),
-                    };
+                    return refuse_unread(records, now.wall, account, &login, refusal);
                 }
                 Decision::Ask(_) | Decision::AskAndRefuse => {
                     return Ok(Ruling::Refused(Refusal::new(Reason::Altered)));
@@ -117,16 +114,10 @@ impl Auth {
             _ => Reason::NoProof,
         };
         let refusal = Refusal::new(reason);
-        let (target, refusal_of) = (looked.target, refusal);
+        let target = looked.target;
         let refused = self.store.write(move |records, now: Moment| {
-            let account = match target {
-                Target::Account { id, uid } => records.read().account_of(id, uid, &[&login.subject])?,
-                Target::Dummy { id, .. } => Some(records.dummy(id)?),
-            };
-            match account {
-                Some(account) => refuse_uncounted(records, now.wall, account, &login, refusal_of),
-                None => refuse(records, None, &login, refusal_of, 0),
-            }
+            let account = record_of(records, target, &login)?;
+            refuse_unread(records, now.wall, account, &login, refusal)
         });
         refused.await?.into_inner();
         Ok(Step::refused(
